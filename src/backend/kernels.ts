@@ -1,0 +1,183 @@
+/**
+ * The contracts between rules, engine and backends: what an operation means, shape by shape.
+ * Interfaces only; this file imports nothing.
+ *
+ * Three layers meet here. A *rule* sees {@link Ops}: it builds expressions and asks for small
+ * results. The *engine* implements {@link Backend}: it cuts expressions into shards of columns. A
+ * *backend body* implements {@link TileKernels}: every operation, on one tile.
+ *
+ * @module
+ */
+
+/**
+ * An expression of f32 numbers, row-major; row i is client i. Immutable, and nothing is computed
+ * until a result is read. A single vector is a matrix of one row.
+ */
+export interface Matrix {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** m×n coefficients: one row of weights for each row of the result. */
+export type Weights = readonly ArrayLike<number>[];
+
+/** Operations column by column. Each returns an expression, whose entries are rounded to f32. */
+export interface ColumnOps {
+  /** The given rows, in the given order: a view, no arithmetic touches the others. n×d → m×d */
+  select(x: Matrix, rows: readonly number[]): Matrix;
+  /**
+   * weights · x. m×n, n×d → m×d. Sums neither overflow nor vanish midway; a row of weight 0 is not
+   * read, so its infinities stay out. Nested combinations are multiplied out on the host.
+   */
+  combine(weights: Weights, x: Matrix): Matrix;
+  /**
+   * Mean of the sorted values at ranks [from, to) of each column; one rank is a selection and exact.
+   * Values are ordered by their bits, so −0 < 0 and infinities are values like others. n×d → 1×d
+   */
+  rankMean(x: Matrix, from: number, to: number): Matrix;
+  /**
+   * Mean of the `count` values of each column nearest to `center`. Differences are taken in f32,
+   * equal distances go to the lower value. n×d, 1×d → 1×d
+   */
+  nearestMean(x: Matrix, center: Matrix, count: number): Matrix;
+  /** Sum of the signs of each column; zeros count 0. n×d → 1×d */
+  signSum(x: Matrix): Matrix;
+  /** Sample standard deviation of each column, with n − 1 in the denominator. n×d → 1×d, n ≥ 2 */
+  deviation(x: Matrix): Matrix;
+  /** The rows of `x` above the rows of `y`. n×d, m×d → (n+m)×d */
+  stack(x: Matrix, y: Matrix): Matrix;
+}
+
+/** Inner products and squared distances of all pairs of rows: n×n, row-major, f64. */
+export interface Pairs {
+  /** ⟨xᵢ, xⱼ⟩; NaN off the diagonal where a row holds an infinity, Infinity on it. */
+  readonly products: Float64Array;
+  /** ‖xᵢ − xⱼ‖², from differences; Infinity where a row holds an infinity, 0 on the diagonal. */
+  readonly squaredDistances: Float64Array;
+}
+
+/** What one pass over the rows tells of each. */
+export interface RowScreen {
+  /** Entries that are NaN or infinite, told by their bits. */
+  readonly nonFinite: Uint32Array;
+  /** ‖xᵢ‖²; Infinity for a row with a non-finite entry. */
+  readonly squaredNorms: Float64Array;
+  /**
+   * 64 bits of content: equal for equal rows, on every backend and for every shard size. Sums of
+   * mixed words modulo 2³², made to notice repetition, not to resist forgery.
+   */
+  readonly fingerprints: BigUint64Array;
+}
+
+/** Operations across all columns; the result is as small as the cohort and comes home in f64. */
+export interface RowOps {
+  /** Entries of each row that are NaN or infinite. Shares the pass of `screen`. n×d → n */
+  countNonFinite(x: Matrix): Promise<Uint32Array>;
+  /** ‖xᵢ‖². Shares the pass of `screen`. n×d → n */
+  squaredNorms(x: Matrix): Promise<Float64Array>;
+  /** One pass over the rows: finiteness, norms, content. n×d → n each */
+  screen(x: Matrix): Promise<RowScreen>;
+  /** Products and squared distances of all pairs in one pass. n×d → n×n each */
+  pairs(x: Matrix): Promise<Pairs>;
+}
+
+/** Everything a rule may do with updates. */
+export interface Ops extends ColumnOps, RowOps {
+  /** An expression over rows that the caller holds. The rows must not change while it is in use. */
+  matrix(rows: readonly (RowSource | Float32Array)[]): Matrix;
+}
+
+/** A row that can be read a range at a time, from memory, a file or a network. */
+export interface HostRow {
+  readonly cols: number;
+  /** Writes entries [from, to) into `into`, which is `to − from` long. */
+  read(from: number, to: number, into: Float32Array): void | Promise<void>;
+}
+
+/** A row that lies on the GPU already, in a buffer of the backend's own device. */
+export interface DeviceRow {
+  readonly cols: number;
+  /** Usage COPY_SRC. */
+  readonly buffer: GPUBuffer;
+  /** Where the row starts, in bytes; a multiple of 4. Default 0. */
+  readonly byteOffset?: number;
+}
+
+/** Where a row of a matrix comes from. */
+export type RowSource = HostRow | DeviceRow;
+
+/** `auto` takes a hardware GPU if there is one, else the fastest body on the CPU. */
+export type BackendName = 'reference' | 'webgpu';
+
+/** What a result says of where it was computed. */
+export interface BackendInfo {
+  readonly name: BackendName;
+  /** The device, in the driver's words; for the reference, the runtime. */
+  readonly adapter: string;
+  /** True when the GPU is emulated on the CPU. */
+  readonly software: boolean;
+}
+
+/** An engine over one backend body: operations, reading, and an end. */
+export interface Backend extends Ops, AsyncDisposable {
+  readonly info: BackendInfo;
+  /** The whole of `x`, row-major. */
+  read(x: Matrix): Promise<Float32Array>;
+  /** Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. */
+  stream(
+    x: Matrix,
+    sink: (tile: Float32Array, from: number, to: number) => void | Promise<void>,
+  ): Promise<void>;
+  /** Writes the one row of `x` into a buffer of the backend's device; nothing is read back. */
+  copyTo(x: Matrix, buffer: GPUBuffer): Promise<void>;
+  /** Largest number of bytes that tiles have taken at once since the start. */
+  readonly peakTileBytes: number;
+  /** Forgets what is kept on the device for `x`. */
+  release(x: Matrix): void;
+  /** Frees all memory and the device; further calls fail with `closed`. */
+  close(): Promise<void>;
+}
+
+/** Columns [from, to) of some matrix, held by a backend body. Freed by {@link TileKernels.free}. */
+export interface Tile {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** Partial sums over one block of columns. */
+export interface PairBlock {
+  readonly products: Float64Array;
+  readonly squaredDistances: Float64Array;
+}
+
+/** Every operation on one tile: what a backend implements. Calls never overlap. */
+export interface TileKernels {
+  readonly info: BackendInfo;
+  /** Largest tile that one allocation can hold. */
+  readonly maxTileBytes: number;
+  /** Columns [from, to) of the rows. */
+  upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile>;
+  /** A view: shares memory with `x`, which stays alive as long as either does. */
+  select(x: Tile, rows: readonly number[]): Tile;
+  combine(weights: Weights, x: Tile): Promise<Tile>;
+  rankMean(x: Tile, from: number, to: number): Promise<Tile>;
+  nearestMean(x: Tile, center: Tile, count: number): Promise<Tile>;
+  signSum(x: Tile): Promise<Tile>;
+  deviation(x: Tile): Promise<Tile>;
+  stack(x: Tile, y: Tile): Promise<Tile>;
+  /**
+   * One screen for each block of `blockCols` columns. Columns count from `firstCol` of the matrix
+   * for the fingerprint, whose words depend on their place.
+   */
+  screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]>;
+  /** Partial products and squared distances for each block of `blockCols` columns. */
+  pairs(x: Tile, blockCols: number): Promise<PairBlock[]>;
+  /** Brings the tile home, row-major. The array may be reused by the next call. */
+  read(x: Tile): Promise<Float32Array>;
+  /** Copies the one row of the tile to `byteOffset` of a buffer on the same device. */
+  copyTo?(x: Tile, buffer: GPUBuffer, byteOffset: number): Promise<void>;
+  free(x: Tile): void;
+  /** Makes the device anew after `device-lost`; every tile made before is gone. */
+  rebuild(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,81 @@
+/**
+ * The errors of Aggregis: one class per wing, each with a stable `code` that programs may test.
+ * Mistakes in a program (wrong kind, wrong size) are `TypeError` and `RangeError`, from
+ * `core/assert.ts`. A Byzantine client is data, never an error.
+ *
+ * @module
+ */
+
+/** Why an aggregation could not give a result. */
+export type AggregationErrorCode =
+  /** A rule's condition on n and f fails; the message states formula and numbers. */
+  | 'constraint'
+  /** The screen left no row at all. */
+  | 'no-clients'
+  /** The rule would need more work than its stated limit. */
+  | 'cost-limit'
+  /** An iteration met a value that it cannot go on from. */
+  | 'no-convergence'
+  /** A rule's SPEC names an unknown rule or option. */
+  | 'bad-spec';
+
+/** A rule or the road to it cannot give a result. */
+export class AggregationError extends Error {
+  override readonly name = 'AggregationError';
+  readonly code: AggregationErrorCode;
+
+  constructor(code: AggregationErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Why a backend could not serve. */
+export type BackendErrorCode =
+  /** No backend of that name can run here. */
+  | 'unavailable'
+  /** The numeric self-test failed on this adapter. */
+  | 'self-test'
+  /** The device could not hold a tile. */
+  | 'out-of-memory'
+  /** The device went away and could not be rebuilt. */
+  | 'device-lost'
+  /** A memory budget, limit or size does not admit the work. */
+  | 'limit'
+  /** The backend was closed. */
+  | 'closed'
+  /** A kernel or a copy failed. */
+  | 'failed';
+
+/** A backend cannot be made, or cannot do what was asked. */
+export class BackendError extends Error {
+  override readonly name = 'BackendError';
+  readonly code: BackendErrorCode;
+
+  constructor(code: BackendErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Why a file or a set of tensors was refused. */
+export type FormatErrorCode =
+  /** The bytes break the format. */
+  | 'malformed'
+  /** The bytes are of a type or version that is not read. */
+  | 'unsupported'
+  /** A size exceeds what the reader admits. */
+  | 'too-large'
+  /** Names, shapes or types of tensors disagree with the layout. */
+  | 'mismatch';
+
+/** A file or a set of tensors is not what it should be. The message names file and tensor. */
+export class FormatError extends Error {
+  override readonly name = 'FormatError';
+  readonly code: FormatErrorCode;
+
+  constructor(code: FormatErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
