@@ -1,0 +1,81 @@
+/**
+ * What a rule is: a stage takes n updates to m, a rule takes n updates to one.
+ *
+ * Stages hold no state; what a rule remembers between rounds comes in as {@link Round}.
+ *
+ * @module
+ */
+
+import type { Matrix, Ops } from '../backend/kernels.ts';
+
+/** What a round tells a rule besides the updates. Arrays have one entry for each row. */
+export interface Round {
+  /** Examples each client trained on: a client's own claim. */
+  readonly exampleCounts?: readonly number[];
+  /** The previous aggregate, or a trusted update of the server's own. 1×d */
+  readonly reference?: Matrix;
+}
+
+/** What a stage learned about one of the rows it was given. */
+export interface ClientEvidence {
+  /** The rule's own score; what it means and which way is better is the rule's to say. */
+  readonly score?: number;
+  /** What the row was multiplied by, 1 when left alone. */
+  readonly clipFactor?: number;
+  /** Whether a selecting rule took the row. */
+  readonly selected?: boolean;
+  /** Why, in words. */
+  readonly reason?: string;
+}
+
+/** What a stage gives back. */
+export interface StageResult {
+  /** m×d; 1×d from a rule. */
+  readonly value: Matrix;
+  /** The share each input row has in each output row, m×n, where the stage is linear in rows. */
+  readonly weights?: readonly (readonly number[])[];
+  /** One entry for each input row. */
+  readonly evidence?: readonly ClientEvidence[];
+}
+
+/**
+ * A law that a stage states of itself. Each stated law is a property test, each unstated one has a
+ * counterexample.
+ *
+ * - `permutation`: the order of the rows does not matter (ties aside).
+ * - `translation`: a vector added to every row is added to the result.
+ * - `scale`: a factor c > 0 on every row is a factor on the result.
+ * - `joint-scale`: the same once the parameters named in `scaled` take the factor too.
+ * - `scale-invariant`: a factor c > 0 on every row changes nothing.
+ * - `mean-without-faults`: with f = 0 the result is the mean.
+ * - `agreement`: where all rows agree, the result is that row.
+ * - `bounded`: f arbitrary rows among n cannot move the result without bound.
+ */
+export type Law =
+  | 'permutation'
+  | 'translation'
+  | 'scale'
+  | 'joint-scale'
+  | 'scale-invariant'
+  | 'mean-without-faults'
+  | 'agreement'
+  | 'bounded';
+
+/** Updates to updates: clipping, bucketing, mixing. n×d → m×d */
+export interface Stage {
+  readonly name: string;
+  readonly laws: readonly Law[];
+  /** Rows that come out when n go in. Default n. */
+  readonly rowsOut?: (n: number) => number;
+  /**
+   * @throws {AggregationError} `constraint` when n does not admit the parameters: the message
+   *   states the formula and the numbers.
+   */
+  apply(x: Matrix, ops: Ops, round: Round): Promise<StageResult>;
+}
+
+/** A stage that ends in one vector. n×d → 1×d */
+export interface Rule extends Stage {
+  /** Fewest clients for which the rule's own condition holds. */
+  readonly minClients: number;
+}
