@@ -19,6 +19,8 @@ import {
   geometryOf,
   restrict,
   spread,
+  squaredDistanceChange,
+  squaredDistanceChanges,
   squaredDistancesTo,
   squaredNormOf,
 } from './geometry.ts';
@@ -35,10 +37,15 @@ export interface GeometricMedianOptions {
 const DEFAULT_NU = 0.1;
 /** The minimiser is found to this share of its objective. */
 const TOLERANCE = 1e-9;
-/** Rounds of longer steps; each is three steps. Far more than any input has been seen to need. */
-const MAX_ROUNDS = 10_000;
-/** A distance is taken for no less than this share of the mean distance. */
+/**
+ * Rounds of three steps. Some 40 are enough unless the updates all but lie on a line; there the
+ * objective is as good as least long before the bound on its gap can tell.
+ */
+const MAX_ROUNDS = 500;
+/** A distance of 0 is taken for this share of the least distance above it. */
 const LEAST_DISTANCE = 2 ** -40;
+/** Sums of distances tie if they differ by no more than this share of what their terms differ. */
+const TIE = 1e-12;
 
 /**
  * The point z with the least Σ ‖xᵢ − z‖, to 10⁻⁹ of that sum; where several rows attain the least, their
@@ -101,26 +108,38 @@ function smoothedSteps(
 /** Coefficients of a point with the least sum of distances. */
 function minimiser(geometry: Geometry): Float64Array {
   if (geometry.n === 0) return new Float64Array();
-  const start = bestRows(geometry);
-  const pull = pullAt(geometry, start[0]!);
+  const best = bestRows(geometry);
+  const pull = pullAt(geometry, best[0]!);
   // A row is the minimiser if the others' unit pulls add to no more than the rows that lie on it.
-  if (pull.strength <= pull.multiplicity) {
-    return normalised(geometry.finite.map((_, i) => (start.includes(i) ? 1 : 0)));
-  }
-  return descend(geometry, pull.step);
+  const gap = (2 * (pull.strength - pull.multiplicity)) / geometry.n;
+  if (gap > TOLERANCE) return descend(geometry, pull.step);
+  return normalised(geometry.finite.map((_, i) => (best.includes(i) ? 1 : 0)));
 }
 
-/** The rows whose sum of distances to all rows is least: more than one only in exact ties. */
+/**
+ * The rows whose sum of distances to all rows is least: several where they tie up to rounding. By
+ * convexity the mean of rows that tie is as good as they are.
+ */
 function bestRows(geometry: Geometry): number[] {
-  const sums = Array.from({ length: geometry.n }, (_, i) =>
-    // Ascending, so that rows with the same distances get the same sum to the last bit.
-    distancesFrom(geometry, i)
-      .map(Math.sqrt)
-      .sort()
-      .reduce((sum, away) => sum + away, 0),
-  );
-  const least = Math.min(...sums);
-  return [...sums.keys()].filter((i) => sums[i] === least);
+  let best = 0;
+  for (let i = 1; i < geometry.n; i++) if (compareRows(geometry, best, i) < 0) best = i;
+  return [...geometry.finite.keys()].filter((i) => compareRows(geometry, best, i) <= 0);
+}
+
+/** Sign of the sum of distances to row l minus that to row k; 0 where rounding may decide it. */
+function compareRows(geometry: Geometry, k: number, l: number): number {
+  const toK = distancesFrom(geometry, k);
+  const toL = distancesFrom(geometry, l);
+  let sum = 0;
+  let size = 0;
+  for (let i = 0; i < geometry.n; i++) {
+    const both = Math.sqrt(toK[i]!) + Math.sqrt(toL[i]!);
+    if (both === 0) continue;
+    const change = squaredDistanceChange(geometry, { i, from: k, to: l }) / both;
+    sum += change;
+    size += Math.abs(change);
+  }
+  return Math.abs(sum) <= TIE * size ? 0 : Math.sign(sum);
 }
 
 /** How the other rows pull at row k, and the point to which Vardi and Zhang step from it. */
@@ -138,10 +157,11 @@ function pullAt(geometry: Geometry, k: number) {
   return { strength, multiplicity, step };
 }
 
-/** A point, its objective, where Weiszfeld's step leads from it, and how far from minimal it may be. */
+/** A point, where Weiszfeld's step leads from it, and how far from minimal it may be. */
 interface Place {
   readonly alpha: Float64Array;
-  readonly objective: number;
+  /** Distances to the rows. */
+  readonly away: Float64Array;
   readonly next: Float64Array;
   /** Upper bound on the share of the objective above its minimum. */
   readonly gap: number;
@@ -149,15 +169,14 @@ interface Place {
 
 function placeAt(geometry: Geometry, alpha: Float64Array): Place {
   const away = squaredDistancesTo(geometry, alpha).map(Math.sqrt);
-  const objective = away.reduce((sum, distance) => sum + distance, 0);
-  const least = (LEAST_DISTANCE * objective) / geometry.n;
+  const least = LEAST_DISTANCE * Math.min(...away.filter((distance) => distance > 0));
   const weights = away.map((distance) => 1 / Math.max(least, distance));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const gradient = alpha.map((share, i) => total * share - weights[i]!);
   // By convexity the objective F is at most ‖gradient‖·‖z − z*‖ above its minimum F*, and
   // n·‖z − z*‖ ≤ F + F* ≤ 2F.
   const gap = (2 * Math.sqrt(squaredNormOf(geometry, gradient))) / geometry.n;
-  return { alpha, objective, next: normalised(weights), gap };
+  return { alpha, away, next: normalised(weights), gap };
 }
 
 /**
@@ -171,12 +190,24 @@ function descend(geometry: Geometry, start: Float64Array): Float64Array {
     const first = placeAt(geometry, here.next);
     const second = placeAt(geometry, first.next);
     const jump = placeAt(geometry, extrapolated(geometry, [here, first, second]));
-    const lower = jump.objective < second.objective ? jump : second;
+    const lower = rise(geometry, second, jump) < 0 ? jump : second;
     // In f64 a point may be as low as it gets before the bound can show it.
-    if (lower.objective >= here.objective) return here.alpha;
+    if (rise(geometry, here, lower) >= 0) return here.alpha;
     here = lower;
   }
   return here.alpha;
+}
+
+/**
+ * How much higher the objective is at one place than at another. It is added up from differences: in
+ * the sums themselves a few attackers far away would drown all that honest rows have to say.
+ */
+function rise(geometry: Geometry, from: Place, to: Place): number {
+  const changes = squaredDistanceChanges(geometry, from.alpha, to.alpha);
+  return changes.reduce((sum, change, i) => {
+    const both = from.away[i]! + to.away[i]!;
+    return both === 0 ? sum : sum + change / both;
+  }, 0);
 }
 
 function extrapolated(geometry: Geometry, places: readonly [Place, Place, Place]): Float64Array {
@@ -185,7 +216,8 @@ function extrapolated(geometry: Geometry, places: readonly [Place, Place, Place]
   const bend = c.map((share, i) => share - b[i]! - step[i]!);
   const ratio = Math.sqrt(squaredNormOf(geometry, step) / squaredNormOf(geometry, bend));
   const length = Number.isFinite(ratio) ? Math.max(1, ratio) : 1;
-  return a.map((share, i) => share + 2 * length * step[i]! + length ** 2 * bend[i]!);
+  // A long jump also lengthens what rounding left of the sums of step and bend, hence normalised.
+  return normalised(a.map((share, i) => share + 2 * length * step[i]! + length ** 2 * bend[i]!));
 }
 
 function normalised(weights: ArrayLike<number>): Float64Array {
