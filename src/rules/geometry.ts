@@ -155,6 +155,30 @@ export function squaredDistanceChange(
   return normL - normK - 2 * (productL - productK);
 }
 
+/**
+ * ⟨xᵢ − z, xⱼ − z⟩ for every pair of rows, n×n: the products around z = Σ αⱼ xⱼ, with α of sum 1. Each
+ * pair takes the one of two formulas whose terms are smallest. All rows must be finite. O(n²)
+ */
+export function productsAround(geometry: Geometry, alpha: ArrayLike<number>): Float64Array {
+  const { n, products: G, squaredDistances: D } = geometry;
+  const away = squaredDistancesTo(geometry, alpha);
+  const g = form(G, alpha);
+  const around = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = i; j < n; j++) {
+      const ij = i * n + j;
+      const dSize = (away[i]! + away[j]! + D[ij]!) / 2;
+      const gSize = Math.abs(G[ij]!) + g.productSize[i]! + g.productSize[j]! + g.squareSize;
+      const product =
+        dSize <= gSize
+          ? (away[i]! + away[j]! - D[ij]!) / 2
+          : G[ij]! - g.product[i]! - g.product[j]! + g.square;
+      around[ij] = around[j * n + i] = product;
+    }
+  }
+  return around;
+}
+
 /** A sum, and the sum of its terms' absolute values: how much rounding may have cost. */
 interface Sum {
   readonly value: number;
@@ -231,7 +255,8 @@ function dot(alpha: Float64Array, { product, productSize }: ReturnType<typeof fo
   return { value, size };
 }
 
-function sumOf(values: ArrayLike<number>): number {
+/** Σ values. */
+export function sumOf(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]!;
   return sum;
