@@ -21,9 +21,9 @@ import {
   type Geometry,
   geometryOf,
   nearestTo,
-  productsAround,
   restrict,
   rowsToChooseFrom,
+  sumOf,
 } from './geometry.ts';
 import type { Rule } from './rule.ts';
 
@@ -138,11 +138,25 @@ function firstGuess(geometry: Geometry, size: number): number {
   );
 }
 
-/** The top eigenvalue of Σ (xᵢ − μ)(xᵢ − μ)ᵀ over the given rows, which is that of their products. */
-function scatterOf(geometry: Geometry, rows: readonly number[]): number {
+/**
+ * The top eigenvalue of Σ (xᵢ − μ)(xᵢ − μ)ᵀ over the given rows: that of the products around μ, which are
+ * their squared distances centred twice. It is at least half the largest squared distance, so what
+ * rounding does to the distances does not show.
+ */
+function scatterOf({ n, squaredDistances: D }: Geometry, rows: readonly number[]): number {
   const size = rows.length;
-  const part = restrict(geometry, rows);
-  return topEigenvalue(productsAround(part, new Float64Array(size).fill(1 / size)), size);
+  const around = new Float64Array(size * size);
+  const means = new Float64Array(size);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) means[i]! += D[rows[i]! * n + rows[j]!]! / size;
+  }
+  const mean = sumOf(means) / size;
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) {
+      around[i * size + j] = (means[i]! + means[j]! - D[rows[i]! * n + rows[j]!]! - mean) / 2;
+    }
+  }
+  return topEigenvalue(around, size);
 }
 
 function tooMany(search: { n: number; size: number; maxSubsets: number }): AggregationError {
