@@ -22,13 +22,13 @@ export interface Parameter<T = unknown, Required extends boolean = boolean> {
 /** The options of a rule by name. */
 export type Schema = Readonly<Record<string, Parameter>>;
 
-/** The object that a schema describes. */
-export type Values<S extends Schema> = {
-  readonly [K in keyof S as S[K]['required'] extends true ? K : never]: ValueOf<S[K]>;
-} & {
-  readonly [K in keyof S as S[K]['required'] extends true ? never : K]?: ValueOf<S[K]>;
+/** A schema for an options object: a parameter for each option, required where the option is. */
+export type SchemaOf<O extends object> = {
+  readonly [K in keyof O]-?: Parameter<
+    Exclude<O[K], undefined>,
+    Record<never, never> extends Pick<O, K> ? false : true
+  >;
 };
-type ValueOf<P> = P extends Parameter<infer T> ? T : never;
 
 /** Options whose names and types a schema has checked. */
 export type Options = Readonly<Record<string, unknown>>;
@@ -52,18 +52,21 @@ interface Description {
   readonly scaled?: readonly string[];
 }
 
-interface Definition<S extends Schema, Made> extends Description {
-  readonly parameters: S;
+interface Definition<O extends object, Made> extends Description {
+  readonly parameters: SchemaOf<O>;
   /** The factory. */
-  readonly make: (options: Values<S>) => Made;
+  readonly make: (options: O) => Made;
   /** Options that suit a cohort; the laws are tested on what they make. */
-  readonly sample: (cohort: Cohort) => Values<S>;
+  readonly sample: (cohort: Cohort) => O;
+  /** Further options that suit a cohort: presets and choices with laws of their own. */
+  readonly variants?: (cohort: Cohort) => readonly O[];
 }
 
 interface Erased<Made> extends Description {
   readonly parameters: Schema;
   make(options: Options): Made;
   sample(cohort: Cohort): Options;
+  variants(cohort: Cohort): readonly Options[];
 }
 
 /** A rule in the list. */
@@ -79,19 +82,26 @@ export interface StageEntry extends Erased<Stage> {
 /** A line of the list of rules. */
 export type Entry = RuleEntry | StageEntry;
 
-/** Describes a rule for the list. Its factory must take what its schema reads. */
-export function defineRule<S extends Schema>(definition: Definition<S, Rule>): RuleEntry {
+/** Describes a rule whose factory takes the options O. */
+export function defineRule<O extends object>(definition: Definition<O, Rule>): RuleEntry {
   return { kind: 'rule', ...erase(definition) };
 }
 
-/** Describes a stage for the list. Its factory must take what its schema reads. */
-export function defineStage<S extends Schema>(definition: Definition<S, Stage>): StageEntry {
+/** Describes a stage whose factory takes the options O. */
+export function defineStage<O extends object>(definition: Definition<O, Stage>): StageEntry {
   return { kind: 'stage', ...erase(definition) };
 }
 
 /** Forgets the types of the options: who calls `make` has read them with the same schema. */
-function erase<S extends Schema, Made>(definition: Definition<S, Made>): Erased<Made> {
-  return { ...definition, make: (options) => definition.make(options as Values<S>) };
+function erase<O extends object, Made>(definition: Definition<O, Made>): Erased<Made> {
+  const { make, sample, variants = () => [], parameters, ...description } = definition;
+  return {
+    ...description,
+    parameters: parameters as Schema,
+    make: (options) => make(options as O),
+    sample: (cohort) => sample(cohort) as Options,
+    variants: (cohort) => variants(cohort) as readonly Options[],
+  };
 }
 
 /** Whether a value is a line of the list of rules. */

@@ -285,7 +285,7 @@ function normalised(weights: ArrayLike<number>): Float64Array {
 }
 
 /** The geometric median's line in the list. */
-export const geometricMedianEntry: RuleEntry = defineRule({
+export const geometricMedianEntry: RuleEntry = defineRule<GeometricMedianOptions>({
   name: 'geometric-median',
   parameters: {
     iterations: optional(integer('smoothed steps instead of the minimiser')),
@@ -293,6 +293,7 @@ export const geometricMedianEntry: RuleEntry = defineRule({
   },
   make: geometricMedian,
   sample: () => ({}),
+  variants: () => [{ iterations: 3 }, { iterations: 8, nu: 1e-6 }],
   scaled: ['nu'],
   paper: 'Pillutla et al. 2022',
   guarantee: 'bounded for n ≥ 2f + 1',

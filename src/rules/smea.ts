@@ -158,7 +158,7 @@ function tooMany(search: { n: number; size: number; maxSubsets: number }): Aggre
 }
 
 /** SMEA's line in the list. */
-export const smeaEntry: RuleEntry = defineRule({
+export const smeaEntry: RuleEntry = defineRule<SmeaOptions>({
   name: 'smea',
   parameters: { f, maxSubsets: optional(integer('subsets computed before giving up')) },
   make: smea,

@@ -40,7 +40,7 @@ export function trimmedMeanBeta({ beta }: TrimmedMeanBetaOptions): Rule {
 }
 
 /** The line of the trimmed mean by a fraction in the list. */
-export const trimmedMeanBetaEntry: RuleEntry = defineRule({
+export const trimmedMeanBetaEntry: RuleEntry = defineRule<TrimmedMeanBetaOptions>({
   name: 'trimmed-mean-beta',
   parameters: { beta: real('share dropped at each end') },
   make: trimmedMeanBeta,

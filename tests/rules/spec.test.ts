@@ -95,17 +95,19 @@ describe('the list of rules', () => {
     expect(names).toContain('nnm');
   });
 
-  test('makes from each sample a rule of that name that admits the cohort', async () => {
+  test('makes from each sample and variant a rule of that name that admits the cohort', async () => {
     const cohort = { n: 15, f: 2 };
     const rows = Array.from({ length: cohort.n }, (_, i) => [i, -i, i * i]);
     const round = { exampleCounts: rows.map((_, i) => i + 1) };
     for (const entry of rules) {
-      const stage = entry.make(entry.sample(cohort));
-      expect(stage.name).toBe(entry.name);
-      expect(Math.max(1, stage.minClients ?? 1)).toBeLessThanOrEqual(cohort.n);
-      const { rows: out } = await applyTo(stage, rows, round);
-      expect(out).toHaveLength(entry.kind === 'rule' ? 1 : (stage.rowsOut?.(15) ?? 15));
-      expect(out.flat().every(Number.isFinite)).toBe(true);
+      for (const options of [entry.sample(cohort), ...entry.variants(cohort)]) {
+        const stage = entry.make(options);
+        expect(stage.name).toBe(entry.name);
+        expect(stage.minClients ?? 1).toBeLessThanOrEqual(cohort.n);
+        const { rows: out } = await applyTo(stage, rows, round);
+        expect(out).toHaveLength(entry.kind === 'rule' ? 1 : (stage.rowsOut?.(15) ?? 15));
+        expect(out.flat().every(Number.isFinite)).toBe(true);
+      }
     }
   });
 

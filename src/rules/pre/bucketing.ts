@@ -78,8 +78,15 @@ function givenOrder(permutation: readonly number[]): (n: number) => readonly num
   };
 }
 
+/** The options as a SPEC gives them: which of the two came is only known once it is read. */
+interface SpecOptions {
+  readonly size: number;
+  readonly seed?: number;
+  readonly permutation?: readonly number[];
+}
+
 /** The line of bucketing in the list. */
-export const bucketingEntry: StageEntry = defineStage({
+export const bucketingEntry: StageEntry = defineStage<SpecOptions>({
   name: 'bucketing',
   parameters: {
     size: integer('clients in a bucket'),
@@ -95,6 +102,7 @@ export const bucketingEntry: StageEntry = defineStage({
       : bucketing({ size, permutation });
   },
   sample: () => ({ size: 2, seed: 1 }),
+  variants: ({ n }) => [{ size: 3, permutation: Array.from({ length: n }, (_, i) => n - 1 - i) }],
   paper: 'Karimireddy et al. 2022',
   guarantee: 'lowers the spread of honest rows; needs 2f < ⌈n/size⌉',
   cost: 'n·d',

@@ -45,7 +45,7 @@ export function nnm({ f }: NnmOptions): Stage {
 }
 
 /** The line of nearest-neighbour mixing in the list. */
-export const nnmEntry: StageEntry = defineStage({
+export const nnmEntry: StageEntry = defineStage<NnmOptions>({
   name: 'nnm',
   parameters: { f },
   make: nnm,
