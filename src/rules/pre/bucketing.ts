@@ -34,6 +34,8 @@ export type BucketingOptions =
  * Rows in random order, means of consecutive groups of `size`: n rows become ⌈n/size⌉. f Byzantine
  * clients spoil at most f buckets, so what follows needs its f for fewer rows.
  *
+ * Infinities of both signs in one bucket make NaN there: screen updates first.
+ *
  * No pass of its own: the mixing is one ⌈n/size⌉×n combination.
  *
  * @throws {RangeError} on applying, if `permutation` is not one of the row numbers.
