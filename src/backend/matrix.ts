@@ -1,0 +1,227 @@
+/**
+ * Matrix expressions: immutable nodes that say what is to be computed, and compute nothing.
+ *
+ * Building a node checks shapes and applies the two rewritings that cost nothing to know: a
+ * combination of a combination is one combination (weights are multiplied in f64), and selected
+ * rows of a combination are a combination with fewer rows.
+ *
+ * @module
+ */
+
+import { assertInteger, show } from '../core/assert.ts';
+import type { DeviceRow, HostRow, Matrix, RowSource, Weights } from './kernels.ts';
+
+/** An expression node. The engine evaluates it shard by shard. */
+export type Node = Source | Select | Combine | Stack | RankMean | NearestMean | SignSum | Deviation;
+
+export interface Source extends Matrix {
+  readonly op: 'source';
+  readonly sources: readonly RowSource[];
+}
+export interface Select extends Matrix {
+  readonly op: 'select';
+  readonly x: Node;
+  readonly indices: readonly number[];
+}
+export interface Combine extends Matrix {
+  readonly op: 'combine';
+  readonly x: Node;
+  readonly weights: Weights;
+}
+export interface Stack extends Matrix {
+  readonly op: 'stack';
+  readonly x: Node;
+  readonly y: Node;
+}
+export interface RankMean extends Matrix {
+  readonly op: 'rankMean';
+  readonly x: Node;
+  readonly from: number;
+  readonly to: number;
+}
+export interface NearestMean extends Matrix {
+  readonly op: 'nearestMean';
+  readonly x: Node;
+  readonly center: Node;
+  readonly count: number;
+}
+export interface SignSum extends Matrix {
+  readonly op: 'signSum';
+  readonly x: Node;
+}
+export interface Deviation extends Matrix {
+  readonly op: 'deviation';
+  readonly x: Node;
+}
+
+const built = new WeakSet<object>();
+
+function build<T extends Node>(node: T): T {
+  built.add(node);
+  return Object.freeze(node);
+}
+
+/**
+ * The node behind a matrix.
+ *
+ * @throws {TypeError} if `x` was not made by the functions of this file.
+ */
+export function asNode(name: string, x: Matrix): Node {
+  if (typeof x !== 'object' || x === null || !built.has(x)) {
+    throw new TypeError(`${name} must be a matrix expression, got ${show(x)}`);
+  }
+  return x as Node;
+}
+
+/** The nodes that `node` is computed from. */
+export function inputs(node: Node): readonly Node[] {
+  switch (node.op) {
+    case 'source':
+      return [];
+    case 'stack':
+      return [node.x, node.y];
+    case 'nearestMean':
+      return [node.x, node.center];
+    default:
+      return [node.x];
+  }
+}
+
+/** `node` and everything below it, each once, inputs first. */
+export function nodesOf(node: Node): Node[] {
+  const seen = new Set<Node>();
+  const visit = (n: Node): void => {
+    if (seen.has(n)) return;
+    for (const input of inputs(n)) visit(input);
+    seen.add(n);
+  };
+  visit(node);
+  return [...seen];
+}
+
+/** Whether a row lies on the GPU. */
+export function isDeviceRow(row: RowSource): row is DeviceRow {
+  return 'buffer' in row;
+}
+
+/** A row in memory. */
+export function arrayRow(values: Float32Array): HostRow {
+  return {
+    cols: values.length,
+    read: (from, to, into) => into.set(values.subarray(from, to)),
+  };
+}
+
+/**
+ * The given rows.
+ *
+ * @throws {RangeError} if there is no row, a row is empty, or lengths differ; names the row.
+ */
+export function source(rows: readonly (RowSource | Float32Array)[]): Matrix {
+  assertInteger('number of rows', rows.length, 1);
+  const sources = rows.map((row) => (row instanceof Float32Array ? arrayRow(row) : row));
+  const cols = assertInteger('length of row 0', sources[0]!.cols, 1);
+  for (const [i, row] of sources.entries()) {
+    if (row.cols !== cols) {
+      throw new RangeError(`rows must be equally long: row 0 has ${cols}, row ${i} ${row.cols}`);
+    }
+  }
+  return build({ op: 'source', rows: sources.length, cols, sources });
+}
+
+/** The given rows of `x`, in the given order; a row may come twice. */
+export function select(x: Matrix, rows: readonly number[]): Matrix {
+  const node = asNode('x', x);
+  assertInteger('number of selected rows', rows.length, 1);
+  for (const row of rows) assertInteger('selected row', row, 0, node.rows - 1);
+  const shape = { rows: rows.length, cols: node.cols };
+  if (node.op === 'combine') {
+    return build({ ...node, ...shape, weights: rows.map((row) => node.weights[row]!) });
+  }
+  if (node.op === 'select') {
+    const indices = rows.map((row) => node.indices[row]!);
+    return build({ op: 'select', ...shape, x: node.x, indices });
+  }
+  return build({ op: 'select', ...shape, x: node, indices: [...rows] });
+}
+
+/** weights · x. m×n, n×d → m×d */
+export function combine(weights: Weights, x: Matrix): Matrix {
+  const node = asNode('x', x);
+  assertInteger('number of weight rows', weights.length, 1);
+  for (const [k, row] of weights.entries()) checkWeights(k, row, node.rows);
+  const shape = { rows: weights.length, cols: node.cols };
+  if (node.op === 'combine') {
+    return build({ ...node, ...shape, weights: multiply(weights, node.weights) });
+  }
+  const copied = weights.map((row) => Float64Array.from(row));
+  return build({ op: 'combine', ...shape, x: node, weights: copied });
+}
+
+function checkWeights(k: number, row: ArrayLike<number>, rows: number): void {
+  if (row.length !== rows) {
+    throw new RangeError(`weight row ${k} must have ${rows} entries, got ${row.length}`);
+  }
+  for (let i = 0; i < rows; i++) {
+    if (!Number.isFinite(row[i])) {
+      throw new TypeError(`weight (${k}, ${i}) must be a finite number, got ${show(row[i])}`);
+    }
+  }
+}
+
+function multiply(a: Weights, b: Weights): Float64Array[] {
+  const cols = b[0]!.length;
+  return a.map((row) => {
+    const out = new Float64Array(cols);
+    for (let k = 0; k < b.length; k++) {
+      const factor = row[k]!;
+      if (factor === 0) continue;
+      const inner = b[k]!;
+      for (let i = 0; i < cols; i++) out[i]! += factor * inner[i]!;
+    }
+    return out;
+  });
+}
+
+/** The rows of `x` above the rows of `y`. */
+export function stack(x: Matrix, y: Matrix): Matrix {
+  const upper = asNode('x', x);
+  const lower = asNode('y', y);
+  if (upper.cols !== lower.cols) {
+    throw new RangeError(`stacked rows must be equally long, got ${upper.cols} and ${lower.cols}`);
+  }
+  const shape = { rows: upper.rows + lower.rows, cols: upper.cols };
+  return build({ op: 'stack', ...shape, x: upper, y: lower });
+}
+
+/** Mean of the sorted values at ranks [from, to) of each column. */
+export function rankMean(x: Matrix, from: number, to: number): Matrix {
+  const node = asNode('x', x);
+  assertInteger('from', from, 0, node.rows - 1);
+  assertInteger('to', to, from + 1, node.rows);
+  return build({ op: 'rankMean', rows: 1, cols: node.cols, x: node, from, to });
+}
+
+/** Mean of the `count` values of each column nearest to `center`. */
+export function nearestMean(x: Matrix, center: Matrix, count: number): Matrix {
+  const node = asNode('x', x);
+  const c = asNode('center', center);
+  if (c.rows !== 1 || c.cols !== node.cols) {
+    throw new RangeError(`center must be 1×${node.cols}, got ${c.rows}×${c.cols}`);
+  }
+  assertInteger('count', count, 1, node.rows);
+  return build({ op: 'nearestMean', rows: 1, cols: node.cols, x: node, center: c, count });
+}
+
+/** Sum of the signs of each column. */
+export function signSum(x: Matrix): Matrix {
+  const node = asNode('x', x);
+  return build({ op: 'signSum', rows: 1, cols: node.cols, x: node });
+}
+
+/** Sample standard deviation of each column. */
+export function deviation(x: Matrix): Matrix {
+  const node = asNode('x', x);
+  if (node.rows < 2) throw new RangeError('deviation needs at least 2 rows, got 1');
+  return build({ op: 'deviation', rows: 1, cols: node.cols, x: node });
+}

@@ -1,0 +1,224 @@
+/**
+ * The reference backend: what every operation means, in f64 and without tricks. Each result is
+ * rounded to f32 once, when it is stored.
+ *
+ * @module
+ */
+
+import type {
+  BackendInfo,
+  PairBlock,
+  RowScreen,
+  RowSource,
+  Tile,
+  TileKernels,
+  Weights,
+} from '../kernels.ts';
+import { fingerprintWords } from './fingerprint.ts';
+
+/** A tile in memory: row i starts at `starts[i]`. */
+interface MemoryTile extends Tile {
+  readonly data: Float32Array;
+  readonly starts: readonly number[];
+}
+
+/** The meaning of every kernel. */
+export class ReferenceKernels implements TileKernels {
+  readonly info: BackendInfo = {
+    name: 'reference',
+    adapter: 'CPU, JavaScript f64',
+    software: true,
+  };
+  readonly maxTileBytes: number = 2 ** 32;
+
+  async upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile> {
+    const tile = allocate(rows.length, to - from);
+    for (const [i, row] of rows.entries()) {
+      if (!('read' in row)) {
+        throw new TypeError(`row ${i} lies on a GPU; the reference backend reads memory`);
+      }
+      await row.read(from, to, rowOf(tile, i));
+    }
+    return tile;
+  }
+
+  select(x: Tile, rows: readonly number[]): Tile {
+    const { data, starts, cols } = own(x);
+    const view: MemoryTile = { rows: rows.length, cols, data, starts: rows.map((i) => starts[i]!) };
+    return view;
+  }
+
+  async combine(weights: Weights, x: Tile): Promise<Tile> {
+    const tile = own(x);
+    const out = allocate(weights.length, x.cols);
+    for (const [k, row] of weights.entries()) {
+      const sum = new Float64Array(x.cols);
+      for (let i = 0; i < x.rows; i++) {
+        const weight = row[i]!;
+        // A row of weight 0 is not read: 0 · Infinity must not become NaN.
+        if (weight === 0) continue;
+        const values = rowOf(tile, i);
+        for (let j = 0; j < x.cols; j++) sum[j]! += weight * values[j]!;
+      }
+      rowOf(out, k).set(sum);
+    }
+    return out;
+  }
+
+  async rankMean(x: Tile, from: number, to: number): Promise<Tile> {
+    return byColumn(x, (column) => meanOf(column.sort().subarray(from, to)));
+  }
+
+  async nearestMean(x: Tile, center: Tile, count: number): Promise<Tile> {
+    const centers = rowOf(own(center), 0);
+    return byColumn(x, (column, j) => {
+      const c = centers[j]!;
+      const near = Array.from(column.sort(), (value) => ({ value, away: distance(value, c) }));
+      // The sort is stable and the column ascending: equal distances go to the lower value.
+      near.sort((a, b) => a.away - b.away);
+      return meanOf(near.slice(0, count).map(({ value }) => value));
+    });
+  }
+
+  async signSum(x: Tile): Promise<Tile> {
+    return byColumn(x, (column) => column.reduce((sum, value) => sum + Math.sign(value), 0));
+  }
+
+  async deviation(x: Tile): Promise<Tile> {
+    return byColumn(x, (column) => {
+      const mean = meanOf(column);
+      let squares = 0;
+      for (const value of column) squares += (value - mean) ** 2;
+      return Math.sqrt(squares / (x.rows - 1));
+    });
+  }
+
+  async stack(x: Tile, y: Tile): Promise<Tile> {
+    const out = allocate(x.rows + y.rows, x.cols);
+    for (let i = 0; i < x.rows; i++) rowOf(out, i).set(rowOf(own(x), i));
+    for (let i = 0; i < y.rows; i++) rowOf(out, x.rows + i).set(rowOf(own(y), i));
+    return out;
+  }
+
+  async screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]> {
+    return blocksOf(x, blockCols, (block, from) => {
+      const nonFinite = new Uint32Array(x.rows);
+      const squaredNorms = new Float64Array(x.rows);
+      const words = new Uint32Array(2 * x.rows);
+      for (let i = 0; i < x.rows; i++) {
+        const values = rowOf(block, i);
+        words.set(fingerprintWords(values, firstCol + from), 2 * i);
+        for (const value of values) {
+          if (!Number.isFinite(value)) nonFinite[i]!++;
+          squaredNorms[i]! += value * value;
+        }
+        if (nonFinite[i]! > 0) squaredNorms[i] = Number.POSITIVE_INFINITY;
+      }
+      return { nonFinite, squaredNorms, fingerprints: new BigUint64Array(words.buffer) };
+    });
+  }
+
+  async pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
+    return blocksOf(x, blockCols, (block) => {
+      const n = block.rows;
+      const products = new Float64Array(n * n);
+      const squaredDistances = new Float64Array(n * n);
+      for (let i = 0; i < n; i++) {
+        for (let j = i; j < n; j++) {
+          const { product, squaredDistance } = pairOf(rowOf(block, i), rowOf(block, j));
+          products[i * n + j] = products[j * n + i] = product;
+          squaredDistances[i * n + j] = squaredDistances[j * n + i] = i === j ? 0 : squaredDistance;
+        }
+      }
+      return { products, squaredDistances };
+    });
+  }
+
+  async read(x: Tile): Promise<Float32Array> {
+    const tile = own(x);
+    if (tile.starts.every((start, i) => start === i * x.cols)) {
+      return tile.data.subarray(0, x.rows * x.cols);
+    }
+    const home = allocate(x.rows, x.cols);
+    for (let i = 0; i < x.rows; i++) rowOf(home, i).set(rowOf(tile, i));
+    return home.data;
+  }
+
+  free(): void {}
+
+  async rebuild(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+function allocate(rows: number, cols: number): MemoryTile {
+  const starts = Array.from({ length: rows }, (_, i) => i * cols);
+  return { rows, cols, data: new Float32Array(rows * cols), starts };
+}
+
+function own(x: Tile): MemoryTile {
+  return x as MemoryTile;
+}
+
+function rowOf({ data, starts, cols }: MemoryTile, row: number): Float32Array {
+  return data.subarray(starts[row]!, starts[row]! + cols);
+}
+
+/** A 1×d tile made one column at a time. `body` may reorder the column it is given. */
+function byColumn(x: Tile, body: (column: Float32Array, j: number) => number): MemoryTile {
+  const { data, starts, cols } = own(x);
+  const out = allocate(1, cols);
+  const column = new Float32Array(x.rows);
+  for (let j = 0; j < cols; j++) {
+    for (let i = 0; i < x.rows; i++) column[i] = data[starts[i]! + j]!;
+    out.data[j] = body(column, j);
+  }
+  return out;
+}
+
+function blocksOf<T>(
+  x: Tile,
+  blockCols: number,
+  body: (block: MemoryTile, from: number) => T,
+): T[] {
+  const { data, starts, rows, cols } = own(x);
+  const results: T[] = [];
+  for (let from = 0; from < cols; from += blockCols) {
+    const width = Math.min(blockCols, cols - from);
+    results.push(body({ rows, cols: width, data, starts: starts.map((s) => s + from) }, from));
+  }
+  return results;
+}
+
+function meanOf(values: ArrayLike<number>): number {
+  if (values.length === 1) return values[0]!;
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
+/** |value − center| rounded to 24 bits, without f32's upper limit. */
+function distance(value: number, center: number): number {
+  if (value === center) return 0;
+  const away = Math.abs(value - center);
+  return away < 2 ** 126 ? Math.fround(away) : 4 * Math.fround(away / 4);
+}
+
+function pairOf(a: Float32Array, b: Float32Array): { product: number; squaredDistance: number } {
+  let product = 0;
+  let squaredDistance = 0;
+  for (let j = 0; j < a.length; j++) {
+    const difference = a[j]! - b[j]!;
+    product += a[j]! * b[j]!;
+    squaredDistance += difference * difference;
+  }
+  // Only an infinite (or NaN) entry makes an f64 sum of f32 squares non-finite.
+  if (Number.isFinite(product) && Number.isFinite(squaredDistance)) {
+    return { product, squaredDistance };
+  }
+  const same = a === b || (a.buffer === b.buffer && a.byteOffset === b.byteOffset);
+  return {
+    product: same ? Number.POSITIVE_INFINITY : Number.NaN,
+    squaredDistance: Number.POSITIVE_INFINITY,
+  };
+}
