@@ -6,7 +6,8 @@
  */
 
 import { describeAdapter, type FoundGpu, foundGpu, isSoftwareAdapter } from './adapter.ts';
-import { hasSystemVulkanLoader, messageOf, withSwiftShader } from './swiftshader.ts';
+import { hasSystemVulkanLoader, withSwiftShader } from './swiftshader.ts';
+import { messageOf } from './verified-files.ts';
 
 /** Which adapters will do, and how Dawn is started. */
 export interface FindNodeGpuOptions {
