@@ -9,8 +9,9 @@
  */
 
 import type { Matrix, Ops, RowScreen, RowSource } from './backend/kernels.ts';
-import { assertInteger, assertPositive, show } from './core/assert.ts';
+import { assertInteger, assertOneOf, assertPositive, show } from './core/assert.ts';
 import { AggregationError } from './core/errors.ts';
+import { quote } from './formats/quote.ts';
 
 /** A row, and optionally what its client claims of it. */
 export interface ClientRow {
@@ -128,7 +129,7 @@ export async function screen(
 export function describeExclusions(screenings: readonly Screening[]): string {
   const excluded = screenings.filter(({ verdict }) => verdict === 'excluded');
   if (excluded.length === 0) return '';
-  const each = excluded.map(({ client, reasons }) => `${client} (${reasons.join('; ')})`);
+  const each = excluded.map(({ client, reasons }) => `${quote(client)} (${reasons.join('; ')})`);
   return `the screen excluded ${excluded.length} of ${screenings.length} updates: ${listed(each)}`;
 }
 
@@ -138,10 +139,11 @@ function listed(words: readonly string[]): string {
   return words.slice(0, 5).join(', ') + more;
 }
 
-function checkOptions({ cols, maxNorm, exampleCap }: ScreenOptions): void {
+function checkOptions({ cols, maxNorm, exampleCap, weights }: ScreenOptions): void {
   if (cols !== undefined) assertInteger('cols', cols, 1);
   if (maxNorm !== undefined) assertPositive('maxNorm', maxNorm);
   if (exampleCap !== undefined) assertInteger('exampleCap', exampleCap, 1);
+  if (weights !== undefined) assertOneOf('weights', weights, ['uniform', 'examples']);
 }
 
 // Who sent what
@@ -198,10 +200,10 @@ function checkRow(client: string, row: unknown): void {
     (typeof source.read === 'function' || source.buffer !== undefined);
   if (!isSource) {
     throw new TypeError(
-      `the update of ${client} must be a Float32Array or a row source, got ${show(row)}`,
+      `the update of ${quote(client)} must be a Float32Array or a row source, got ${show(row)}`,
     );
   }
-  assertInteger(`cols of the update of ${client}`, source.cols as number, 0);
+  assertInteger(`cols of the update of ${quote(client)}`, source.cols as number, 0);
 }
 
 /** Order of Unicode code points; `<` compares UTF-16 units, in which U+FFFD follows U+1F600. */
@@ -231,7 +233,7 @@ function watched(
       } catch (cause) {
         signal?.throwIfAborted();
         const why = cause instanceof Error ? cause.message : String(cause);
-        const what = `could not read entries ${from} to ${to} of the update of ${client}: ${why}`;
+        const what = `could not read entries ${from} to ${to} of the update of ${quote(client)}: ${why}`;
         throw new AggregationError('unreadable', what, { cause });
       }
     },
@@ -343,7 +345,9 @@ function flagSameContent(read: readonly Candidate[]): void {
   for (const group of groups.values()) {
     if (group.length === 1) continue;
     for (const candidate of group) {
-      const others = group.filter((other) => other !== candidate).map(({ client }) => client);
+      const others = group
+        .filter((other) => other !== candidate)
+        .map(({ client }) => quote(client));
       flag(candidate, `same-content: equal to the update of ${listed(others)}`);
     }
   }
