@@ -2,7 +2,8 @@
  * A small neural network with everything in sight: inputs → ReLU layer → softmax.
  *
  * All parameters lie in one flat array, so that a model, a gradient and an update are rows of the
- * same length; {@link Mlp.tensors} names the parts. Training is plain minibatch gradient descent on
+ * same length; {@link Mlp.tensors} names the parts, in the order of their names as
+ * `formats/layout.ts` has it. Training is plain minibatch gradient descent on
  * the cross entropy, in f64.
  *
  * @module
@@ -74,13 +75,13 @@ export function mlp(sizes: {
   const hidden = assertInteger('hidden', sizes.hidden, 1, 1 << 16);
   const classes = assertInteger('classes', sizes.classes, 2, 256);
   const tensors = layOut([
-    ['hidden.weight', [features, hidden]],
     ['hidden.bias', [hidden]],
-    ['output.weight', [hidden, classes]],
+    ['hidden.weight', [features, hidden]],
     ['output.bias', [classes]],
+    ['output.weight', [hidden, classes]],
   ]);
-  const [w1, b1, w2, b2] = tensors.map((part) => part.offset) as [number, number, number, number];
-  const parameterCount = b2 + classes;
+  const [b1, w1, b2, w2] = tensors.map((part) => part.offset) as [number, number, number, number];
+  const parameterCount = w2 + hidden * classes;
   const activations = new Float64Array(hidden);
   const backward = new Float64Array(hidden);
   const outputs = new Float64Array(classes);
@@ -139,8 +140,8 @@ export function mlp(sizes: {
       const draw = (from: number, to: number, fanIn: number) => {
         for (let i = from; i < to; i++) parameters[i] = Math.sqrt(2 / fanIn) * normal(random);
       };
-      draw(w1, b1, features);
-      draw(w2, b2, hidden);
+      draw(w1, b2, features);
+      draw(w2, parameterCount, hidden);
       return parameters;
     },
     lossAndGradient(parameters, { data, batch, gradient }) {

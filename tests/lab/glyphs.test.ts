@@ -42,7 +42,7 @@ test('ink stays off the frame: hardly any is lost at the border', () => {
 });
 
 test('digits can be told apart by their nearest neighbour, as handwriting can', () => {
-  // A tenth of the glyphs against the rest. Measured 88 %; chance is 10 %.
+  // A tenth of the glyphs against the rest. Measured 96 %; chance is 10 %.
   const nearest = (i: number) => {
     let best = { distance: Infinity, label: -1 };
     for (let j = 100; j < drawn.size; j++) {
@@ -55,7 +55,7 @@ test('digits can be told apart by their nearest neighbour, as handwriting can', 
   };
   let correct = 0;
   for (let i = 0; i < 100; i++) if (nearest(i) === drawn.labels[i]) correct++;
-  expect(correct).toBeGreaterThan(70);
+  expect(correct).toBeGreaterThan(85);
 });
 
 test('a size that is no positive integer is refused by name', () => {

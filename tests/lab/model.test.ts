@@ -36,12 +36,12 @@ test('the gradient is what finite differences say, at every parameter', () => {
 test('outputs and loss are those of a network worked by hand', () => {
   const model = mlp({ features: 1, hidden: 2, classes: 2 });
   // Hidden: relu(2x + 1), relu(−x). Outputs: 1·h₀ + 3·h₁, 2·h₀ + 5·h₁ + 0.5. At x = 1: h = (3, 0).
-  const parameters = Float32Array.of(2, -1, 1, 0, 1, 2, 3, 5, 0, 0.5);
+  const parameters = Float32Array.of(1, 0, 2, -1, 0, 0.5, 1, 2, 3, 5);
   expect(model.tensors.map((part) => part.name)).toEqual([
-    'hidden.weight',
     'hidden.bias',
-    'output.weight',
+    'hidden.weight',
     'output.bias',
+    'output.weight',
   ]);
   const data: Dataset = {
     inputs: Float32Array.of(1),
