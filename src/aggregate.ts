@@ -32,6 +32,8 @@ export interface AggregateOptions extends ScreenOptions {
   readonly reference?: Float32Array | RowSource;
   /** Ends the aggregation at the next read of a row; the promise rejects with its reason. */
   readonly signal?: AbortSignal;
+  /** Called once the verdicts are known, before the rule has seen a row. */
+  readonly onScreened?: (screenings: readonly Screening[]) => void;
 }
 
 /**
@@ -140,6 +142,7 @@ async function run(
     ops: backend,
   });
   try {
+    options.onScreened?.(screened.screenings);
     const round: Round = {
       ...(screened.exampleCounts && { exampleCounts: screened.exampleCounts }),
       ...(reference && { reference }),

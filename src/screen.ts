@@ -12,6 +12,7 @@ import type { Matrix, Ops, RowScreen, RowSource } from './backend/kernels.ts';
 import { assertInteger, assertOneOf, assertPositive, show } from './core/assert.ts';
 import { AggregationError } from './core/errors.ts';
 import { quote } from './formats/quote.ts';
+import { compareNames } from './formats/safetensors.ts';
 
 /** A row, and optionally what its client claims of it. */
 export interface ClientRow {
@@ -21,11 +22,23 @@ export interface ClientRow {
   readonly examples?: number;
 }
 
+/** An update that could not even be made a row: a broken file, a message that does not parse. */
+export interface RefusedRow {
+  /** Why, as `word: explanation`. */
+  readonly refused: string;
+}
+
+/** What a client sent. */
+export type Entry = Float32Array | RowSource | ClientRow | RefusedRow;
+
 /** One client's update. A bare row is named by its place, padded with zeros. */
-export type Update = Float32Array | RowSource | (ClientRow & { readonly client: string });
+export type Update =
+  | Float32Array
+  | RowSource
+  | ((ClientRow | RefusedRow) & { readonly client: string });
 
 /** The updates of a round: a list, in which all clients are named or none, or a map by client. */
-export type Updates = readonly Update[] | ReadonlyMap<string, Float32Array | RowSource | ClientRow>;
+export type Updates = readonly Update[] | ReadonlyMap<string, Entry>;
 
 /**
  * `accepted`: handed to the rule. `flagged`: handed to the rule, and worth a look. `excluded`: kept
@@ -38,8 +51,9 @@ export interface Screening {
   readonly client: string;
   readonly verdict: Verdict;
   /**
-   * Why, each as `word: explanation`. The words are stable: `duplicate-id`, `examples`, `length`,
-   * `non-finite`, `norm`, `replay`, `same-content`.
+   * Why, each as `word: explanation`. The words of the screen are stable: `duplicate-id`,
+   * `examples`, `length`, `non-finite`, `norm`, `replay`, `same-content`; `rule` begins what the
+   * rule says, and a {@link RefusedRow} brings its own.
    */
   readonly reasons: readonly string[];
   /** ‖x‖₂; missing where the row was not read, Infinity for a row that is not finite. */
@@ -50,7 +64,7 @@ export interface Screening {
 
 /** What the screen holds updates against. */
 export interface ScreenOptions {
-  /** Entries in an update. Default: as many as more than half of the clients sent. */
+  /** Entries in an update. Default: as many as more than half of all clients sent. */
   readonly cols?: number;
   /** Largest norm of an accepted update. Default: none. */
   readonly maxNorm?: number;
@@ -81,7 +95,8 @@ const NORM_SLACK = 2 ** -16;
 /** An update on its way through the screen. */
 interface Candidate {
   readonly client: string;
-  readonly row: Float32Array | RowSource;
+  /** Missing where the update was refused. */
+  readonly row: Float32Array | RowSource | undefined;
   examples: number | undefined;
   verdict: Verdict;
   readonly reasons: string[];
@@ -112,7 +127,7 @@ export async function screen(
   excludeOtherLengths(candidates, options.cols);
   const read = candidates.filter(isIn);
   if (read.length === 0) throw nobodyLeft(candidates);
-  const all = ops.matrix(read.map(({ client, row }) => watched(row, { client, signal })));
+  const all = ops.matrix(read.map(({ client, row }) => watched(row!, { client, signal })));
   judgeContent(read, await ops.screen(all), options);
   const kept = read.flatMap((candidate, i) => (isIn(candidate) ? [i] : []));
   if (kept.length === 0) throw nobodyLeft(candidates);
@@ -151,13 +166,11 @@ function checkOptions({ cols, maxNorm, exampleCap, weights }: ScreenOptions): vo
 function candidatesOf(updates: Updates): Candidate[] {
   const candidates = updates instanceof Map ? fromMap(updates) : fromList(updates);
   // The sort is stable: rows of one client stay in the order given.
-  return candidates.sort((a, b) => compareCodePoints(a.client, b.client));
+  return candidates.sort((a, b) => compareNames(a.client, b.client));
 }
 
-function fromMap(updates: ReadonlyMap<string, Float32Array | RowSource | ClientRow>): Candidate[] {
-  return [...updates].map(([client, entry]) =>
-    isClientRow(entry) ? candidate(client, entry) : candidate(client, { row: entry }),
-  );
+function fromMap(updates: ReadonlyMap<string, Entry>): Candidate[] {
+  return [...updates].map(([client, entry]) => candidate(client, entry));
 }
 
 function fromList(updates: Updates): Candidate[] {
@@ -168,7 +181,7 @@ function fromList(updates: Updates): Candidate[] {
   const width = String(list.length - 1).length;
   let named = 0;
   const candidates = list.map((update, i) => {
-    if (!isClientRow(update)) return candidate(String(i).padStart(width, '0'), { row: update });
+    if (isRow(update)) return candidate(String(i).padStart(width, '0'), update);
     named++;
     return candidate(update.client, update);
   });
@@ -178,14 +191,25 @@ function fromList(updates: Updates): Candidate[] {
   return candidates;
 }
 
-function isClientRow<T extends ClientRow>(entry: Float32Array | RowSource | T): entry is T {
-  return typeof entry === 'object' && entry !== null && 'row' in entry;
+/** Whether an entry is a bare row, or nothing that is known: `checkRow` will tell. */
+function isRow(entry: Entry): entry is Float32Array | RowSource {
+  return typeof entry !== 'object' || entry === null || !('row' in entry || 'refused' in entry);
 }
 
-function candidate(client: string, { row, examples }: ClientRow): Candidate {
+function candidate(client: string, entry: Entry): Candidate {
   if (typeof client !== 'string' || client === '') {
     throw new TypeError(`client must be a non-empty string, got ${show(client)}`);
   }
+  if (!isRow(entry) && 'refused' in entry) {
+    return {
+      client,
+      row: undefined,
+      examples: undefined,
+      verdict: 'excluded',
+      reasons: [entry.refused],
+    };
+  }
+  const { row, examples }: ClientRow = isRow(entry) ? { row: entry } : entry;
   checkRow(client, row);
   return { client, row, examples, verdict: 'accepted', reasons: [] };
 }
@@ -204,15 +228,6 @@ function checkRow(client: string, row: unknown): void {
     );
   }
   assertInteger(`cols of the update of ${quote(client)}`, source.cols as number, 0);
-}
-
-/** Order of Unicode code points; `<` compares UTF-16 units, in which U+FFFD follows U+1F600. */
-function compareCodePoints(a: string, b: string): number {
-  for (let i = 0; i < a.length && i < b.length; i++) {
-    if (a.charCodeAt(i) !== b.charCodeAt(i)) return a.codePointAt(i)! - b.codePointAt(i)!;
-    // Equal units so far: a difference inside a surrogate pair is one of its second unit.
-  }
-  return a.length - b.length;
 }
 
 /**
@@ -267,6 +282,7 @@ function judgeClaims(candidates: readonly Candidate[], options: ScreenOptions): 
   const { weights = 'uniform', exampleCap = Number.MAX_SAFE_INTEGER } = options;
   const spoil = weights === 'examples' ? exclude : flag;
   for (const candidate of candidates) {
+    if (candidate.row === undefined) continue;
     const claim = candidate.examples;
     if (claim === undefined) {
       if (weights === 'examples') exclude(candidate, 'examples: states no count');
@@ -282,29 +298,33 @@ function judgeClaims(candidates: readonly Candidate[], options: ScreenOptions): 
 function excludeOtherLengths(candidates: readonly Candidate[], wanted?: number): void {
   const expected = wanted ?? majorityLength(candidates);
   for (const candidate of candidates) {
-    const length = lengthOf(candidate.row);
-    if (length !== expected) {
-      exclude(candidate, `length: ${length} entries where ${expected} were expected`);
+    const { row } = candidate;
+    if (row !== undefined && lengthOf(row) !== expected) {
+      exclude(candidate, `length: ${lengthOf(row)} entries where ${expected} were expected`);
     }
   }
 }
 
 /**
- * The length that more than half of the clients sent. As long as most clients are honest, and they
- * train one model, no coalition of the others can choose it; a mere plurality they could.
+ * The length that more than half of all clients sent, counting those whose update was refused: as
+ * long as most clients are honest and train one model, no coalition of the others can choose it. A
+ * mere plurality they could.
  */
 function majorityLength(candidates: readonly Candidate[]): number {
-  const counts = new Map<number, number>();
   const first = candidates.filter(({ client }, i) => client !== candidates[i - 1]?.client);
-  for (const { row } of first) counts.set(lengthOf(row), (counts.get(lengthOf(row)) ?? 0) + 1);
+  const counts = new Map<number, number>();
+  for (const { row } of first) {
+    if (row !== undefined) counts.set(lengthOf(row), (counts.get(lengthOf(row)) ?? 0) + 1);
+  }
   for (const [length, count] of counts) {
     if (2 * count > first.length && length > 0) return length;
   }
-  if (first.length === 0) throw new AggregationError('no-clients', 'there are no updates');
-  const lengths = [...counts].map(([length, count]) => `${count} × ${length}`).join(', ');
+  if (counts.size === 0) throw nobodyLeft(candidates);
+  const lengths = [...counts].map(([length, count]) => `${count} × ${length}`);
   throw new AggregationError(
     'no-clients',
-    `no length above 0 is that of more than half of the updates (${lengths}); cols can set it`,
+    `no length above 0 is that of more than half of ${first.length} updates ` +
+      `(${listed(lengths)}); cols can set it`,
   );
 }
 
@@ -324,7 +344,7 @@ function judgeContent(
     candidate.fingerprint = fingerprint;
     const nonFinite = found.nonFinite[i]!;
     if (nonFinite > 0) {
-      exclude(candidate, `non-finite: ${nonFinite} of ${lengthOf(candidate.row)} entries`);
+      exclude(candidate, `non-finite: ${nonFinite} of ${lengthOf(candidate.row!)} entries`);
     } else if (norm > maxNorm * (1 + NORM_SLACK)) {
       exclude(candidate, `norm: ${norm.toPrecision(6)} is above ${maxNorm}`);
     }

@@ -6,7 +6,7 @@ import type { Backend, HostRow } from '../src/backend/kernels.ts';
 import { ReferenceKernels } from '../src/backend/reference/reference.ts';
 import { AggregationError } from '../src/core/errors.ts';
 import type { Round, Rule } from '../src/rules/rule.ts';
-import type { ClientRow, Updates } from '../src/screen.ts';
+import type { Entry, Updates } from '../src/screen.ts';
 
 /** The mean, weighted by examples where the round counts them. */
 const plainMean: Rule = {
@@ -89,7 +89,7 @@ describe('the road', () => {
   });
 
   test('takes a map by client, with and without counts', async () => {
-    const updates: Updates = new Map<string, Float32Array | ClientRow>([
+    const updates: Updates = new Map<string, Entry>([
       ['b', { row: row(4), examples: 3 }],
       ['a', row(0)],
     ]);
@@ -135,6 +135,21 @@ describe('the road', () => {
       plainMean,
     );
     expect(clients.map(({ weight }) => weight)).toEqual([0.5, 0, 0.5]);
+  });
+
+  test('tells the verdicts before the rule sees a row', async () => {
+    const calls: string[] = [];
+    const spy: Rule = {
+      ...plainMean,
+      apply: (x, ops, round) => {
+        calls.push('rule');
+        return plainMean.apply(x, ops, round);
+      },
+    };
+    await aggregate([named('a', 1), named('b', Number.NaN)], spy, {
+      onScreened: (all) => calls.push(...all.map(({ client, verdict }) => `${client} ${verdict}`)),
+    });
+    expect(calls).toEqual(['a accepted', 'b excluded', 'rule']);
   });
 
   test('joins the evidence of the rule to the right clients', async () => {
@@ -223,6 +238,16 @@ describe('the screen', () => {
     const updates = [named('a'), named('b'), named('c', 1)];
     expect(await errorOf(aggregate(updates, plainMean))).toMatchObject({ code: 'no-clients' });
     expect(await verdicts(updates, { cols: 1 })).toMatchObject({ c: 'accepted' });
+  });
+
+  test('takes over why an update could not be made a row, and counts it among the clients', async () => {
+    const refused = (client: string) => ({ client, refused: 'malformed: has no header' });
+    const updates = [named('a', 1, 2), refused('b'), named('c', 3, 4)];
+    expect(await verdicts(updates)).toMatchObject({ b: 'excluded | malformed: has no header' });
+    const half = [...updates, refused('d')];
+    expect((await errorOf(aggregate(half, plainMean))).message).toContain(
+      'half of 4 updates (2 × 2)',
+    );
   });
 
   test('excludes norms above the bound, and leaves room for rounding in f32', async () => {
@@ -350,8 +375,9 @@ describe('what ends a round', () => {
   });
 
   test.each<[string, Updates, string]>([
-    ['no updates', [], 'there are no updates'],
-    ['an empty map', new Map(), 'there are no updates'],
+    ['no updates', [], 'there are none'],
+    ['an empty map', new Map(), 'there are none'],
+    ['only refused updates', [{ client: 'a', refused: 'malformed: x' }], '"a" (malformed: x)'],
     ['no finite update', [row(Number.NaN)], 'the screen excluded 1 of 1 updates: "0" (non-finite'],
   ])('%s', async (_, updates, message) => {
     const error = await errorOf(aggregate(updates, plainMean));
