@@ -33,7 +33,17 @@ export interface AggregateOptions extends ScreenOptions {
   /** Ends the aggregation at the next read of a row; the promise rejects with its reason. */
   readonly signal?: AbortSignal;
   /** Called once the verdicts are known, before the rule has seen a row. */
-  readonly onScreened?: (screenings: readonly Screening[]) => void;
+  readonly onScreened?: (screened: ScreenReport) => void;
+}
+
+/** What is known once updates are screened. */
+export interface ScreenReport {
+  /** One for each update, ordered by client. */
+  readonly screenings: readonly Screening[];
+  /** Rows that the rule will be given. */
+  readonly rows: number;
+  /** Entries of each. */
+  readonly cols: number;
 }
 
 /**
@@ -135,14 +145,15 @@ async function run(
   const { backend, signal } = options;
   const start = performance.now();
   const reference = await referenceOf(options);
-  const cols = options.cols ?? reference?.cols;
+  const wanted = options.cols ?? reference?.cols;
   const screened = await screen(updates, {
     ...options,
-    ...(cols !== undefined && { cols }),
+    ...(wanted !== undefined && { cols: wanted }),
     ops: backend,
   });
   try {
-    options.onScreened?.(screened.screenings);
+    const { rows, cols } = screened.admitted;
+    options.onScreened?.({ screenings: screened.screenings, rows, cols });
     const round: Round = {
       ...(screened.exampleCounts && { exampleCounts: screened.exampleCounts }),
       ...(reference && { reference }),
@@ -155,8 +166,8 @@ async function run(
       clients: reportsOf(screened.screenings, outcome),
       rule: rule.name,
       backend: backend.info,
-      rows: screened.admitted.rows,
-      cols: screened.admitted.cols,
+      rows,
+      cols,
       seconds: (performance.now() - start) / 1000,
       peakTileBytes: backend.peakTileBytes,
     };

@@ -147,9 +147,12 @@ describe('the road', () => {
       },
     };
     await aggregate([named('a', 1), named('b', Number.NaN)], spy, {
-      onScreened: (all) => calls.push(...all.map(({ client, verdict }) => `${client} ${verdict}`)),
+      onScreened: ({ screenings, rows, cols }) => {
+        for (const { client, verdict } of screenings) calls.push(`${client} ${verdict}`);
+        calls.push(`${rows}×${cols}`);
+      },
     });
-    expect(calls).toEqual(['a accepted', 'b excluded', 'rule']);
+    expect(calls).toEqual(['a accepted', 'b excluded', '1×1', 'rule']);
   });
 
   test('joins the evidence of the rule to the right clients', async () => {
