@@ -6,9 +6,9 @@
  */
 
 import { type Aggregate, aggregateWith } from './aggregate.ts';
-import { createBackend } from './backend/create.ts';
+import { createBackend } from './backend/create-browser.ts';
 
-export { createBackend } from './backend/create.ts';
+export { createBackend } from './backend/create-browser.ts';
 export * from './portable.ts';
 
 /** Aggregates the updates of a round: see {@link aggregateWith}. */

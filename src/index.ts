@@ -6,10 +6,10 @@
 
 import { type Aggregate, aggregateWith } from './aggregate.ts';
 import { type AggregateFiles, aggregateFilesWith } from './aggregate-files.ts';
-import { createBackend } from './backend/create.ts';
+import { createBackend } from './backend/create-node.ts';
 
 export type { AggregateFiles, AggregateFilesOptions, Progress } from './aggregate-files.ts';
-export { createBackend } from './backend/create.ts';
+export { createBackend } from './backend/create-node.ts';
 export { type FileSource, fileSource, writeFileAtomic } from './formats/node-files.ts';
 export * from './portable.ts';
 

@@ -23,8 +23,7 @@ export { ipm } from './attacks/inner-product.ts';
 export { mimic } from './attacks/mimic.ts';
 export { optimisedAlie, optimisedIpm } from './attacks/optimised.ts';
 export { signFlip } from './attacks/sign-flip.ts';
-export type { BackendChoice } from './backend/create.ts';
-export type { EngineOptions } from './backend/engine.ts';
+export type { BackendChoice, BackendOptions, CreateBackend } from './backend/create.ts';
 export type {
   Backend,
   BackendInfo,

@@ -7,7 +7,7 @@
 import { Command, Option } from 'commander';
 import { type AggregateReport, aggregateWith, type ClientReport } from '../aggregate.ts';
 import { type AggregateFilesOptions, aggregateFilesWith } from '../aggregate-files.ts';
-import { createBackend } from '../backend/create.ts';
+import { createBackend } from '../backend/create-node.ts';
 import type { BackendName } from '../backend/kernels.ts';
 import { matches, type TensorPolicies } from '../formats/layout.ts';
 import { writeFileAtomic } from '../formats/node-files.ts';
@@ -15,8 +15,14 @@ import { quote } from '../formats/quote.ts';
 import { rules } from '../rules/index.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
-import { addPolicy, type PatternPolicy, parseBytes, parseCount, parsePositive } from './arguments.ts';
-import { Interrupted, UsageError } from './failure.ts';
+import {
+  addPolicy,
+  type PatternPolicy,
+  parseBytes,
+  parseCount,
+  parsePositive,
+} from './arguments.ts';
+import { EXIT_CODES, Interrupted, UsageError } from './failure.ts';
 import { progressBar } from './progress.ts';
 
 /** The options as commander gives them. */
@@ -52,7 +58,8 @@ With --weights examples, a client counts as much as the examples it states under
 "examples") in the metadata of its safetensors file. That is a claim: cap it with --example-cap.
 
 Rules: ${rules.map(({ name }) => name).join(', ')}.
-Examples of SPEC: trimmed-mean:f=2   multi-krum:f=3,m=5   nnm:f=2+trimmed-mean:f=2`;
+Examples of SPEC: trimmed-mean:f=2   multi-krum:f=3,m=5   nnm:f=2+trimmed-mean:f=2
+`;
 
 /** The command. */
 export function aggregateCommand(): Command {
@@ -80,7 +87,7 @@ export function aggregateCommand(): Command {
     )
     .option('--report <file>', 'write the evidence on each client as JSON')
     .option('--json', 'print the outcome as JSON')
-    .addHelpText('after', DETAILS)
+    .addHelpText('after', DETAILS + EXIT_CODES)
     .action(run);
 }
 

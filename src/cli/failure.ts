@@ -7,6 +7,16 @@
 import { CommanderError } from 'commander';
 import { AggregationError, BackendError, FormatError } from '../core/errors.ts';
 
+/** What a command ends with, for its help. */
+export const EXIT_CODES: string = `
+Exit codes:
+  0    done
+  1    the work says no: too few clients for the rule, a failed check, no such backend
+  2    wrong usage, or input of yours that cannot be read
+  130  interrupted
+
+A stack trace is printed with AGGREGIS_DEBUG=1.`;
+
 /** The user interrupted. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';

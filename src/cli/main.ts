@@ -8,7 +8,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { exitCodeOf, explain } from './failure.ts';
+import { EXIT_CODES, exitCodeOf, explain } from './failure.ts';
 
 /** A command, before it is loaded. */
 interface Listed {
@@ -25,6 +25,13 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     },
   ],
   [
+    'simulate',
+    {
+      summary: 'train under attack with several rules, and see which of them hold',
+      load: async () => (await import('./simulate.ts')).simulateCommand(),
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'show the backends of this machine, and check their arithmetic',
@@ -32,15 +39,6 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     },
   ],
 ]);
-
-const EXIT_CODES = `
-Exit codes:
-  0    done
-  1    the work says no: too few clients for the rule, a failed check, no such backend
-  2    wrong usage, or input of yours that cannot be read
-  130  interrupted
-
-A stack trace is printed with AGGREGIS_DEBUG=1.`;
 
 async function main(words: readonly string[]): Promise<void> {
   const program = new Command('aggregis')
@@ -55,7 +53,7 @@ async function main(words: readonly string[]): Promise<void> {
     if (name === wanted) {
       const command = (await load()).copyInheritedSettings(program);
       command.showHelpAfterError(`(see aggregis ${name} --help)`);
-      program.addCommand(command.addHelpText('after', EXIT_CODES));
+      program.addCommand(command);
     } else {
       program.command(name).summary(summary).description(summary);
     }
