@@ -5,10 +5,19 @@
  * @module
  */
 
+export * from './bulyan.ts';
 export * from './krum.ts';
+export * from './mea-med.ts';
 export * from './mean.ts';
 export * from './median.ts';
+export * from './monna.ts';
 export * from './multi-krum.ts';
+export * from './phocas.ts';
+export * from './pre/arc.ts';
+export * from './pre/bucketing.ts';
+export * from './pre/clip-norm.ts';
 export * from './pre/nnm.ts';
+export * from './sign-vote.ts';
 export * from './trimmed-mean.ts';
+export * from './trimmed-mean-beta.ts';
 export * from './weighted-mean.ts';
