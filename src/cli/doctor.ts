@@ -209,7 +209,9 @@ function textOf(diagnosis: Diagnosis): string {
 function linesOf(backend: BackendFindings): [string, string][] {
   const { name, available, adapter, software, limits, features, worstError, problem } = backend;
   if (!available) return [[name, `not available: ${problem}`]];
-  const lines: [string, string][] = [[name, `${adapter}${software && limits ? ', emulated on the CPU' : ''}`]];
+  const lines: [string, string][] = [
+    [name, `${adapter}${software && limits ? ', emulated on the CPU' : ''}`],
+  ];
   if (limits) {
     const sizes = Object.entries(limits).map(([limit, bytes]) => `${limit} ${bytes}`);
     lines.push(['', [...sizes, ...(features ?? [])].join(', ')]);
