@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { describe, expect } from 'vitest';
-import { createBackend } from '../src/backend/create.ts';
+import { createBackend } from '../src/backend/create-node.ts';
 import { runConformance } from '../src/lab/conformance/conformance.ts';
 import { itShared } from './support/shared.ts';
 

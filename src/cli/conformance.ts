@@ -8,7 +8,8 @@
  */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type BackendChoice, createBackend } from '../backend/create.ts';
+import type { BackendChoice } from '../backend/create.ts';
+import { createBackend } from '../backend/create-node.ts';
 import type { BackendInfo } from '../backend/kernels.ts';
 import { BackendError, FormatError } from '../core/errors.ts';
 import {

@@ -6,7 +6,8 @@
 
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { type BackendChoice, createBackend } from '../backend/create.ts';
+import type { BackendChoice } from '../backend/create.ts';
+import { createBackend } from '../backend/create-node.ts';
 import type { Backend } from '../backend/kernels.ts';
 import { assertInteger, assertOneOf } from '../core/assert.ts';
 import { AggregationError, BackendError, FormatError } from '../core/errors.ts';

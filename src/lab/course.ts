@@ -6,7 +6,7 @@
 
 import { aggregateWith, type ClientReport } from '../aggregate.ts';
 import { rowsSent } from '../attacks/attack.ts';
-import { createBackend } from '../backend/create.ts';
+import { createBackend } from '../backend/create-node.ts';
 import type { Backend } from '../backend/kernels.ts';
 import { AggregationError } from '../core/errors.ts';
 import type { Rule } from '../rules/rule.ts';

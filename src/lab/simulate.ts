@@ -15,7 +15,7 @@
  */
 
 import { aggregateWith } from '../aggregate.ts';
-import { createBackend } from '../backend/create.ts';
+import { createBackend } from '../backend/create-node.ts';
 import type { Backend, BackendInfo } from '../backend/kernels.ts';
 import { assertInteger } from '../core/assert.ts';
 import { AggregationError } from '../core/errors.ts';

@@ -1,7 +1,7 @@
 /** The conformance run on fixtures: what passes, and that everything else fails. */
 
 import { afterAll, describe, expect, test } from 'vitest';
-import { createBackend } from '../../src/backend/create.ts';
+import { createBackend } from '../../src/backend/create-node.ts';
 import { type ConformanceOptions, runConformance } from '../../src/lab/conformance/conformance.ts';
 import { type GoldenFixture, writeGolden } from '../support/golden.ts';
 
