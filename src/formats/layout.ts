@@ -108,7 +108,8 @@ export function layoutOf(
     const tensor = known ?? vote?.[0]?.tensor;
     if (!tensor) continue;
     const { dtype, shape } = tensor;
-    const missing = known !== undefined && updates.length > 0 && presence(vote) <= majority;
+    const inBase = base?.tensors.has(name) ?? false;
+    const missing = inBase && updates.length > 0 && presence(vote) <= majority;
     const stated = statedPolicy({ name, dtype, shape, missing }, policies);
     if (stated === 'exclude') excluded.add(name);
     // A name that few know is no reason to fail; compare() tells it of those that have it.
