@@ -32,24 +32,36 @@ export interface ClientEvidence {
 export interface StageResult {
   /** m×d; 1×d from a rule. */
   readonly value: Matrix;
-  /** The share each input row has in each output row, m×n, where the stage is linear in rows. */
+  /**
+   * The share each input row has in each output row, m×n, where the stage is linear in rows. What a
+   * row of shares lacks to 1 belongs to the zero update, or to `round.reference` where the rule
+   * starts from it.
+   */
   readonly weights?: readonly (readonly number[])[];
+  /**
+   * The output row that stands for each input row, n entries in [0, m). Default: the row of the same
+   * index, where m = n.
+   */
+  readonly rowOf?: readonly number[];
   /** One entry for each input row. */
   readonly evidence?: readonly ClientEvidence[];
 }
 
 /**
- * A law that a stage states of itself. Each stated law is a property test, each unstated one has a
- * counterexample.
+ * A law that a stage states of itself, up to rounding. Each stated law is a property test, each
+ * unstated one has a counterexample. Laws speak of a round without a reference.
  *
- * - `permutation`: the order of the rows does not matter (ties aside).
- * - `translation`: a vector added to every row is added to the result.
+ * - `permutation`: the order of the clients does not matter (ties aside): with rows and the arrays
+ *   of the round reordered alike, a rule gives the same result, and a stage gives its rows reordered
+ *   likewise.
+ * - `translation`: a vector added to every row is added to every row of the result.
  * - `scale`: a factor c > 0 on every row is a factor on the result.
- * - `joint-scale`: the same once the parameters named in `scaled` take the factor too.
+ * - `joint-scale`: the same once the parameters that the entry lists as `scaled` take the factor too.
  * - `scale-invariant`: a factor c > 0 on every row changes nothing.
- * - `mean-without-faults`: with f = 0 the result is the mean.
- * - `agreement`: where all rows agree, the result is that row.
- * - `bounded`: f arbitrary rows among n cannot move the result without bound.
+ * - `mean-without-faults`: with f = 0 the mean of the rows that come out is the mean of the rows.
+ * - `agreement`: where all rows agree, every row of the result is that row.
+ * - `bounded`: f arbitrary rows among n cannot move the result without bound, and of the rows of a
+ *   stage they can move at most f without bound.
  */
 export type Law =
   | 'permutation'
@@ -65,7 +77,9 @@ export type Law =
 export interface Stage {
   readonly name: string;
   readonly laws: readonly Law[];
-  /** Rows that come out when n go in. Default n. */
+  /** Fewest clients for which the stage's own condition holds. Default 1. */
+  readonly minClients?: number;
+  /** Rows that come out when n go in; never fewer for a larger n. Default n. */
   readonly rowsOut?: (n: number) => number;
   /**
    * @throws {AggregationError} `constraint` when n does not admit the parameters: the message
@@ -76,6 +90,5 @@ export interface Stage {
 
 /** A stage that ends in one vector. n×d → 1×d */
 export interface Rule extends Stage {
-  /** Fewest clients for which the rule's own condition holds. */
   readonly minClients: number;
 }

@@ -1,0 +1,35 @@
+/**
+ * The mean of the updates: what federated averaging takes when every client counts the same.
+ *
+ * McMahan, Moore, Ramage, Hampson, Agüera y Arcas. "Communication-efficient learning of deep
+ * networks from decentralized data", AISTATS 2017.
+ *
+ * @module
+ */
+
+import { defineRule, type RuleEntry } from './entry.ts';
+import type { Rule } from './rule.ts';
+
+/** The plain mean. No protection: one client moves it anywhere. One pass. */
+export function mean(): Rule {
+  return {
+    name: 'mean',
+    laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement'],
+    minClients: 1,
+    async apply(x, ops) {
+      const weights = [new Array<number>(x.rows).fill(1 / x.rows)];
+      return { value: ops.combine(weights, x), weights };
+    },
+  };
+}
+
+/** The mean's line in the list. */
+export const meanEntry: RuleEntry = defineRule({
+  name: 'mean',
+  parameters: {},
+  make: mean,
+  sample: () => ({}),
+  paper: 'McMahan et al. 2017',
+  guarantee: 'none against Byzantine clients',
+  cost: 'n·d',
+});

@@ -1,0 +1,158 @@
+/**
+ * Stages in turn, ended by a rule: itself a rule.
+ *
+ * What each part says of the rows it saw is carried back to the clients: shares are multiplied, clip
+ * factors too, and a bucket's score is told of every client in the bucket.
+ *
+ * @module
+ */
+
+import type { Matrix } from '../backend/kernels.ts';
+import type { ClientEvidence, Law, Round, Rule, Stage, StageResult } from './rule.ts';
+
+/** Laws that a pipeline has when each of its parts has them. */
+const COMPOSED: readonly Law[] = [
+  'permutation',
+  'translation',
+  'scale',
+  'mean-without-faults',
+  'agreement',
+  'bounded',
+];
+/** No larger cohort is tried when looking for the least one. */
+const LARGEST_COHORT = 2 ** 20;
+
+/**
+ * The stages in turn, then the rule: `pipeline(nnm({ f: 2 }), trimmedMean({ f: 2 }))`. Each part
+ * checks its own condition on the rows that reach it: after bucketing by s a rule sees ⌈n/s⌉.
+ *
+ * Example counts follow the rows: a bucket counts what its clients count together.
+ */
+export function pipeline(...parts: readonly [...Stage[], Rule]): Rule {
+  const stages: readonly Stage[] = parts;
+  return {
+    name: stages.map(({ name }) => name).join('+'),
+    laws: lawsOf(stages),
+    minClients: minClientsOf(stages),
+    async apply(x, ops, round) {
+      let state = start(x);
+      for (const stage of stages) {
+        state = advance(state, await stage.apply(state.value, ops, roundOf(state, round)));
+      }
+      return {
+        value: state.value,
+        ...(state.weights === 'not linear' ? {} : { weights: state.weights }),
+        evidence: state.evidence,
+      };
+    },
+  };
+}
+
+/** What is known between two parts, told of the n clients. */
+interface State {
+  readonly value: Matrix;
+  /** Shares of the clients in each row, m×n. */
+  readonly weights: readonly (readonly number[])[] | 'not linear';
+  /** The row that stands for each client; undefined once a part does not tell. */
+  readonly rowOf: readonly number[] | undefined;
+  readonly evidence: readonly ClientEvidence[];
+}
+
+function start(x: Matrix): State {
+  const rows = Array.from({ length: x.rows }, (_, i) => i);
+  return {
+    value: x,
+    weights: rows.map((i) => rows.map((j) => (i === j ? 1 : 0))),
+    rowOf: rows,
+    evidence: rows.map(() => ({})),
+  };
+}
+
+function advance(state: State, { value, weights, rowOf, evidence }: StageResult): State {
+  const linear = weights !== undefined && state.weights !== 'not linear';
+  return {
+    value,
+    weights: linear ? multiply(weights, state.weights) : 'not linear',
+    rowOf: follow(state, value, rowOf),
+    evidence: state.evidence.map((known, client) => {
+      const row = state.rowOf?.[client];
+      return row === undefined ? known : merge(known, evidence?.[row]);
+    }),
+  };
+}
+
+function follow(
+  state: State,
+  value: Matrix,
+  rowOf: readonly number[] | undefined,
+): readonly number[] | undefined {
+  if (rowOf !== undefined) return state.rowOf?.map((row) => rowOf[row]!);
+  return value.rows === state.value.rows ? state.rowOf : undefined;
+}
+
+function merge(known: ClientEvidence, news: ClientEvidence | undefined): ClientEvidence {
+  if (news === undefined) return known;
+  const factors = [known.clipFactor, news.clipFactor].filter((c) => c !== undefined);
+  const reasons = [known.reason, news.reason].filter((reason) => reason !== undefined);
+  return {
+    ...known,
+    ...news,
+    ...(factors.length > 0 && { clipFactor: factors.reduce((a, b) => a * b) }),
+    ...(reasons.length > 0 && { reason: reasons.join('; ') }),
+  };
+}
+
+/** The round as the next part should see it: one example count for each of its rows. */
+function roundOf({ value, rowOf }: State, round: Round): Round {
+  const { exampleCounts, ...rest } = round;
+  if (exampleCounts === undefined || rowOf === undefined) return rest;
+  const counts = new Array<number>(value.rows).fill(0);
+  for (const [client, row] of rowOf.entries()) counts[row]! += exampleCounts[client]!;
+  return { ...rest, exampleCounts: counts };
+}
+
+function multiply(
+  a: readonly (readonly number[])[],
+  b: readonly (readonly number[])[],
+): readonly (readonly number[])[] {
+  return a.map((shares) => {
+    const sum = new Array<number>(b[0]!.length).fill(0);
+    for (const [k, share] of shares.entries()) {
+      if (share === 0) continue;
+      for (const [client, inner] of b[k]!.entries()) sum[client]! += share * inner;
+    }
+    return sum;
+  });
+}
+
+function lawsOf(stages: readonly Stage[]): Law[] {
+  const has = (law: Law) => (stage: Stage) => stage.laws.includes(law);
+  const laws = COMPOSED.filter((law) => stages.every(has(law)));
+  const scales = stages.map((stage) => has('scale')(stage) || has('joint-scale')(stage));
+  if (scales.every(Boolean) && !laws.includes('scale')) laws.push('joint-scale');
+  if (has('scale-invariant')(stages.at(-1)!) && stages.slice(0, -1).every(has('scale'))) {
+    laws.push('scale-invariant');
+  }
+  return laws;
+}
+
+/** The least n that suits every part; Infinity where none up to 2²⁰ does. */
+function minClientsOf(stages: readonly Stage[]): number {
+  const suits = (n: number): boolean => {
+    let rows = n;
+    for (const { minClients = 1, rowsOut } of stages) {
+      if (rows < minClients) return false;
+      rows = rowsOut?.(rows) ?? rows;
+    }
+    return true;
+  };
+  // More clients never mean fewer rows, so halving finds the least.
+  let [low, high] = [1, LARGEST_COHORT];
+  if (!suits(high)) return Number.POSITIVE_INFINITY;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (suits(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

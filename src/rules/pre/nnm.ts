@@ -1,0 +1,56 @@
+/**
+ * Nearest-neighbour mixing: every update becomes the mean of the n − f updates nearest to it.
+ *
+ * Allouah, Farhadkhani, Guerraoui, Gupta, Pinot, Stephan. "Fixing by mixing: a recipe for optimal
+ * Byzantine ML under heterogeneity", AISTATS 2023.
+ *
+ * @module
+ */
+
+import { assertInteger } from '../../core/assert.ts';
+import { honestMajority, requireClients, uniformOn } from '../clients.ts';
+import { defineStage, f, type StageEntry } from '../entry.ts';
+import { geometryOf, nearestTo } from '../geometry.ts';
+import type { Stage } from '../rule.ts';
+
+/** Options of {@link nnm}. */
+export interface NnmOptions {
+  /** Bound on the number of Byzantine clients. */
+  readonly f: number;
+}
+
+/**
+ * Row i becomes the mean of its n − f nearest rows, itself included; ties go to the lowest index. Rows
+ * with infinities count as farthest, so at most f of them stay in their own rows.
+ *
+ * Needs n ≥ 2f + 1. One pass of n²·d; the mixing is one n×n combination.
+ */
+export function nnm({ f }: NnmOptions): Stage {
+  assertInteger('f', f, 0);
+  const condition = honestMajority('nnm', f);
+  return {
+    name: 'nnm',
+    laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'],
+    minClients: condition.min,
+    async apply(x, ops) {
+      const n = x.rows;
+      requireClients(condition, n);
+      const geometry = await geometryOf(x, ops);
+      const weights = Array.from({ length: n }, (_, i) =>
+        uniformOn(nearestTo(geometry, i).slice(0, n - f), n),
+      );
+      return { value: ops.combine(weights, x), weights };
+    },
+  };
+}
+
+/** The line of nearest-neighbour mixing in the list. */
+export const nnmEntry: StageEntry = defineStage({
+  name: 'nnm',
+  parameters: { f },
+  make: nnm,
+  sample: ({ f }) => ({ f }),
+  paper: 'Allouah et al. 2023',
+  guarantee: 'brings rules to the optimal order of error, n ≥ 2f + 1',
+  cost: 'n²·d, then n²·log n',
+});

@@ -1,0 +1,48 @@
+/**
+ * The coordinate-wise trimmed mean.
+ *
+ * Yin, Chen, Ramchandran, Bartlett. "Byzantine-robust distributed learning: towards optimal
+ * statistical rates", ICML 2018.
+ *
+ * @module
+ */
+
+import { assertInteger } from '../core/assert.ts';
+import { honestMajority, requireClients } from './clients.ts';
+import { defineRule, f, type RuleEntry } from './entry.ts';
+import type { Rule } from './rule.ts';
+
+/** Options of {@link trimmedMean}. */
+export interface TrimmedMeanOptions {
+  /** Values dropped at each end: a bound on the number of Byzantine clients. */
+  readonly f: number;
+}
+
+/**
+ * Per coordinate the mean of what remains when the f lowest and the f highest values are dropped.
+ * Only kept values are added, so dropped ones may be infinite. Needs n ≥ 2f + 1. One pass of sorting.
+ */
+export function trimmedMean({ f }: TrimmedMeanOptions): Rule {
+  assertInteger('f', f, 0);
+  const condition = honestMajority('trimmed-mean', f);
+  return {
+    name: 'trimmed-mean',
+    laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'],
+    minClients: condition.min,
+    async apply(x, ops) {
+      requireClients(condition, x.rows);
+      return { value: ops.rankMean(x, f, x.rows - f) };
+    },
+  };
+}
+
+/** The trimmed mean's line in the list. */
+export const trimmedMeanEntry: RuleEntry = defineRule({
+  name: 'trimmed-mean',
+  parameters: { f },
+  make: trimmedMean,
+  sample: ({ f }) => ({ f }),
+  paper: 'Yin et al. 2018',
+  guarantee: 'bounded for n ≥ 2f + 1',
+  cost: 'n·log n·d',
+});
