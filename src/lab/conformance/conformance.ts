@@ -11,13 +11,8 @@ import type { Backend } from '../../backend/kernels.ts';
 import { show } from '../../core/assert.ts';
 import { FormatError } from '../../core/errors.ts';
 import { compare } from './compare.ts';
-import {
-  type Golden,
-  type GoldenCase,
-  type GoldenEntry,
-  type GoldenInput,
-  openGolden,
-} from './golden.ts';
+import type { Golden, GoldenCase, GoldenEntry } from './golden.ts';
+import type { GoldenInput } from './reference.ts';
 import { isKnown, type Subject, subjectFor } from './subjects.ts';
 
 /** What became of one case. */
@@ -54,18 +49,18 @@ export interface ConformanceOptions {
 }
 
 /**
- * Runs the golden vectors of the given index files. Every case is read and checked before the first
- * one runs; a rule that throws has failed its case.
+ * Runs golden vectors. Every case is read and checked before the first one runs; a rule that throws
+ * has failed its case.
  *
- * @throws {FormatError} if an index, a pack or an input cannot be read; names file and field.
+ * @throws {FormatError} if a case is malformed or an input cannot be read; names file and field.
  */
 export async function runConformance(
-  files: readonly string[],
+  goldens: readonly Golden[],
   backend: Backend,
   { only, onProgress }: ConformanceOptions = {},
 ): Promise<ConformanceReport> {
   const wanted = (rule: string): boolean => only?.some((prefix) => rule.startsWith(prefix)) ?? true;
-  const { tasks, unknown } = prepare(await Promise.all(files.map(openGolden)), wanted);
+  const { tasks, unknown } = prepare(goldens, wanted);
   const cases: CaseOutcome[] = [];
   for (const task of tasks) {
     cases.push(await outcomeOf(task, backend));
@@ -119,7 +114,7 @@ async function outcomeOf(task: Task, backend: Backend): Promise<CaseOutcome> {
 type Judgement = Pick<CaseOutcome, 'ok' | 'worst' | 'reason'>;
 
 async function judge(
-  { golden, wanted, subject }: Task,
+  { wanted, subject }: Task,
   input: GoldenInput,
   backend: Backend,
 ): Promise<Judgement> {
@@ -133,7 +128,7 @@ async function judge(
     }
     const result = await backend.read(value);
     backend.release(value);
-    return compare(result, { golden, input, wanted });
+    return compare(result, wanted, input);
   } catch (error) {
     return { ok: false, worst: null, reason: error instanceof Error ? error.message : show(error) };
   } finally {
