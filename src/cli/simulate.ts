@@ -16,7 +16,6 @@ import type { TrainTest } from '../lab/dataset.ts';
 import { type CrossCheck, crossCheck, expectations } from '../lab/findings.ts';
 import { drawDigits } from '../lab/glyphs.ts';
 import { type NamedAttack, type NamedRule, namedAttack, namedRule } from '../lab/named.ts';
-import { createRandom } from '../lab/random-tmp.ts';
 import {
   describeBackend,
   describeSetting,
@@ -27,6 +26,7 @@ import {
   toJson,
 } from '../lab/report.ts';
 import { prepareRunFolder, writeRunFolder } from '../lab/run-folder.ts';
+import { streamOf } from '../lab/sampling.ts';
 import { CONTROL, type Progress, simulate } from '../lab/simulate.ts';
 
 const DEFAULT_ATTACK = 'sign-flip:scale=4';
@@ -142,7 +142,7 @@ function readPlan(given: Arguments): Plan {
       given.attack === 'none' ? undefined : option('--attack', () => namedAttack(given.attack)),
     rules: specs.map((spec) => option('--rules', () => rule(spec, clients))),
     rounds: integer('--rounds', given.rounds, 1, 100_000),
-    seed: integer('--seed', given.seed, 0, 2 ** 32 - 1),
+    seed: integer('--seed', given.seed, 0, Number.MAX_SAFE_INTEGER),
     backend: assertOneOf('--backend', given.backend as BackendChoice, words),
     folder: given.out ?? join('runs', new Date().toISOString().replace(/[:.]/g, '-')),
     json: given.json ?? false,
@@ -206,7 +206,7 @@ function isCallersMistake(error: unknown): error is Error {
 }
 
 async function readData(path: string | undefined, seed: number): Promise<TrainTest> {
-  const random = createRandom(seed);
+  const random = streamOf(seed, 'data');
   if (path !== undefined) return loadData(path, { random });
   return {
     source: 'drawn digits',

@@ -14,19 +14,15 @@
  * @module
  */
 
-import { aggregateWith } from '../aggregate.ts';
-import { createBackend } from '../backend/create-node.ts';
 import type { Backend, BackendInfo } from '../backend/kernels.ts';
 import { assertInteger } from '../core/assert.ts';
 import { AggregationError } from '../core/errors.ts';
 import { mean } from '../rules/mean.ts';
 import type { Rule } from '../rules/rule.ts';
 import { type Cohort, createCohort, type Training } from './cohort.ts';
-import { Course, type CourseOutcome, type SentUpdate } from './course.ts';
+import { aggregateSent, Course, type CourseOutcome, type SentUpdate } from './course.ts';
 import type { TrainTest } from './dataset.ts';
 import type { NamedAttack, NamedRule } from './named.ts';
-
-const aggregate = aggregateWith(createBackend);
 
 /** Name of the course in which nobody attacks. */
 export const CONTROL = 'mean, no attackers';
@@ -148,20 +144,6 @@ function checkOptions(options: SimulationOptions): void {
   }
 }
 
-/**
- * One aggregation of what was sent, which trains nothing.
- *
- * @throws {AggregationError} if the rule does not admit what the screen leaves.
- */
-export async function aggregateOnce(
-  sent: readonly SentUpdate[],
-  rule: Rule,
-  backend: Backend,
-): Promise<Float32Array> {
-  const rows = new Map(sent.map(({ client, row }) => [client, row]));
-  return (await aggregate(rows, rule, { backend })).value;
-}
-
 /** See {@link Comparison.deviations}. */
 async function deviationOf(
   rule: Rule,
@@ -171,7 +153,8 @@ async function deviationOf(
   if (stopped) return Number.NaN;
   try {
     const honest = sent.slice(attackers).map(({ row }) => row);
-    return relativeError(await aggregateOnce(sent, rule, backend), honest);
+    const { value } = await aggregateSent(sent, { rule, backend });
+    return relativeError(value, honest);
   } catch (error) {
     if (error instanceof AggregationError) return Number.NaN;
     throw error;
