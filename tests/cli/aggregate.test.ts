@@ -74,10 +74,10 @@ describe('aggregis aggregate', () => {
     await writeFile(at('empty.safetensors'), '');
     await model(at('nan.safetensors'), {
       'layer.weight': floats([2, 2], 1, 1, Number.NaN, 1),
-      'layer.bias': floats([2], 1, 1),
+      'layer.bias': floats([2], [1, 1]),
     });
     await model(at('renamed.safetensors'), { weight: floats([2, 2], 1, 1, 1, 1) });
-    await npy(at('vector.npy'), [6], 1, 2, 3, 4, 5, 6);
+    await npy(at('vector.npy'), [6], [1, 2, 3, 4, 5, 6]);
     const bad = ['torn', 'text', 'empty', 'nan', 'renamed'].map((name) => `${name}.safetensors`);
     const words = [...files, ...bad, 'vector.npy', '--rule', 'median', '-o', 'out.safetensors'];
     const { code, stdout } = await run(...words, '--json');
@@ -180,8 +180,8 @@ describe('aggregis aggregate', () => {
   });
 
   test('takes rows of npy, with a base and out to npy', async () => {
-    await npy(at('rows.npy'), [3, 2], 1, 2, 3, 4, 5, 6);
-    await npy(at('base.npy'), [2], 1, 1);
+    await npy(at('rows.npy'), [3, 2], [1, 2, 3, 4, 5, 6]);
+    await npy(at('base.npy'), [2], [1, 1]);
     const done = await run(
       'rows.npy',
       '--base',
@@ -227,7 +227,7 @@ describe('aggregis aggregate', () => {
     const cols = 200_000;
     for (const k of [1, 2, 3]) {
       const values = Array.from({ length: cols }, (_, j) => Math.fround(Math.sin(k * j)));
-      await npy(at(`${k}.npy`), [cols], ...values);
+      await npy(at(`${k}.npy`), [cols], values);
     }
     const words = ['1.npy', '2.npy', '3.npy', '--rule', 'nnm:f=0+trimmed-mean:f=1'];
     await run(...words, '-o', 'whole.npy');
@@ -240,21 +240,22 @@ describe('aggregis aggregate', () => {
 
   test('writes the evidence on each client, and a summary for people', async () => {
     const files = await fiveClients();
-    const { stdout } = await run(
-      ...[
-        ...files,
-        '--rule',
-        'krum:f=1',
-        '--max-norm',
-        '1000',
-        '--report',
-        'report.json',
-        '-o',
-        'out.safetensors',
-      ],
-    );
-    expect(stdout).toContain('krum over 4 of 5 updates');
+    const words = ['--rule', 'krum:f=0', '--max-norm', '1000', '--report', 'report.json'];
+    const { code, stdout } = await run(...files, ...words, '-o', 'out.safetensors');
+    expect(code).toBe(0);
+    expect(stdout).toContain('krum over 4 of 5 updates of 6 entries -> out.safetensors\n');
     expect(stdout).toContain('excluded  "e.safetensors"  norm: ');
+    const report = JSON.parse(await readFile(at('report.json'), 'utf8'));
+    // b: 10, 2, 1, 1.5, −1, 1 has the squared norm 100 + 4 + 1 + 2.25 + 1 + 1.
+    expect(report.clients[1]).toMatchObject({
+      client: 'b.safetensors',
+      verdict: 'accepted',
+      norm: Math.sqrt(109.25),
+      fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
+      score: expect.any(Number),
+      selected: expect.any(Boolean),
+      weight: expect.any(Number),
+    });
   });
 });
 
@@ -282,7 +283,7 @@ describe('what aggregate refuses', () => {
 
   const FILES = ['a.safetensors', 'b.safetensors', 'c.safetensors'];
   const OUT = ['-o', 'out.safetensors'];
-  test.concurrent.each<[string, string[], string]>([
+  test.each<[string, string[], string]>([
     ['no files', ['--rule', 'mean', ...OUT], "missing required argument 'files'"],
     ['no rule', [...FILES, ...OUT], "required option '--rule <spec>' not specified"],
     [
@@ -290,7 +291,11 @@ describe('what aggregate refuses', () => {
       [...FILES, '--rule', 'mean'],
       "required option '-o, --output <file>' not specified",
     ],
-    ['an unknown option', [...FILES, '--rules', 'mean', ...OUT], "unknown option '--rules'"],
+    [
+      'an unknown option',
+      [...FILES, '--rule', 'mean', '--fast', ...OUT],
+      "unknown option '--fast'",
+    ],
     [
       'a misspelt rule',
       [...FILES, '--rule', 'trimed-mean:f=1', ...OUT],

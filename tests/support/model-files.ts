@@ -45,7 +45,7 @@ export async function model(
 export async function npy(
   path: string,
   shape: readonly number[],
-  ...values: number[]
+  values: readonly number[],
 ): Promise<string> {
   const data = [Float32Array.from(values)];
   await writeFileAtomic(path, (append) => writeNpy(append, { shape, data }));
