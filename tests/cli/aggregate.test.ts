@@ -74,7 +74,7 @@ describe('aggregis aggregate', () => {
     await writeFile(at('empty.safetensors'), '');
     await model(at('nan.safetensors'), {
       'layer.weight': floats([2, 2], 1, 1, Number.NaN, 1),
-      'layer.bias': floats([2], [1, 1]),
+      'layer.bias': floats([2], 1, 1),
     });
     await model(at('renamed.safetensors'), { weight: floats([2, 2], 1, 1, 1, 1) });
     await npy(at('vector.npy'), [6], [1, 2, 3, 4, 5, 6]);
