@@ -25,13 +25,7 @@ function trimmedMidrange({ f }: { f: number }): Rule {
   };
 }
 
-const updates = [
-  [1, 2],
-  [2, 2],
-  [3, 8],
-  [4, 4],
-  [900, -900],
-].map((v) => Float32Array.from(v));
+const updates = [1, 2, 3, 4, 900].map((v) => Float32Array.of(v, -v));
 const alone = await aggregate(updates, trimmedMidrange({ f: 1 }));
 console.log('trimmed midrange', [...alone.value]);
 

@@ -1,31 +1,24 @@
 /**
- * WebGPU where there is a GPU, the CPU where there is none; the result says which. With a device of
- * your own, rows and result stay on it.
+ * WebGPU where there is a GPU, the CPU where there is none; every result says which it was.
  *
- *     npx tsx examples/webgpu.ts
+ *     npx tsx examples/webgpu.ts [auto|webgpu|reference]
  *
  * @module
  */
 
-import { aggregate, BackendError, createBackend, geometricMedian } from '../src/index.ts';
+import { aggregate, type BackendChoice, createBackend, geometricMedian } from '../src/index.ts';
 
 const updates = Array.from({ length: 9 }, (_, i) =>
-  Float32Array.from({ length: 20_000 }, (_, j) => (i === 0 ? 1e4 : Math.sin(i + j))),
+  Float32Array.from({ length: 100_000 }, (_, j) => (i === 0 ? 1e4 : Math.sin(i + j))),
 );
 
-/** `webgpu` by name also takes an emulated GPU, which `auto` never does. */
-async function gpuOrCpu() {
-  try {
-    return await createBackend('webgpu');
-  } catch (error) {
-    if (!(error instanceof BackendError)) throw error;
-    console.log(`no GPU: ${error.message}`);
-    return await createBackend('reference');
-  }
-}
+// `auto` takes a hardware GPU or the CPU, and never an emulated GPU, which is slower than the CPU;
+// `webgpu` takes any GPU, and throws a BackendError that says why where there is none.
+const choice = (process.argv[2] ?? 'auto') as BackendChoice;
+await using backend = await createBackend(choice);
 
-await using backend = await gpuOrCpu();
-const { value, backend: where, seconds } = await aggregate(updates, geometricMedian(), { backend });
-const emulated = where.software && where.name === 'webgpu' ? ', emulated' : '';
-console.log(`${where.name} (${where.adapter}${emulated}): ${seconds.toFixed(3)} s`);
-console.log('first entries', [...value.subarray(0, 3)]);
+const result = await aggregate(updates, geometricMedian(), { backend });
+const { name, adapter, software } = result.backend;
+const emulated = name === 'webgpu' && software ? ', emulated on the CPU' : '';
+console.log(`${name} (${adapter}${emulated}): ${result.seconds.toFixed(3)} s`);
+console.log('first entries', [...result.value.subarray(0, 3)]);
