@@ -25,8 +25,8 @@ import {
  * What becomes of a tensor.
  *
  * - `aggregate`: it is part of the row, and the rule decides. Floating-point tensors only.
- * - `copy-from-base`: the result has the base's tensor, bit by bit. Without a base it has that of
- *   the first update, and all admitted updates must agree on it.
+ * - `copy-from-base`: the result has the base's tensor, bit by bit. Without a base it has the copy
+ *   that more than half of the admitted updates hold, and there must be one.
  * - `mean`: the result has the plain mean over the admitted updates, outside of any rule: one
  *   client can move it as far as the type reaches. Integers are rounded to nearest, ties to even;
  *   floating-point entries that are NaN or infinite are left out.
