@@ -17,6 +17,8 @@ import type { Matrix, Ops } from '../../backend/kernels.ts';
 import { show } from '../../core/assert.ts';
 import { FormatError } from '../../core/errors.ts';
 import { bulyan } from '../../rules/bulyan.ts';
+import { centeredClipping } from '../../rules/centered-clipping.ts';
+import { geometricMedian } from '../../rules/geometric-median.ts';
 import { krum } from '../../rules/krum.ts';
 import type { KrumPreset } from '../../rules/krum-scores.ts';
 import { meaMed } from '../../rules/mea-med.ts';
@@ -63,6 +65,8 @@ const RULES: Readonly<Record<string, Factory<Rule>>> = {
   trimmed_mean: (p) => trimmedMean({ f: p.integer('f') }),
   trimmed_mean_beta: (p) => trimmedMeanBeta({ beta: p.number('beta') }),
   meamed: (p) => meaMed({ f: p.integer('f') }),
+  geometric_median: (p) => geometricMedian({ nu: p.number('nu'), iterations: p.integer('T') }),
+  geometric_median_exact: () => geometricMedian({}),
   krum: (p, n) => krum({ f: p.integer('f'), preset: krumPreset(p, n) }),
   multi_krum: (p, n) =>
     multiKrum({
@@ -73,6 +77,7 @@ const RULES: Readonly<Record<string, Factory<Rule>>> = {
     }),
   bulyan: (p) => bulyan({ f: p.integer('f') }),
   monna: (p) => monna({ f: p.integer('f'), trusted: p.integer('idx') }),
+  centered_clipping: (p) => centeredClipping({ tau: p.number('tau'), iterations: p.integer('L') }),
 };
 
 const STAGES: Readonly<Record<string, Factory<Stage>>> = {
