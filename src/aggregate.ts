@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { BackendChoice } from './backend/create.ts';
-import type { EngineOptions } from './backend/engine.ts';
+import type { BackendChoice, CreateBackend } from './backend/create.ts';
 import type { Backend, BackendInfo, Matrix, RowSource } from './backend/kernels.ts';
 import { show } from './core/assert.ts';
 import { AggregationError } from './core/errors.ts';
@@ -93,9 +92,6 @@ export interface Aggregate {
   (updates: Updates, rule: Rule, options: AggregateOptions & Destination): Promise<AggregateReport>;
   (updates: Updates, rule: Rule, options?: AggregateOptions): Promise<AggregateResult>;
 }
-
-/** Makes a backend by name. */
-export type CreateBackend = (choice: BackendChoice, options?: EngineOptions) => Promise<Backend>;
 
 /**
  * The function `aggregate` of a platform, which makes its backends with `createBackend`.

@@ -6,6 +6,8 @@
  */
 
 export * from './bulyan.ts';
+export * from './centered-clipping.ts';
+export * from './geometric-median.ts';
 export * from './krum.ts';
 export * from './mea-med.ts';
 export * from './mean.ts';

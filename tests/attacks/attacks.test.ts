@@ -9,7 +9,7 @@ import { ipm } from '../../src/attacks/inner-product.ts';
 import { mimic } from '../../src/attacks/mimic.ts';
 import { optimisedAlie, optimisedIpm, searchFactor } from '../../src/attacks/optimised.ts';
 import { signFlip } from '../../src/attacks/sign-flip.ts';
-import { createBackend } from '../../src/backend/create.ts';
+import { createBackend } from '../../src/backend/create-node.ts';
 import type { Matrix } from '../../src/backend/kernels.ts';
 
 const backend = await createBackend('reference');

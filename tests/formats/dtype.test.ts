@@ -10,7 +10,7 @@ import {
   widenBrainFloats,
   widenHalves,
 } from '../../src/formats/dtype.ts';
-import { bytesOf } from './support.ts';
+import { bytesOf, sameBits } from './support.ts';
 
 const allHalves = Uint16Array.from({ length: 65_536 }, (_, i) => i);
 
@@ -60,7 +60,7 @@ describe('16-bit floats', () => {
     await readFloats(source, 0, { dtype, into });
     const expected = new Float32Array(65_536);
     (dtype === 'F16' ? widenHalves : widenBrainFloats)(allHalves, expected);
-    expect(new Uint32Array(into.slice().buffer)).toEqual(new Uint32Array(expected.buffer));
+    expect(sameBits(into, expected)).toBe(true);
     expect(whole[0]).toBe(0);
   });
 });

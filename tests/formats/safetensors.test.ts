@@ -363,10 +363,10 @@ describe('a hostile file is refused', () => {
   });
 
   it('a name of many megabytes neither exhausts the stack nor time', async () => {
-    const name = 'x'.repeat(20_000_000);
+    const name = 'x'.repeat(8_000_000);
     const { tensors } = await read(safetensorsBytes(`{${member(name, 'U8', [], [0, 1])}}`, 1));
     expect(tensors.has(name)).toBe(true);
-    const blanks = `{${' '.repeat(20_000_000)}`;
+    const blanks = `{${' '.repeat(8_000_000)}`;
     await expectRefusal(read(safetensorsBytes(blanks, 0)), 'malformed', 'needs a string');
   });
 

@@ -1,0 +1,136 @@
+/**
+ * Centered clipping: the centre moves by the mean of the updates' clipped distances from it.
+ *
+ * Karimireddy, He, Jaggi. "Learning from history for Byzantine robust optimization", ICML 2021.
+ *
+ * @module
+ */
+
+import type { Matrix } from '../backend/kernels.ts';
+import { assertInteger, assertOneOf, assertPositive } from '../core/assert.ts';
+import { AggregationError } from '../core/errors.ts';
+import { defineRule, integer, optional, type RuleEntry, real, word } from './entry.ts';
+import {
+  finiteRows,
+  type Geometry,
+  geometryOf,
+  restrict,
+  spread,
+  squaredDistancesTo,
+} from './geometry.ts';
+import type { Round, Rule } from './rule.ts';
+
+/** Where the centre starts. */
+export type CenteredClippingStart = 'reference' | 'zero';
+
+const STARTS: readonly CenteredClippingStart[] = ['reference', 'zero'];
+
+/** Options of {@link centeredClipping}. */
+export interface CenteredClippingOptions {
+  /** Greatest distance at which an update pulls in full, above 0. */
+  readonly tau: number;
+  /** Steps. Default 1. */
+  readonly iterations?: number;
+  /** Default: the round's reference where there is one, else zero. */
+  readonly start?: CenteredClippingStart;
+}
+
+/**
+ * `iterations` times v ← v + (1/n) Σ (xᵢ − v)·min(1, τ/‖xᵢ − v‖). The start is best the previous
+ * aggregate. No step is longer than τ, whatever the clients send. A row with an infinity pulls with
+ * nothing but counts in n. Evidence: distance to the centre and clip factor in the last step.
+ *
+ * One pass of n²·d, with the reference as one more row; a step is n² on the host.
+ *
+ * @throws {AggregationError} `constraint` if the start is a reference that is missing or not finite.
+ */
+export function centeredClipping(options: CenteredClippingOptions): Rule {
+  const { tau, iterations = 1, start } = options;
+  assertPositive('tau', tau);
+  assertInteger('iterations', iterations, 1);
+  if (start !== undefined) assertOneOf('start', start, STARTS);
+  return {
+    name: 'centered-clipping',
+    laws: ['permutation', 'joint-scale', 'bounded'],
+    minClients: 1,
+    async apply(x, ops, round) {
+      const reference = referenceOf(start, round);
+      const points = reference === undefined ? x : ops.stack(x, reference);
+      const all = await geometryOf(points, ops);
+      if (all.finite[x.rows] === false) throw unusable('one without infinities');
+      const rows = finiteRows(all);
+      const clients = rows.filter((row) => row < x.rows).length;
+      const geometry = restrict(all, rows);
+      const steps = { tau, iterations, clients, n: x.rows };
+      const { alpha, away, factors } = clipTowards(geometry, steps);
+      const weights = spread(alpha, rows, points.rows);
+      const distances = spread(away, rows, points.rows);
+      const clipFactors = spread(factors, rows, points.rows);
+      return {
+        value: ops.combine([weights], points),
+        weights: [weights.slice(0, x.rows)],
+        evidence: Array.from({ length: x.rows }, (_, i) => ({
+          score: all.finite[i] ? distances[i]! : Number.POSITIVE_INFINITY,
+          clipFactor: clipFactors[i]!,
+        })),
+      };
+    },
+  };
+}
+
+function referenceOf(
+  start: CenteredClippingStart | undefined,
+  { reference }: Round,
+): Matrix | undefined {
+  if (start === 'zero') return undefined;
+  if (start === 'reference' && reference === undefined) throw unusable('one');
+  if (reference !== undefined && reference.rows !== 1) throw unusable('one of a single row');
+  return reference;
+}
+
+function unusable(wanted: string): AggregationError {
+  return new AggregationError(
+    'constraint',
+    `centered-clipping starts from the round’s reference and needs ${wanted}`,
+  );
+}
+
+interface Steps {
+  readonly tau: number;
+  readonly iterations: number;
+  /** The first so many rows of the geometry are clients; a row after them is the start. */
+  readonly clients: number;
+  /** Clients to divide by, those with infinities included. */
+  readonly n: number;
+}
+
+/** Coefficients of the centre, with distances and clip factors of the last step. */
+function clipTowards(geometry: Geometry, { tau, iterations, clients, n }: Steps) {
+  let alpha = new Float64Array(geometry.n);
+  if (clients < geometry.n) alpha[clients] = 1;
+  let away = new Float64Array();
+  let factors = new Float64Array();
+  for (let t = 0; t < iterations; t++) {
+    away = squaredDistancesTo(geometry, alpha).map(Math.sqrt);
+    factors = away.map((distance, i) => (i >= clients ? 0 : distance <= tau ? 1 : tau / distance));
+    const moved = factors.reduce((sum, factor) => sum + factor, 0) / n;
+    alpha = alpha.map((share, i) => share * (1 - moved) + factors[i]! / n);
+  }
+  return { alpha, away, factors };
+}
+
+/** Centered clipping's line in the list. */
+export const centeredClippingEntry: RuleEntry = defineRule({
+  name: 'centered-clipping',
+  parameters: {
+    tau: real('greatest distance at which an update pulls in full'),
+    iterations: optional(integer('steps')),
+    start: optional(word('where the centre starts', STARTS)),
+  },
+  make: centeredClipping,
+  sample: () => ({ tau: 1, iterations: 3 }),
+  scaled: ['tau'],
+  paper: 'Karimireddy et al. 2021',
+  guarantee: 'moves at most τ per step from its start',
+  cost: 'n²·d, then n² per step',
+});
