@@ -68,7 +68,7 @@ const NODE_ONLY: readonly RegExp[] = [
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
   /^formats\/node-files\.ts$/,
-  /^lab\/(data-files|conformance\/golden-files)\.ts$/,
+  /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
   /^(index|node)\.ts$/,
 ];
 

@@ -112,8 +112,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   for (let round = 1; round <= rounds; round++) {
     const batches = cohort.drawBatches();
     for (const course of courses) await course.advance(round, batches);
+    const center = meanOf(yardstick.sent.slice(attackers));
     for (const [i, { rule }] of rules.entries()) {
-      deviations[i]!.push(await deviationOf(rule, yardstick, { attackers, backend }));
+      deviations[i]!.push(await deviationOf(yardstick, { rule, backend, center }));
     }
     report(round);
   }
@@ -146,29 +147,34 @@ function checkOptions(options: SimulationOptions): void {
 
 /** See {@link Comparison.deviations}. */
 async function deviationOf(
-  rule: Rule,
   { sent, stopped }: Course,
-  { attackers, backend }: { readonly attackers: number; readonly backend: Backend },
+  options: { readonly rule: Rule; readonly backend: Backend; readonly center: Float64Array },
 ): Promise<number> {
   if (stopped) return Number.NaN;
   try {
-    const honest = sent.slice(attackers).map(({ row }) => row);
-    const { value } = await aggregateSent(sent, { rule, backend });
-    return relativeError(value, honest);
+    const { value } = await aggregateSent(sent, options);
+    return relativeDistance(value, options.center);
   } catch (error) {
     if (error instanceof AggregationError) return Number.NaN;
     throw error;
   }
 }
 
-/** ‖value − μ‖ / ‖μ‖ with μ the mean of the rows. */
-function relativeError(value: Float32Array, rows: readonly Float32Array[]): number {
+function meanOf(sent: readonly SentUpdate[]): Float64Array {
+  const mean = new Float64Array(sent[0]!.row.length);
+  for (const { row } of sent) {
+    for (let i = 0; i < mean.length; i++) mean[i]! += row[i]! / sent.length;
+  }
+  return mean;
+}
+
+/** ‖value − center‖ / ‖center‖ */
+function relativeDistance(value: Float32Array, center: Float64Array): number {
   let error = 0;
   let norm = 0;
   for (let i = 0; i < value.length; i++) {
-    const center = rows.reduce((sum, row) => sum + row[i]!, 0) / rows.length;
-    error += (value[i]! - center) ** 2;
-    norm += center ** 2;
+    error += (value[i]! - center[i]!) ** 2;
+    norm += center[i]! ** 2;
   }
   return Math.sqrt(error / norm);
 }

@@ -60,7 +60,8 @@ describe('a local update', () => {
     const model = mlp({ features: 3, hidden: 2, classes: 2 });
     const parameters = model.initialParameters(createRandom(2));
     const gradient = new Float64Array(parameters.length);
-    model.lossAndGradient(parameters, { data: tiny, batch: [1], gradient });
+    const wide = new Float64Array(parameters);
+    model.lossAndGradient(wide, { data: tiny, batch: [1], gradient });
     const update = localUpdate(model, parameters, {
       data: tiny,
       batches: [[1]],
