@@ -153,7 +153,9 @@ describe('aggregis aggregate', () => {
     });
     const without = await run(...files, '--rule', 'median', '-o', 'without.safetensors');
     expect(without.code).toBe(2);
-    expect(without.stderr).toContain('tensor "bn.count" has no copy that more than half of the 3 updates hold');
+    expect(without.stderr).toContain(
+      'tensor "bn.count" has no copy that more than half of the 3 updates hold',
+    );
   });
 
   test('weighs by the examples that files state, capped', async () => {
