@@ -73,7 +73,7 @@ export type AggregateFiles = (
  *
  * @throws {AggregationError} as `aggregate`.
  * @throws {FormatError} if the base or reference is malformed, the output has no known ending, or a
- *   tensor that is to be copied differs between clients.
+ *   tensor that is to be copied is the same in no majority of the clients.
  * @throws the system's own error for a file that cannot be opened or written.
  */
 export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {

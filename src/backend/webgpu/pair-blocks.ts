@@ -92,8 +92,8 @@ function forEachPair(
   for (let block = 0; block < grid.blocks; block++) {
     for (const { i, j, cell } of cellsOf(grid)) {
       const sums: Sums = { product: 0, distance: 0, differs: false };
-      for (let s = 0; s < grid.slicesPerBlock; s++) {
-        const slice = block * grid.slicesPerBlock + s;
+      const end = Math.min(grid.slices, (block + 1) * grid.slicesPerBlock);
+      for (let slice = block * grid.slicesPerBlock; slice < end; slice++) {
         const at = base + WORDS_PER_PAIR * (slice * cellsPerSlice + cell);
         sums.product += floats[at]! + floats[at + 1]!;
         sums.distance += floats[at + 2]! + floats[at + 3]!;

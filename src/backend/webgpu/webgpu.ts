@@ -538,7 +538,8 @@ function pairGrid(x: Tile, blockCols: number): PairGrid {
   const sliceCols = Math.min(SLICE_COLS, blockCols);
   const slicesPerBlock = Math.ceil(blockCols / sliceCols);
   const tilesPerSide = Math.ceil(x.rows / PAIR_TILE);
-  const slices = Math.ceil(x.cols / blockCols) * slicesPerBlock;
+  // Blocks are whole numbers of slices, and only the last block is cut short.
+  const slices = Math.ceil(x.cols / sliceCols);
   if (slices > MAX_GROUPS) {
     throw new BackendError('limit', `a tile may have ${MAX_GROUPS} slices, got ${slices}`);
   }
