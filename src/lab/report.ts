@@ -147,7 +147,9 @@ function accuracyTable(result: SimulationResult, paint: Paint): string {
       Number.isFinite(loss) ? loss.toFixed(3) : 'infinite',
       describeLeftOut(out?.attackers, result.attackers.length, course),
       describeLeftOut(out?.honest, result.cohort.names.length - result.attackers.length, course),
-      course.stopped ? { text: `stopped in round ${course.stopped.round}`, tone: 'bad' } : '',
+      ...(course.stopped
+        ? [{ text: `stopped in round ${course.stopped.round}`, tone: 'bad' as const }]
+        : []),
     ];
   });
   return formatTable(
@@ -158,7 +160,7 @@ function accuracyTable(result: SimulationResult, paint: Paint): string {
       { title: 'loss', right: true },
       { title: 'attackers left out' },
       { title: 'honest left out' },
-      { title: '' },
+      ...(result.courses.some(({ stopped }) => stopped) ? [{ title: 'note' }] : []),
     ],
     { rows, paint },
   );
