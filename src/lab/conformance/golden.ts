@@ -65,7 +65,6 @@ export class Golden {
   readonly #open: OpenFile;
   readonly #inputs: Fields;
   readonly #packs: ReadonlyMap<string, Pack>;
-  #lastInput: { name: string; input: Promise<GoldenInput> } | undefined;
 
   constructor(open: OpenFile, index: Fields, packs: ReadonlyMap<string, Pack>) {
     this.entries = index.objects('cases').map(entryOf);
@@ -102,18 +101,12 @@ export class Golden {
   }
 
   /**
-   * The updates of an input. The last one is kept: cases of one input stand together.
+   * Reads the updates of an input.
    *
    * @throws {FormatError} if the file cannot be read, or is not what the index says.
    */
-  input(name: string): Promise<GoldenInput> {
-    if (this.#lastInput?.name !== name) {
-      this.#lastInput = { name, input: this.#readInput(this.#inputs.object(name)) };
-    }
-    return this.#lastInput.input;
-  }
-
-  async #readInput(fields: Fields): Promise<GoldenInput> {
+  async input(name: string): Promise<GoldenInput> {
+    const fields = this.#inputs.object(name);
     const [rows, cols] = matrixShape(fields);
     const file = fields.string('file');
     const bytes = await readVerified(this.#open, file, { fields, size: 4 * rows * cols });
