@@ -87,18 +87,10 @@ export interface AggregateResult extends AggregateReport {
   readonly value: Float32Array;
 }
 
-/** See {@link aggregateWith}. */
-export interface Aggregate {
-  (updates: Updates, rule: Rule, options: AggregateOptions & Destination): Promise<AggregateReport>;
-  (updates: Updates, rule: Rule, options?: AggregateOptions): Promise<AggregateResult>;
-}
-
 /**
- * The function `aggregate` of a platform, which makes its backends with `createBackend`.
- *
- * `aggregate(updates, rule, options)` screens the updates, hands those that pass to the rule, and
- * tells of each client what became of its update. It costs one pass over the rows for the screen,
- * and those of the rule. The outcome does not depend on the order in which updates are given.
+ * Screens the updates, hands those that pass to the rule, and tells of each client what became of
+ * its update. It costs one pass over the rows for the screen, and those of the rule. The outcome
+ * does not depend on the order in which updates are given.
  *
  * @throws {AggregationError} `constraint` if too few rows passed for the rule; the message states
  *   the formula, the numbers, and whom the screen excluded. `no-clients` if none passed.
@@ -106,6 +98,12 @@ export interface Aggregate {
  * @throws {BackendError} if the backend cannot be made or cannot do the work.
  * @throws {TypeError} if an argument is of the wrong kind.
  */
+export interface Aggregate {
+  (updates: Updates, rule: Rule, options: AggregateOptions & Destination): Promise<AggregateReport>;
+  (updates: Updates, rule: Rule, options?: AggregateOptions): Promise<AggregateResult>;
+}
+
+/** The function `aggregate` of a platform, which makes its backends with `createBackend`. */
 export function aggregateWith(createBackend: CreateBackend): Aggregate {
   async function aggregate(
     updates: Updates,

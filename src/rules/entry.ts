@@ -52,7 +52,8 @@ interface Description {
   readonly scaled?: readonly string[];
 }
 
-interface Definition<S extends Schema, Made> extends Description {
+/** What a rule or stage gives to enter the list: what `Made` is, and how it is made. */
+export interface Definition<S extends Schema, Made> extends Description {
   readonly parameters: S;
   /** The factory. */
   readonly make: (options: Values<S>) => Made;
