@@ -45,16 +45,16 @@ export interface ScreenReport {
   readonly cols: number;
 }
 
-/**
- * Where the aggregate goes instead of into an array.
- *
- * - `sink` is called for columns [from, to) in order; `values` is reused after it returns.
- * - `output` is a buffer of the backend's own device, usage COPY_DST, 4·d bytes: nothing is read
- *   back.
- */
+/** Where the aggregate goes instead of into an array. */
 export type Destination =
-  | { readonly sink: (values: Float32Array, from: number, to: number) => void | Promise<void> }
-  | { readonly output: GPUBuffer };
+  | {
+      /** Called for columns [from, to) in order; `values` is reused after it returns. */
+      readonly sink: (values: Float32Array, from: number, to: number) => void | Promise<void>;
+    }
+  | {
+      /** Of the backend's own device, usage COPY_DST, 4·d bytes: nothing is read back. */
+      readonly output: GPUBuffer;
+    };
 
 /** What became of one client's update: the screen's verdict, and what the rule made of it. */
 export interface ClientReport extends Screening, Omit<ClientEvidence, 'reason'> {

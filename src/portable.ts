@@ -14,7 +14,7 @@ export type {
   Destination,
   ScreenReport,
 } from './aggregate.ts';
-export { type AlieOptions, alie } from './attacks/alie.ts';
+export { type AlieOptions, alie, alieFactor } from './attacks/alie.ts';
 export { type Attack, type AttackContext, type Crafted, rowsSent } from './attacks/attack.ts';
 export { type GaussianOptions, gaussian } from './attacks/gaussian.ts';
 export {
@@ -26,7 +26,12 @@ export {
 export { inf } from './attacks/inf.ts';
 export { type IpmOptions, ipm } from './attacks/inner-product.ts';
 export { type MimicOptions, mimic } from './attacks/mimic.ts';
-export { type OptimisedOptions, optimisedAlie, optimisedIpm } from './attacks/optimised.ts';
+export {
+  type Defence,
+  type OptimisedOptions,
+  optimisedAlie,
+  optimisedIpm,
+} from './attacks/optimised.ts';
 export { type SignFlipOptions, signFlip } from './attacks/sign-flip.ts';
 export type { BackendChoice, BackendOptions, CreateBackend } from './backend/create.ts';
 export type {
@@ -83,13 +88,17 @@ export {
 } from './formats/safetensors.ts';
 export { type Condition, requireClients } from './rules/clients.ts';
 export {
+  type Cohort,
   type Definition as RuleDefinition,
   defineRule,
   defineStage,
   type Entry,
+  type Options as RuleOptions,
   type Parameter,
   type RuleEntry,
+  type Schema as RuleSchema,
   type StageEntry,
+  type Values as RuleValues,
 } from './rules/entry.ts';
 export * from './rules/index.ts';
 export type { KrumPreset } from './rules/krum-scores.ts';

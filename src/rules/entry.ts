@@ -63,7 +63,9 @@ export interface Definition<S extends Schema, Made> extends Description {
 
 interface Erased<Made> extends Description {
   readonly parameters: Schema;
+  /** The factory; takes what the schema reads. */
   make(options: Options): Made;
+  /** Options that suit a cohort. */
   sample(cohort: Cohort): Options;
 }
 
