@@ -32,6 +32,7 @@ export interface AttackEntry {
   readonly name: string;
   /** Its options in a SPEC. */
   readonly options: Readonly<Record<string, OptionKind>>;
+  /** The attack that a step of a SPEC asks for. */
   readonly make: (step: SpecStep, surroundings: AttackSurroundings) => Attack;
 }
 

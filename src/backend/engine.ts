@@ -23,6 +23,7 @@ import type {
   Weights,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
+import { isDeviceRow } from './rows.ts';
 
 /** Settings of an engine. */
 export interface EngineOptions {
@@ -349,7 +350,7 @@ export class Engine implements Backend {
   }
 
   #mayKeep(node: matrix.Source): boolean {
-    return !node.sources.some(matrix.isDeviceRow) && 8 * node.rows * node.cols <= this.#memory;
+    return !node.sources.some(isDeviceRow) && 8 * node.rows * node.cols <= this.#memory;
   }
 
   /** Evicts the oldest kept sources until `bytes` more fit the budget. */

@@ -17,6 +17,7 @@ import {
   type ConformanceReport,
   runConformance,
 } from '../lab/conformance/conformance.ts';
+import { openGoldenFile } from '../lab/conformance/golden-files.ts';
 
 interface Options {
   readonly backend: BackendChoice;
@@ -63,9 +64,10 @@ function prefixes(text: string): string[] {
 /** Runs the command; returns the exit code. */
 async function conformance(files: readonly string[], options: Options): Promise<number> {
   try {
+    const goldens = await Promise.all(files.map(openGoldenFile));
     await using backend = await createBackend(options.backend);
     const onProgress = progressOn(process.stderr);
-    const report = await runConformance(files, backend, { only: options.only, onProgress });
+    const report = await runConformance(goldens, backend, { only: options.only, onProgress });
     if (report.cases.length === 0 && report.unknown.size === 0) {
       return refuse(`no case has a rule that starts with ${options.only?.join(' or ')}`);
     }

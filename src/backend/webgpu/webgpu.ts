@@ -18,8 +18,8 @@ import type {
   TileKernels,
   Weights,
 } from '../kernels.ts';
-import { isDeviceRow } from '../matrix.ts';
 import { networkBody } from '../network.ts';
+import { isDeviceRow } from '../rows.ts';
 import { dataBuffer, Readback, storageBuffer, uniformBuffer } from './buffers.ts';
 import { type DeviceMaker, type KernelSource, type MadeDevice, Session } from './device.ts';
 import { PAIR_BYTES, PAIR_TILE, type PairGrid, pairBlocks, suspectPairs } from './pair-blocks.ts';
