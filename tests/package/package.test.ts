@@ -177,7 +177,7 @@ describe('the installed package', patient, () => {
     expect(inputs.filter((file) => /adapter-node|swiftshader|node-files/.test(file))).toEqual([]);
     expect(outputFiles[0]!.text).not.toMatch(/["'`]node:/);
     const bytes = gzipSync(outputFiles[0]!.contents).length;
-    
+
     expect(bytes).toBeLessThanOrEqual(BROWSER_BUDGET_BYTES);
   });
 });
