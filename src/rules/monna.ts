@@ -8,8 +8,9 @@
  */
 
 import { assertInteger } from '../core/assert.ts';
+import { integer } from '../core/parameter.ts';
 import { honestMajority, keptOf, requireClients, uniformOn } from './clients.ts';
-import { defineRule, f, integer, type RuleEntry } from './entry.ts';
+import { defineRule, f, type RuleEntry } from './entry.ts';
 import { distancesFrom, geometryOf, nearestTo } from './geometry.ts';
 import type { Rule } from './rule.ts';
 
