@@ -9,8 +9,9 @@
 
 import { assertInteger, show } from '../core/assert.ts';
 import { AggregationError } from '../core/errors.ts';
+import type { Parameter } from '../core/parameter.ts';
 import { honestMajority, keptOf, requireClients, uniformOn } from './clients.ts';
-import { defineRule, f, type Parameter, type RuleEntry } from './entry.ts';
+import { defineRule, f, type RuleEntry } from './entry.ts';
 import { distancesFrom, geometryOf, nearestTo } from './geometry.ts';
 import type { Rule } from './rule.ts';
 
