@@ -54,18 +54,8 @@ export interface Progress {
   readonly done: number;
 }
 
-/** The function `aggregateFiles` over an `aggregate`; see {@link aggregateFilesWith}. */
-export type AggregateFiles = (
-  paths: readonly string[],
-  rule: Rule,
-  options: AggregateFilesOptions,
-) => Promise<AggregateReport>;
-
 /**
- * The function `aggregateFiles` of a platform.
- *
- * `aggregateFiles(paths, rule, options)` aggregates safetensors or npy files. A client is named by
- * its file's path below the deepest folder that all share, so by its file name where they lie in
+ * Aggregates safetensors or npy files into one. A client is named by its file's path below the deepest folder that all share, so by its file name where they lie in
  * one; row i of an npy array with several rows is `name[i]`. A file that is malformed, or has not
  * the tensors that most others (or the base) have, is excluded with the reason `malformed` or
  * `tensors`. With `weights: 'examples'`, counts are taken from the metadata `num_examples` or
@@ -76,6 +66,13 @@ export type AggregateFiles = (
  *   tensor that is to be copied is the same in no majority of the clients.
  * @throws the system's own error for a file that cannot be opened or written.
  */
+export type AggregateFiles = (
+  paths: readonly string[],
+  rule: Rule,
+  options: AggregateFilesOptions,
+) => Promise<AggregateReport>;
+
+/** The function `aggregateFiles` of a platform, over its `aggregate`. */
 export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {
   return async (paths, rule, options) => {
     const { output } = options;

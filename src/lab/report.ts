@@ -104,7 +104,7 @@ export function describeSetting(setting: {
   const cast =
     attack === 'none' || attackers === 0
       ? `${clients} clients, none of them attacks`
-      : `${clients} clients, ${attackers} of them attack by ${attack}`;
+      : `${clients} clients, ${attackers} of them ${attackers === 1 ? 'attacks' : 'attack'} by ${attack}`;
   return `${data.source}: ${data.train} examples to train, ${data.test} to test · ${cast} · seed ${seed}`;
 }
 

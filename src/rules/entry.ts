@@ -34,7 +34,8 @@ interface Description {
   readonly scaled?: readonly string[];
 }
 
-interface Definition<S extends Schema, Made> extends Description {
+/** What a rule or stage gives to enter the list: what `Made` is, and how it is made. */
+export interface Definition<S extends Schema, Made> extends Description {
   readonly parameters: S;
   /** The factory. */
   readonly make: (options: Values<S>) => Made;
@@ -44,7 +45,9 @@ interface Definition<S extends Schema, Made> extends Description {
 
 interface Erased<Made> extends Description {
   readonly parameters: Schema;
+  /** The factory; takes what the schema reads. */
   make(options: Options): Made;
+  /** Options that suit a cohort. */
   sample(cohort: Cohort): Options;
 }
 
