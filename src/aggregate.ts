@@ -148,7 +148,9 @@ async function run(
   try {
     const { rows, cols } = screened.admitted;
     options.onScreened?.({ screenings: screened.screenings, rows, cols });
+    const passed = screened.screenings.filter(({ verdict }) => verdict !== 'excluded');
     const round: Round = {
+      clients: passed.map(({ client }) => client),
       ...(screened.exampleCounts && { exampleCounts: screened.exampleCounts }),
       ...(reference && { reference }),
     };

@@ -55,7 +55,12 @@ export {
   FormatError,
   type FormatErrorCode,
 } from './core/errors.ts';
-export type { OptionKind, SpecStep } from './core/spec.ts';
+export type {
+  Options as RuleOptions,
+  Parameter,
+  Schema as RuleSchema,
+  Values as RuleValues,
+} from './core/parameter.ts';
 export { type Append, type ByteSource, blobSource, bytesSource } from './formats/byte-source.ts';
 export {
   type CarriedTensor,
@@ -93,12 +98,8 @@ export {
   defineRule,
   defineStage,
   type Entry,
-  type Options as RuleOptions,
-  type Parameter,
   type RuleEntry,
-  type Schema as RuleSchema,
   type StageEntry,
-  type Values as RuleValues,
 } from './rules/entry.ts';
 export * from './rules/index.ts';
 export type { KrumPreset } from './rules/krum-scores.ts';

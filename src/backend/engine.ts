@@ -141,6 +141,9 @@ export class Engine implements Backend {
       throw new BackendError('unavailable', `the ${info.name} backend has no device buffers`);
     }
     if (node.rows !== 1) throw new RangeError(`copyTo needs one row, got ${node.rows}`);
+    if (buffer.size < 4 * node.cols) {
+      throw new RangeError(`buffer must hold ${4 * node.cols} bytes, got ${buffer.size}`);
+    }
     await this.#shards(node, COLUMN_UNIT, async (tile, from) => {
       await copyTo.call(this.#kernels, tile, buffer, 4 * from);
     });

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { aggregate, trimmedMean } from '../../src/index.ts';
 import { i64 } from '../formats/support.ts';
@@ -349,6 +350,11 @@ describe('what aggregate refuses', () => {
       'broken.safetensors: ',
     ],
     [
+      'a base that is not finite',
+      [...FILES, '--base', 'nan.safetensors', '--rule', 'mean', ...OUT],
+      'base must be finite, entry 1 is NaN',
+    ],
+    [
       'an output folder that is not there',
       [...FILES, '--rule', 'mean', '-o', 'nowhere/out.safetensors'],
       'no such file or folder',
@@ -359,6 +365,7 @@ describe('what aggregate refuses', () => {
       await model(join(cwd, file), { w: floats([2], i, 1) });
     }
     await writeFile(join(cwd, 'broken.safetensors'), 'broken');
+    await model(join(cwd, 'nan.safetensors'), { w: floats([2], 1, Number.NaN) });
     const before = await readdir(cwd);
     const done = await aggregis(['aggregate', ...words], { cwd });
     expect(done).toMatchObject({ code: 2, stdout: '' });
@@ -367,6 +374,29 @@ describe('what aggregate refuses', () => {
     expect(done.stderr).not.toMatch(/^\s+at /m);
     expect(await readdir(cwd)).toEqual(before);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'an interrupt: exit 130, and neither a result nor a temporary file is left',
+    async () => {
+      const cols = 3_000_000;
+      const ramp = Array.from({ length: cols }, (_, j) => j);
+      for (const k of [1, 2, 3]) await npy(at(`${k}.npy`), [cols], ramp);
+      const before = await readdir(folder);
+      // Under this budget the rows are read in some forty pieces, so there is work to interrupt.
+      const words = ['1.npy', '2.npy', '3.npy', '--rule', 'median', '--memory', '1200KiB'];
+      const { code, stderr } = await aggregis(['aggregate', ...words, '-o', 'out.npy'], {
+        cwd: folder,
+        onStart: async (child) => {
+          while (child.exitCode === null && (await readdir(folder)).length === before.length) {
+            await setTimeout(5);
+          }
+          child.kill('SIGINT');
+        },
+      });
+      expect({ code, stderr }).toEqual({ code: 130, stderr: 'aggregis: interrupted\n' });
+      expect(await readdir(folder)).toEqual(before);
+    },
+  );
 
   test('AGGREGIS_DEBUG=1 shows where it happened', async () => {
     const words = ['aggregate', 'nobody.npy', '--rule', 'mean', '-o', 'out.npy'];

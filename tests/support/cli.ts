@@ -4,7 +4,7 @@
  * @module
  */
 
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -16,20 +16,29 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs `aggregis` with these words, in this folder. */
+/** Where and how a process runs. */
+export interface Surroundings {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Told of the process once it runs. */
+  readonly onStart?: (child: ChildProcess) => void;
+}
+
+/** Runs `aggregis` with these words. */
 export function aggregis(
   words: readonly string[],
-  { cwd = ROOT, env = {} }: { cwd?: string; env?: Readonly<Record<string, string>> } = {},
+  { cwd = ROOT, env = {}, onStart }: Surroundings = {},
 ): Promise<Outcome> {
   const loader = import.meta.resolve('tsx');
   const main = join(ROOT, 'src/cli/main.ts');
   return new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       process.execPath,
       ['--import', loader, main, ...words],
       { cwd, env: { ...process.env, ...env } },
       (error, stdout, stderr) =>
         resolve({ code: error ? (error.code ?? null) : 0, stdout, stderr }),
     );
+    onStart?.(child);
   });
 }
