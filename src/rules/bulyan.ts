@@ -9,9 +9,10 @@
  */
 
 import { assertInteger, assertOneOf } from '../core/assert.ts';
+import { optional, word } from '../core/parameter.ts';
 import { ascending, type Condition, membersOf, requireClients } from './clients.ts';
 import { medianOf } from './coordinates.ts';
-import { defineRule, f, optional, type RuleEntry, word } from './entry.ts';
+import { defineRule, f, type RuleEntry } from './entry.ts';
 import { type Geometry, geometryOf, nearestTo } from './geometry.ts';
 import { krumNeighbours, krumScores } from './krum-scores.ts';
 import type { Law, Rule } from './rule.ts';

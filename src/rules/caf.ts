@@ -10,9 +10,10 @@
  */
 
 import { assertInteger, assertOneOf } from '../core/assert.ts';
+import { optional, word } from '../core/parameter.ts';
 import { topEigenpair } from '../core/symmetric.ts';
 import { honestMajority, requireClients } from './clients.ts';
-import { defineRule, f, optional, type RuleEntry, word } from './entry.ts';
+import { defineRule, f, type RuleEntry } from './entry.ts';
 import {
   finiteRows,
   type Geometry,

@@ -9,7 +9,8 @@
 import type { Matrix } from '../backend/kernels.ts';
 import { assertInteger, assertOneOf, assertPositive } from '../core/assert.ts';
 import { AggregationError } from '../core/errors.ts';
-import { defineRule, integer, optional, type RuleEntry, real, word } from './entry.ts';
+import { integer, optional, real, word } from '../core/parameter.ts';
+import { defineRule, type RuleEntry } from './entry.ts';
 import {
   finiteRows,
   type Geometry,

@@ -6,32 +6,14 @@
  * @module
  */
 
+import {
+  integer,
+  type Options,
+  type Parameter,
+  type Schema,
+  type SchemaOf,
+} from '../core/parameter.ts';
 import type { Rule, Stage } from './rule.ts';
-
-/** One option of a rule: how its text in a SPEC is read. */
-export interface Parameter<T = unknown, Required extends boolean = boolean> {
-  readonly required: Required;
-  /** What it means, in a few words. */
-  readonly meaning: string;
-  /** What its text must be, as it reads in a message. */
-  readonly wants: string;
-  /** The value, or undefined if the text is not one. */
-  read(text: string): T | undefined;
-}
-
-/** The options of a rule by name. */
-export type Schema = Readonly<Record<string, Parameter>>;
-
-/** A schema for an options object: a parameter for each option, required where the option is. */
-export type SchemaOf<O extends object> = {
-  readonly [K in keyof O]-?: Parameter<
-    Exclude<O[K], undefined>,
-    Record<never, never> extends Pick<O, K> ? false : true
-  >;
-};
-
-/** Options whose names and types a schema has checked. */
-export type Options = Readonly<Record<string, unknown>>;
 
 /** How many clients a sample is for, and how many of them may be Byzantine. */
 export interface Cohort {
@@ -52,7 +34,8 @@ interface Description {
   readonly scaled?: readonly string[];
 }
 
-interface Definition<O extends object, Made> extends Description {
+/** What a rule or stage gives to enter the list: what `Made` is, and how it is made from options O. */
+export interface Definition<O extends object, Made> extends Description {
   readonly parameters: SchemaOf<O>;
   /** The factory. */
   readonly make: (options: O) => Made;
@@ -64,8 +47,11 @@ interface Definition<O extends object, Made> extends Description {
 
 interface Erased<Made> extends Description {
   readonly parameters: Schema;
+  /** The factory; takes what the schema reads. */
   make(options: Options): Made;
+  /** Options that suit a cohort. */
   sample(cohort: Cohort): Options;
+  /** Further options that suit a cohort; may be none. */
   variants(cohort: Cohort): readonly Options[];
 }
 
@@ -109,57 +95,5 @@ export function isEntry(value: unknown): value is Entry {
   return typeof value === 'object' && value !== null && 'kind' in value && 'parameters' in value;
 }
 
-/** Makes an option one that may be left out. */
-export function optional<T>(parameter: Parameter<T>): Parameter<T, false> {
-  return { ...parameter, required: false };
-}
-
-/** An integer, in decimal digits. */
-export function integer(meaning: string): Parameter<number, true> {
-  return { required: true, meaning, wants: 'an integer', read: readInteger };
-}
-
-/** A finite number, in decimal notation. */
-export function real(meaning: string): Parameter<number, true> {
-  return { required: true, meaning, wants: 'a number', read: readReal };
-}
-
-/** Integers, with a slash between them. */
-export function integers(meaning: string): Parameter<readonly number[], true> {
-  const wants = 'integers with / between them';
-  return { required: true, meaning, wants, read: (text) => readList(text, readInteger) };
-}
-
-/** Finite numbers, with a slash between them. */
-export function reals(meaning: string): Parameter<readonly number[], true> {
-  const wants = 'numbers with / between them';
-  return { required: true, meaning, wants, read: (text) => readList(text, readReal) };
-}
-
-/** One of a few words. */
-export function word<const W extends string>(
-  meaning: string,
-  words: readonly W[],
-): Parameter<W, true> {
-  const wants = `one of ${words.join(', ')}`;
-  return { required: true, meaning, wants, read: (text) => words.find((w) => w === text) };
-}
-
 /** The option that most rules share. */
 export const f: Parameter<number, true> = integer('clients that may be Byzantine');
-
-function readInteger(text: string): number | undefined {
-  const value = readReal(text);
-  return Number.isSafeInteger(value) ? value : undefined;
-}
-
-function readReal(text: string): number | undefined {
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return undefined;
-  const value = Number(text);
-  return Number.isFinite(value) ? value : undefined;
-}
-
-function readList<T>(text: string, read: (item: string) => T | undefined): T[] | undefined {
-  const items = text.split('/').map(read);
-  return items.every((item) => item !== undefined) ? items : undefined;
-}

@@ -9,7 +9,8 @@
  */
 
 import { assertInteger, assertPositive } from '../core/assert.ts';
-import { defineRule, integer, optional, type RuleEntry, real } from './entry.ts';
+import { integer, optional, real } from '../core/parameter.ts';
+import { defineRule, type RuleEntry } from './entry.ts';
 import {
   distancesFrom,
   finiteRows,

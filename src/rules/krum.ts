@@ -8,8 +8,9 @@
  */
 
 import { assertInteger, assertOneOf } from '../core/assert.ts';
+import { optional, word } from '../core/parameter.ts';
 import { ascending, keptOf, requireClients, uniformOn } from './clients.ts';
-import { defineRule, f, optional, type RuleEntry, word } from './entry.ts';
+import { defineRule, f, type RuleEntry } from './entry.ts';
 import { geometryOf } from './geometry.ts';
 import {
   KRUM_PRESETS,

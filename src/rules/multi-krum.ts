@@ -9,8 +9,9 @@
  */
 
 import { assertInteger, assertOneOf } from '../core/assert.ts';
+import { integer, optional, word } from '../core/parameter.ts';
 import { ascending, type Condition, keptOf, requireClients, uniformOn } from './clients.ts';
-import { defineRule, f, integer, optional, type RuleEntry, word } from './entry.ts';
+import { defineRule, f, type RuleEntry } from './entry.ts';
 import { exampleWeights } from './example-weights.ts';
 import { geometryOf } from './geometry.ts';
 import {

@@ -8,7 +8,8 @@
  */
 
 import { assertFinite } from '../core/assert.ts';
-import { defineRule, type RuleEntry, real } from './entry.ts';
+import { real } from '../core/parameter.ts';
+import { defineRule, type RuleEntry } from './entry.ts';
 import type { Rule } from './rule.ts';
 
 /** Options of {@link trimmedMeanBeta}. */

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { defineRule, optional, type RuleEntry, reals } from './entry.ts';
+import { optional, reals } from '../core/parameter.ts';
+import { defineRule, type RuleEntry } from './entry.ts';
 import { exampleWeights } from './example-weights.ts';
 import type { Law, Rule } from './rule.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createBackend } from '../../src/backend/create.ts';
+import { createBackend } from '../../src/backend/create-node.ts';
 import {
   type Geometry,
   geometryOf,

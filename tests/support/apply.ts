@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createBackend } from '../../src/backend/create.ts';
+import { createBackend } from '../../src/backend/create-node.ts';
 import type { Backend } from '../../src/backend/kernels.ts';
 import type { Round, Stage, StageResult } from '../../src/rules/rule.ts';
 

@@ -8,9 +8,10 @@
  */
 
 import { assertInteger, show } from '../../core/assert.ts';
+import { integer, integers, optional } from '../../core/parameter.ts';
 import { createRandom } from '../../core/random.ts';
 import { uniformOn } from '../clients.ts';
-import { defineStage, integer, integers, optional, type StageEntry } from '../entry.ts';
+import { defineStage, type StageEntry } from '../entry.ts';
 import type { Stage } from '../rule.ts';
 
 /** Options of {@link bucketing}: a seed for the shuffle, or the order itself. */

@@ -8,7 +8,8 @@
  */
 
 import { assertPositive } from '../../core/assert.ts';
-import { defineStage, real, type StageEntry } from '../entry.ts';
+import { real } from '../../core/parameter.ts';
+import { defineStage, type StageEntry } from '../entry.ts';
 import type { Stage } from '../rule.ts';
 import { clipTo, normsOf } from './clip-factors.ts';
 
