@@ -1,22 +1,57 @@
 /**
- * Chooses a backend: the one file that knows every body.
+ * Chooses a backend: the one file that knows every body. How a platform looks for a GPU is handed
+ * in, so that the browser's face holds nothing of Node.
  *
  * @module
  */
 
 import { assertOneOf } from '../core/assert.ts';
+import { BackendError } from '../core/errors.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import type { Backend, BackendName } from './kernels.ts';
 import { ReferenceKernels } from './reference/reference.ts';
+import { deviceMaker, type GpuFinder, ownDevice } from './webgpu/request-device.ts';
+import { WebGpuKernels } from './webgpu/webgpu.ts';
 
 /** What may be asked for. */
 export type BackendChoice = 'auto' | BackendName;
 
+/** Settings of a backend. */
+export interface BackendOptions extends EngineOptions {
+  /** The caller's own device, for rows and results that stay on it. Implies `webgpu`. */
+  readonly device?: GPUDevice;
+}
+
 /** Makes a backend. Close it when done, or hold it with `await using`. */
-export async function createBackend(
-  choice: BackendChoice = 'auto',
-  options: EngineOptions = {},
-): Promise<Backend> {
-  assertOneOf('backend', choice, ['auto', 'reference', 'webgpu']);
-  return new Engine(new ReferenceKernels(), options);
+export type CreateBackend = (choice?: BackendChoice, options?: BackendOptions) => Promise<Backend>;
+
+/**
+ * `createBackend` for a platform.
+ *
+ * - `auto`: a hardware GPU if there is one that passes the self-test, else the reference. Never an
+ *   emulated GPU: that is slower than the CPU's own backends.
+ * - `webgpu`: a GPU, emulated if there is no other.
+ * - `reference`: the CPU, in f64.
+ *
+ * @throws {BackendError} (from the maker) `unavailable` with the reason, or `self-test`.
+ */
+export function backendMaker(gpu: GpuFinder): CreateBackend {
+  return async (choice = 'auto', options = {}) => {
+    assertOneOf('backend', choice, ['auto', 'reference', 'webgpu']);
+    const { device } = options;
+    if (device !== undefined) {
+      if (choice === 'reference') {
+        throw new TypeError('backend must be webgpu where a device is given, got "reference"');
+      }
+      return new Engine(await WebGpuKernels.create(ownDevice(device)), options);
+    }
+    if (choice === 'reference') return new Engine(new ReferenceKernels(), options);
+    try {
+      const maker = deviceMaker(gpu, { software: choice === 'webgpu' });
+      return new Engine(await WebGpuKernels.create(maker), options);
+    } catch (error) {
+      if (choice === 'webgpu' || !(error instanceof BackendError)) throw error;
+      return new Engine(new ReferenceKernels(), options);
+    }
+  };
 }

@@ -81,7 +81,7 @@ export class ReferenceKernels implements TileKernels {
   }
 
   async signSum(x: Tile): Promise<Tile> {
-    return byColumn(x, (column) => column.reduce((sum, value) => sum + Math.sign(value), 0));
+    return byColumn(x, (column) => column.reduce((sum, value) => sum + (Math.sign(value) || 0), 0));
   }
 
   async deviation(x: Tile): Promise<Tile> {

@@ -1,0 +1,74 @@
+// rank_mean_search — mean of the sorted values at ranks [begin, end) of each column, for any number of
+// rows.
+//
+// in   x        words of f32, row i starts at starts[i]
+//      starts   rows, u32
+// out  out      cols, words of f32
+//
+// One invocation owns one column. The keys at the first and the last rank are built bit by bit from
+// the top: a bit is set if no more than `rank` keys lie below. 32 reads of the column for both, one
+// for the sum; no scratch memory, uniform control flow.
+
+#import bits
+#import sum
+#import columns
+
+struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+
+@compute @workgroup_size(WG_SIZE)
+fn rank_mean_search(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+
+    var low = 0u;
+    var high = 0u;
+    for (var bit = SIGN; bit > 0u; bit >>= 1u) {
+        var below_low = 0u;
+        var below_high = 0u;
+        for (var i = 0u; i < p.rows; i++) {
+            let key = key_of(x[starts[i] + col]);
+            below_low += u32(key < (low | bit));
+            below_high += u32(key < (high | bit));
+        }
+        if below_low <= p.begin { low |= bit; }
+        if below_high <= p.end - 1u { high |= bit; }
+    }
+    if low == high {
+        out[col] = word_of(low);
+        return;
+    }
+
+    // Of the keys equal to an end, as many are kept as have ranks in the window.
+    var up_to_low = 0u;
+    var below_high = 0u;
+    var top = NO_EXPONENT;
+    var total = Total(Sum(0.0, 0.0), 0u);
+    for (var i = 0u; i < p.rows; i++) {
+        let word = x[starts[i] + col];
+        let key = key_of(word);
+        up_to_low += u32(key <= low);
+        below_high += u32(key < high);
+        if key < low || key > high { continue; }
+        measure(word, &top, &total);
+    }
+    if total.infinities == 0u {
+        for (var i = 0u; i < p.rows; i++) {
+            let word = x[starts[i] + col];
+            let key = key_of(word);
+            if key > low && key < high { total.sum = add(total.sum, scaled(word, -top), p.zero); }
+        }
+        let at_low = f32(up_to_low - p.begin) * scaled(word_of(low), -top);
+        let at_high = f32(p.end - below_high) * scaled(word_of(high), -top);
+        total.sum = add(add(total.sum, at_low, p.zero), at_high, p.zero);
+    }
+    out[col] = total_word(total, f32(p.end - p.begin), top);
+}

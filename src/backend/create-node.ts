@@ -1,0 +1,14 @@
+/**
+ * `createBackend` under Node: Dawn, or SwiftShader where an emulated GPU was asked for.
+ *
+ * @module
+ */
+
+import { backendMaker, type CreateBackend } from './create.ts';
+import { explainNoNodeGpu, findNodeGpu } from './webgpu/adapter-node.ts';
+
+/** Makes a backend under Node. See {@link backendMaker} for what each choice means. */
+export const createBackend: CreateBackend = backendMaker({
+  find: findNodeGpu,
+  explain: explainNoNodeGpu,
+});

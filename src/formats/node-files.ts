@@ -1,0 +1,114 @@
+/**
+ * Files of Node: a source that reads by range, and a writer that leaves a whole file or none.
+ * The one file of the formats that needs Node.
+ *
+ * @module
+ */
+
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { FormatError } from '../core/errors.ts';
+import { type Append, assertRange, type ByteSource, endedEarly } from './byte-source.ts';
+
+/** Most bytes in one call: the system calls behind it count in signed 32 bits. */
+const MAX_TRANSFER = 2 ** 30;
+
+/** A file that is open for reading. Reads may overlap; `await using` closes it. */
+export interface FileSource extends ByteSource, AsyncDisposable {
+  readInto(from: number, into: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a file for reading by range. Nothing of it is read yet.
+ *
+ * @throws {FormatError} `unsupported` if the path is no regular file; the system's own error if it
+ *   cannot be opened.
+ */
+export async function fileSource(path: string): Promise<FileSource> {
+  const handle = await open(path, 'r');
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw new FormatError('unsupported', `${path}: is not a regular file`);
+    return sourceOf(path, handle, stat.size);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+function sourceOf(name: string, handle: FileHandle, size: number): FileSource {
+  const fill = async (from: number, into: Uint8Array): Promise<void> => {
+    assertRange(from, from + into.length, size);
+    for (let done = 0; done < into.length; ) {
+      const length = Math.min(into.length - done, MAX_TRANSFER);
+      const { bytesRead } = await handle.read(into, done, length, from + done);
+      if (bytesRead === 0) throw endedEarly(name, from + done);
+      done += bytesRead;
+    }
+  };
+  const close = (): Promise<void> => handle.close();
+  return {
+    name,
+    size,
+    async read(from, to) {
+      assertRange(from, to, size);
+      const bytes = new Uint8Array(to - from);
+      await fill(from, bytes);
+      return bytes;
+    },
+    readInto: fill,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/**
+ * Writes a file that appears whole or not at all: into a temporary file of the same folder, then
+ * synced and renamed over `path`. When anything fails, the temporary file is removed and whatever
+ * stood at `path` is untouched. A symbolic link at `path` is replaced, not followed.
+ *
+ * @param body - Appends the content; the file is there once its promise is fulfilled.
+ * @throws whatever `body` throws, or the system's own error.
+ */
+export async function writeFileAtomic(
+  path: string,
+  body: (append: Append) => Promise<void>,
+): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.aggregis-${randomUUID()}.tmp`);
+  const handle = await open(temporary, 'wx');
+  // Appends form a queue, so that one that nobody awaited can neither interleave nor get lost.
+  let queue = Promise.resolve();
+  try {
+    await body((bytes) => {
+      queue = queue.then(() => writeAll(handle, bytes));
+      return queue;
+    });
+    await queue;
+    await handle.sync();
+    await handle.close();
+    await rename(temporary, path);
+  } catch (error) {
+    await queue.catch(() => {});
+    await handle.close().catch(() => {});
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const length = Math.min(bytes.length - done, MAX_TRANSFER);
+    done += (await handle.write(bytes, done, length)).bytesWritten;
+  }
+}
+
+/** Makes the rename itself durable. Best effort: some systems do not open folders. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+}

@@ -1,0 +1,260 @@
+/**
+ * NPY: one array of numbers behind a small header, read by range and written as a stream.
+ *
+ * NumPy enhancement proposal 1 and `numpy.lib.format`, versions 1.0 to 3.0. Arrays of one or two
+ * dimensions in C order, of little-endian f2, f4 or f8. The header is a Python literal; what is
+ * read here is the one dictionary that the format allows, never an expression.
+ *
+ * @module
+ */
+
+import { assertInteger } from '../core/assert.ts';
+import { FormatError } from '../core/errors.ts';
+import type { Append, ByteSource } from './byte-source.ts';
+import { byteLengthOf, countOf, type FloatDtype } from './dtype.ts';
+import { quote } from './quote.ts';
+
+/** Largest header that is read, in bytes. NumPy's own are of 64 to 128. */
+export const MAX_NPY_HEADER_BYTES = 65_535;
+
+/** What an npy file says of itself. */
+export interface NpyHeader {
+  readonly dtype: FloatDtype;
+  /** Sizes in row-major order. */
+  readonly shape: readonly number[];
+  /** The bytes [from, to) of the file that hold the array. */
+  readonly from: number;
+  readonly to: number;
+}
+
+const MAGIC: readonly number[] = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+const PREFIX_BYTES = 8;
+const ALIGNMENT = 64;
+/** NumPy's own limit. */
+const MAX_RANK = 64;
+
+const DTYPES: ReadonlyMap<string, FloatDtype> = new Map([
+  ['<f2', 'F16'],
+  ['<f4', 'F32'],
+  ['<f8', 'F64'],
+]);
+
+/**
+ * Reads and checks the header. A file that passes holds the whole array and nothing behind it.
+ *
+ * @throws {FormatError} `malformed` if the file breaks the format; `unsupported` for another version,
+ *   element type, byte order or Fortran order; `too-large` for a header above
+ *   {@link MAX_NPY_HEADER_BYTES} or a size beyond 2⁵³.
+ */
+export async function readNpyHeader(source: ByteSource): Promise<NpyHeader> {
+  const { text, from } = await readHeaderText(source);
+  const { descr, fortranOrder, shape } = new Scanner(source.name, text).header();
+  const dtype = DTYPES.get(descr);
+  if (dtype === undefined) {
+    const readable = [...DTYPES.keys()].join(', ');
+    throw unsupported(source, `type ${quote(descr)}; what is read: ${readable}`);
+  }
+  if (fortranOrder) throw unsupported(source, 'Fortran order; save a C-ordered copy');
+  const count = countOf(shape);
+  const bytes = count === undefined ? undefined : byteLengthOf(dtype, count);
+  if (bytes === undefined) {
+    throw new FormatError('too-large', `${source.name}: array of 2^50 bytes or more`);
+  }
+  const room = source.size - from;
+  if (bytes > room) throw malformed(source, `array needs ${bytes} bytes, file has ${room}`);
+  if (bytes < room) throw malformed(source, `${room - bytes} bytes after the array`);
+  return { dtype, shape, from, to: from + bytes };
+}
+
+async function readHeaderText(source: ByteSource): Promise<{ text: string; from: number }> {
+  const prefix = await source.read(0, Math.min(PREFIX_BYTES, source.size));
+  if (prefix.length < PREFIX_BYTES || !MAGIC.every((byte, i) => prefix[i] === byte)) {
+    throw malformed(source, 'does not begin with the magic bytes of npy');
+  }
+  const [major, minor] = [prefix[6]!, prefix[7]!];
+  if (major < 1 || major > 3 || minor !== 0) throw unsupported(source, `version ${major}.${minor}`);
+  const lengthBytes = major === 1 ? 2 : 4;
+  const start = PREFIX_BYTES + lengthBytes;
+  if (source.size < start) throw malformed(source, 'ends before its header');
+  const field = await source.read(PREFIX_BYTES, start);
+  const length = field.reduce((sum, byte, i) => sum + byte * 256 ** i, 0);
+  if (length > MAX_NPY_HEADER_BYTES) {
+    const limit = `limit is ${MAX_NPY_HEADER_BYTES}`;
+    throw new FormatError('too-large', `${source.name}: header of ${length} bytes, ${limit}`);
+  }
+  const from = start + length;
+  if (from > source.size) {
+    const room = source.size - start;
+    throw malformed(source, `header of ${length} bytes does not fit in the ${room} that follow`);
+  }
+  return { text: decode(source, await source.read(start, from)), from };
+}
+
+/** What is read is ASCII; other characters can only stand in the names of fields, unsupported. */
+function decode(source: ByteSource, bytes: Uint8Array): string {
+  if (bytes.some((byte) => byte > 0x7e)) throw malformed(source, 'header is not plain ASCII');
+  return new TextDecoder().decode(bytes);
+}
+
+function malformed(source: ByteSource, problem: string): FormatError {
+  return new FormatError('malformed', `${source.name}: ${problem}`);
+}
+
+function unsupported(source: ByteSource, what: string): FormatError {
+  return new FormatError('unsupported', `${source.name}: npy of ${what}`);
+}
+
+interface Fields {
+  readonly descr: string;
+  readonly fortranOrder: boolean;
+  readonly shape: readonly number[];
+}
+
+const BLANK = /[ \t\n\r]*/y;
+const STRING = /'([^'"\\\n]*)'|"([^'"\\\n]*)"/y;
+const WORD = /True|False/y;
+// Python 2 wrote its long integers with an L.
+const NATURAL = /(0|[1-9][0-9]{0,15})L?/y;
+
+/** Reads the dictionary. The header's cap bounds all of it. */
+class Scanner {
+  readonly #file: string;
+  readonly #text: string;
+  #at = 0;
+
+  constructor(file: string, text: string) {
+    this.#file = file;
+    this.#text = text;
+  }
+
+  header(): Fields {
+    const fields: { descr?: string; fortranOrder?: boolean; shape?: readonly number[] } = {};
+    this.#list('{', '}', () => {
+      const key = this.#string();
+      this.#expect(':');
+      if (key === 'descr' && fields.descr === undefined) fields.descr = this.#descr();
+      else if (key === 'fortran_order' && fields.fortranOrder === undefined) {
+        fields.fortranOrder = this.#boolean();
+      } else if (key === 'shape' && fields.shape === undefined) fields.shape = this.#shape();
+      else this.#fail(`has ${quote(key)} twice, or does not know it`);
+    });
+    this.#match(BLANK);
+    if (this.#at < this.#text.length) this.#fail('goes on after its closing brace');
+    const { descr, fortranOrder, shape } = fields;
+    if (descr === undefined || fortranOrder === undefined || shape === undefined) {
+      return this.#fail('lacks descr, fortran_order or shape');
+    }
+    return { descr, fortranOrder, shape };
+  }
+
+  #descr(): string {
+    if (!this.#peek('[')) return this.#string();
+    const message = `${this.#file}: npy of records; what is read: ${[...DTYPES.keys()].join(', ')}`;
+    throw new FormatError('unsupported', message);
+  }
+
+  #string(): string {
+    this.#match(BLANK);
+    const found = this.#match(STRING) ?? this.#fail('needs a string');
+    return found[1] ?? found[2] ?? '';
+  }
+
+  #boolean(): boolean {
+    this.#match(BLANK);
+    const found = this.#match(WORD) ?? this.#fail('needs True or False');
+    return found[0] === 'True';
+  }
+
+  #shape(): number[] {
+    const sizes: number[] = [];
+    const comma = this.#list('(', ')', () => {
+      this.#match(BLANK);
+      const found = this.#match(NATURAL) ?? this.#fail('needs a non-negative integer below 10^16');
+      sizes.push(Number(found[1]));
+    });
+    // Without a comma, parentheses around a number are just the number.
+    if (sizes.length === 1 && !comma) this.#fail('needs a tuple as shape');
+    return sizes;
+  }
+
+  /** Items between brackets, with commas between and perhaps behind; whether there was a comma. */
+  #list(open: string, close: string, item: () => void): boolean {
+    let comma = false;
+    this.#expect(open);
+    while (!this.#peek(close)) {
+      item();
+      if (!this.#peek(',')) break;
+      this.#expect(',');
+      comma = true;
+    }
+    this.#expect(close);
+    return comma;
+  }
+
+  #expect(character: string): void {
+    if (!this.#peek(character)) this.#fail(`needs '${character}'`);
+    this.#at++;
+  }
+
+  #peek(character: string): boolean {
+    this.#match(BLANK);
+    return this.#text[this.#at] === character;
+  }
+
+  #match(pattern: RegExp): RegExpExecArray | undefined {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text) ?? undefined;
+    if (found) this.#at += found[0].length;
+    return found;
+  }
+
+  #fail(problem: string): never {
+    const place = `at character ${this.#at}`;
+    throw new FormatError('malformed', `${this.#file}: header ${problem}, ${place}`);
+  }
+}
+
+/**
+ * The first bytes of a file with an f32 array of this shape: what NumPy writes, padded so that the
+ * array begins at a multiple of 64 bytes.
+ *
+ * @throws {TypeError | RangeError} if `shape` is not of at most 64 sizes.
+ */
+export function npyHead(shape: readonly number[]): Uint8Array {
+  assertInteger('shape.length', shape.length, 0, MAX_RANK);
+  for (const size of shape) assertInteger('size', size, 0);
+  const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${sizes}), }`;
+  const start = PREFIX_BYTES + 2;
+  const length = Math.ceil((start + text.length + 1) / ALIGNMENT) * ALIGNMENT;
+  const head = new Uint8Array(length).fill(0x20);
+  head.set([...MAGIC, 1, 0]);
+  new DataView(head.buffer).setUint16(PREFIX_BYTES, length - start, true);
+  head.set(new TextEncoder().encode(text), start);
+  head[length - 1] = 0x0a;
+  return head;
+}
+
+/**
+ * Writes an f32 array. At most one piece of the data is in memory.
+ *
+ * @throws {FormatError} `mismatch` if the pieces do not add up to the shape.
+ */
+export async function writeNpy(
+  append: Append,
+  {
+    shape,
+    data,
+  }: { shape: readonly number[]; data: Iterable<Float32Array> | AsyncIterable<Float32Array> },
+): Promise<void> {
+  const needed = countOf(shape);
+  let count = 0;
+  await append(npyHead(shape));
+  for await (const part of data) {
+    count += part.length;
+    await append(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  }
+  if (count !== needed) {
+    throw new FormatError('mismatch', `npy of ${needed} entries needs as many, got ${count}`);
+  }
+}

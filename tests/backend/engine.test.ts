@@ -1,0 +1,234 @@
+import { describe, expect, test } from 'vitest';
+import { blockColumns, Engine } from '../../src/backend/engine.ts';
+import type { RowSource, Tile, TileKernels } from '../../src/backend/kernels.ts';
+import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
+import { BackendError } from '../../src/core/errors.ts';
+import { randomRows } from './parity.ts';
+
+/** The reference, with a log of uploads and a fault where a test wants one. */
+class FaultyKernels extends ReferenceKernels {
+  readonly uploads: [number, number][] = [];
+  freed = 0;
+  rebuilt = 0;
+  /** Called before each upload; throws to inject a fault. */
+  beforeUpload: (columns: number) => void = () => {};
+
+  override async upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile> {
+    this.beforeUpload(to - from);
+    this.uploads.push([from, to]);
+    return super.upload(rows, from, to);
+  }
+  override free(): void {
+    this.freed++;
+  }
+  override async rebuild(): Promise<void> {
+    this.rebuilt++;
+  }
+}
+
+const rows = randomRows(3, 200_000);
+const rowBytes = 4 * 200_000;
+
+function engine(kernels: TileKernels, memory?: number): Engine {
+  return new Engine(kernels, memory === undefined ? {} : { memory });
+}
+
+describe('shards', () => {
+  test('an expression that fits the budget is uploaded once and stays', async () => {
+    const kernels = new FaultyKernels();
+    const e = engine(kernels);
+    const x = e.matrix(rows);
+    await e.pairs(x);
+    await e.read(e.rankMean(x, 1, 2));
+    expect(kernels.uploads).toEqual([[0, 200_000]]);
+  });
+
+  test('one that does not is cut into whole blocks for rows, whole units for columns', async () => {
+    const kernels = new FaultyKernels();
+    const e = engine(kernels, 4 * 70_000 * 4);
+    const x = e.matrix(rows);
+    await e.pairs(x);
+    expect(kernels.uploads).toEqual([
+      [0, 65_536],
+      [65_536, 131_072],
+      [131_072, 196_608],
+      [196_608, 200_000],
+    ]);
+    kernels.uploads.length = 0;
+    // Three rows and a result of one: 70,000 columns, whole 64s.
+    await e.read(e.rankMean(x, 0, 1));
+    expect(kernels.uploads.map(([from, to]) => to - from)).toEqual([69_952, 69_952, 60_096]);
+    expect(e.peakTileBytes).toBeLessThanOrEqual(4 * 70_000 * 4);
+  });
+
+  test('every tile that was made is freed', async () => {
+    const kernels = new FaultyKernels();
+    const e = engine(kernels, 4 * 70_000 * 4);
+    const x = e.matrix(rows);
+    const made = { count: 0 };
+    const upload = kernels.upload.bind(kernels);
+    kernels.upload = (...args) => {
+      made.count++;
+      return upload(...args);
+    };
+    await e.read(x);
+    expect(kernels.freed).toBe(made.count);
+  });
+
+  test('row results come once for each expression, however often they are asked for', async () => {
+    const kernels = new FaultyKernels();
+    const e = engine(kernels, 4 * 70_000 * 4);
+    const x = e.matrix(rows);
+    await Promise.all([
+      e.pairs(x),
+      e.pairs(x),
+      e.screen(x),
+      e.countNonFinite(x),
+      e.squaredNorms(x),
+    ]);
+    expect(kernels.uploads.length).toBe(8);
+  });
+
+  test('a budget below one block is refused with the bytes that it takes', async () => {
+    const e = engine(new ReferenceKernels(), 1000);
+    const x = e.matrix(rows);
+    await expect(e.pairs(x)).rejects.toThrow(
+      `memory must be at least ${3 * 4 * 65_536} bytes for 3 rows of 65536 columns, got 1000`,
+    );
+    await expect(e.pairs(x)).rejects.toMatchObject({ code: 'limit' });
+  });
+
+  test('blocks narrow with the number of rows, by that number alone', () => {
+    expect([1, 10, 256, 257, 1024, 4096].map(blockColumns)).toEqual([
+      65_536, 65_536, 65_536, 32_768, 16_384, 4096,
+    ]);
+  });
+
+  test('shards are streamed in column order, once each', async () => {
+    const e = engine(new ReferenceKernels(), 4 * 70_000 * 4);
+    const seen: [number, number, number][] = [];
+    await e.stream(e.matrix(rows), (tile, from, to) => {
+      seen.push([from, to, tile.length]);
+    });
+    expect(seen.at(0)?.[0]).toBe(0);
+    expect(seen.at(-1)?.[1]).toBe(200_000);
+    for (const [k, [from, to, length]] of seen.entries()) {
+      expect(from).toBe(k === 0 ? 0 : seen[k - 1]![1]);
+      expect(length).toBe(3 * (to - from));
+    }
+  });
+});
+
+describe('faults', () => {
+  test('out of memory halves the shard and changes no bit', async () => {
+    const kernels = new FaultyKernels();
+    kernels.beforeUpload = (columns) => {
+      if (columns > 70_000) throw new BackendError('out-of-memory', 'injected');
+    };
+    const e = engine(kernels);
+    const calm = engine(new ReferenceKernels());
+    expect(await e.pairs(e.matrix(rows))).toEqual(await calm.pairs(calm.matrix(rows)));
+    expect(kernels.uploads[0]).toEqual([0, 65_536]);
+  });
+
+  test('out of memory at the smallest shard is an error', async () => {
+    const kernels = new FaultyKernels();
+    kernels.beforeUpload = () => {
+      throw new BackendError('out-of-memory', 'injected');
+    };
+    const e = engine(kernels);
+    await expect(e.read(e.matrix(rows))).rejects.toMatchObject({ code: 'out-of-memory' });
+  });
+
+  test('sources kept from before make room first', async () => {
+    const kernels = new FaultyKernels();
+    const e = engine(kernels);
+    await e.read(e.matrix(rows));
+    let full = true;
+    kernels.beforeUpload = () => {
+      if (full) {
+        full = false;
+        throw new BackendError('out-of-memory', 'injected');
+      }
+    };
+    await e.read(e.matrix(rows));
+    expect(kernels.uploads).toEqual([
+      [0, 200_000],
+      [0, 200_000],
+    ]);
+    expect(kernels.freed).toBe(1);
+  });
+
+  test('a lost device is rebuilt and the shard done again, its outcome counted once', async () => {
+    const kernels = new FaultyKernels();
+    const e = engine(kernels, 4 * 70_000 * 4);
+    let uploads = 0;
+    kernels.beforeUpload = () => {
+      uploads++;
+      if (uploads === 3) throw new BackendError('device-lost', 'injected');
+    };
+    const calm = engine(new ReferenceKernels());
+    expect(await e.pairs(e.matrix(rows))).toEqual(await calm.pairs(calm.matrix(rows)));
+    expect(kernels.rebuilt).toBe(1);
+  });
+
+  test('a device that is lost at every try is given up', async () => {
+    const kernels = new FaultyKernels();
+    kernels.beforeUpload = () => {
+      throw new BackendError('device-lost', 'injected');
+    };
+    const e = engine(kernels);
+    await expect(e.read(e.matrix(rows))).rejects.toMatchObject({ code: 'device-lost' });
+    expect(kernels.rebuilt).toBe(2);
+  });
+
+  test('a row that cannot be read fails the call, and the next call works', async () => {
+    const e = engine(new ReferenceKernels());
+    const broken = {
+      cols: 200_000,
+      read: () => {
+        throw new Error('the disk is gone');
+      },
+    };
+    await expect(e.screen(e.matrix([rows[0]!, broken]))).rejects.toThrow('the disk is gone');
+    await expect(e.screen(e.matrix(rows))).resolves.toBeDefined();
+  });
+
+  test('a closed backend says so', async () => {
+    const e = engine(new ReferenceKernels());
+    const x = e.matrix(rows);
+    await e.close();
+    await e.close();
+    await expect(e.read(x)).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  test('copyTo needs a backend with device buffers', async () => {
+    const e = engine(new ReferenceKernels());
+    await expect(e.copyTo(e.matrix(rows), {} as GPUBuffer)).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+  });
+});
+
+describe('memory', () => {
+  test('kept sources give way to new ones, oldest first', async () => {
+    const kernels = new FaultyKernels();
+    const e = engine(kernels, 7 * rowBytes);
+    const [a, b, c] = [e.matrix(rows), e.matrix(rows), e.matrix(rows)];
+    for (const x of [a, b, c, c]) await e.read(x);
+    expect(kernels.uploads.length).toBe(3);
+    expect(e.peakTileBytes).toBeLessThanOrEqual(7 * rowBytes);
+    await e.read(a);
+    expect(kernels.uploads.length).toBe(4);
+  });
+
+  test('released sources are freed', async () => {
+    const kernels = new FaultyKernels();
+    const e = engine(kernels);
+    const x = e.matrix(rows);
+    await e.read(e.rankMean(x, 0, 1));
+    e.release(x);
+    await e.read(e.matrix([Float32Array.of(1)]));
+    expect(kernels.freed).toBe(2);
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import type { Combine } from '../../src/backend/matrix.ts';
+import * as matrix from '../../src/backend/matrix.ts';
+
+const x = matrix.source([Float32Array.of(1, 2), Float32Array.of(3, 4), Float32Array.of(5, 6)]);
+
+describe('expressions', () => {
+  test('a combination of a combination is one, its weights multiplied', () => {
+    const inner = matrix.combine(
+      [
+        [1, 2, 0],
+        [0, 1, -1],
+      ],
+      x,
+    );
+    const outer = matrix.combine([[3, 10]], inner) as Combine;
+    expect(outer.x).toBe(x);
+    expect([...(outer.weights[0] as Float64Array)]).toEqual([3, 16, -10]);
+  });
+
+  test('selected rows of a combination are a combination of fewer rows', () => {
+    const inner = matrix.combine(
+      [
+        [1, 0, 0],
+        [0, 1, 0],
+      ],
+      x,
+    );
+    const picked = matrix.select(inner, [1]) as Combine;
+    expect(picked.op).toBe('combine');
+    expect([...(picked.weights[0] as Float64Array)]).toEqual([0, 1, 0]);
+  });
+
+  test('selected rows of selected rows look at the first matrix', () => {
+    expect(matrix.select(matrix.select(x, [2, 0]), [1])).toMatchObject({ x, indices: [0] });
+  });
+
+  test('weights are copied: changing them later changes nothing', () => {
+    const weights = [[1, 1, 1]];
+    const node = matrix.combine(weights, x) as Combine;
+    weights[0]![0] = 99;
+    expect(node.weights[0]![0]).toBe(1);
+  });
+
+  test('nodes are listed once, inputs first', () => {
+    const center = matrix.rankMean(x, 1, 2);
+    const node = matrix.nearestMean(x, center, 2);
+    expect(matrix.nodesOf(matrix.asNode('x', node))).toEqual([x, center, node]);
+  });
+});
+
+describe('bad expressions name the argument', () => {
+  const cases: [string, () => unknown, string][] = [
+    ['no rows', () => matrix.source([]), 'number of rows must be at least 1, got 0'],
+    [
+      'an empty row',
+      () => matrix.source([new Float32Array(0)]),
+      'length of row 0 must be at least 1',
+    ],
+    [
+      'unequal rows',
+      () => matrix.source([Float32Array.of(1), Float32Array.of(1, 2)]),
+      'row 0 has 1, row 1 2',
+    ],
+    ['a foreign matrix', () => matrix.select({ rows: 1, cols: 1 }, [0]), 'x must be a matrix expr'],
+    ['a row outside', () => matrix.select(x, [3]), 'selected row must be in [0, 2], got 3'],
+    [
+      'weights too short',
+      () => matrix.combine([[1]], x),
+      'weight row 0 must have 3 entries, got 1',
+    ],
+    [
+      'a NaN weight',
+      () => matrix.combine([[1, Number.NaN, 0]], x),
+      'weight (0, 1) must be a finite',
+    ],
+    ['an empty window', () => matrix.rankMean(x, 1, 1), 'to must be in [2, 3], got 1'],
+    ['a wide center', () => matrix.nearestMean(x, x, 1), 'center must be 1×2, got 3×2'],
+    [
+      'count 0',
+      () => matrix.nearestMean(x, matrix.rankMean(x, 0, 1), 0),
+      'count must be in [1, 3]',
+    ],
+    ['one row', () => matrix.deviation(matrix.select(x, [0])), 'at least 2 rows, got 1'],
+    [
+      'unequal widths',
+      () => matrix.stack(x, matrix.source([Float32Array.of(1)])),
+      'equally long, got 2 and 1',
+    ],
+  ];
+  test.each(cases)('%s', (_, build, message) => {
+    expect(build).toThrow(message);
+  });
+});
