@@ -14,7 +14,7 @@ import { medianOf } from './coordinates.ts';
 import { defineRule, f, optional, type RuleEntry, word } from './entry.ts';
 import { type Geometry, geometryOf, nearestTo } from './geometry.ts';
 import { krumNeighbours, krumScores } from './krum-scores.ts';
-import type { Rule } from './rule.ts';
+import type { Law, Rule } from './rule.ts';
 
 /**
  * How rows are picked.
@@ -50,9 +50,11 @@ export function bulyan({ f, preset = 'paper' }: BulyanOptions): Rule {
     min: 4 * f + 3,
     given: `f = ${f}`,
   };
+  const laws: Law[] = ['translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'];
   return {
     name: 'bulyan',
-    laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'],
+    // The last picks in turn compare f − 1 neighbours or one: for f ≤ 2 the nearest two rows tie.
+    laws: preset === 'paper' ? laws : ['permutation', ...laws],
     minClients: condition.min,
     async apply(x, ops) {
       const n = x.rows;
