@@ -119,6 +119,66 @@ export function squaredNormOf(geometry: Geometry, gamma: ArrayLike<number>): num
   return Math.max(0, dSize < g.squareSize ? -d.square / 2 - origin * o.sum : g.square);
 }
 
+/**
+ * By how much ‖xᵢ − z‖² grows for every row when z = Σ αⱼ xⱼ moves from one α to another, both of sum
+ * 1. The difference is formed before anything is added, so that it is seen on the scale of the step
+ * also by rows that are very far away. All rows must be finite. O(n²)
+ */
+export function squaredDistanceChanges(
+  { products: G, squaredDistances: D }: Geometry,
+  from: ArrayLike<number>,
+  to: ArrayLike<number>,
+): Float64Array {
+  const step = Float64Array.from(to, (share, i) => share - from[i]!);
+  const both = Float64Array.from(to, (share, i) => share + from[i]!);
+  const d = form(D, step);
+  const g = form(G, step);
+  const dSquare = dot(both, d);
+  const gSquare = dot(both, g);
+  return step.map((_, i) =>
+    d.productSize[i]! + dSquare.size / 2 <= 2 * g.productSize[i]! + gSquare.size
+      ? d.product[i]! - dSquare.value / 2
+      : gSquare.value - 2 * g.product[i]!,
+  );
+}
+
+/** The same for z that moves from row k to row l, O(1) for each i. */
+export function squaredDistanceChange(
+  { n, products: G, squaredDistances: D }: Geometry,
+  { i, from: k, to: l }: { readonly i: number; readonly from: number; readonly to: number },
+): number {
+  const [toL, toK] = [D[i * n + l]!, D[i * n + k]!];
+  const [normL, normK] = [G[l * n + l]!, G[k * n + k]!];
+  const [productL, productK] = [G[i * n + l]!, G[i * n + k]!];
+  const sizeByProducts = normL + normK + 2 * (Math.abs(productL) + Math.abs(productK));
+  if (toL + toK <= sizeByProducts) return toL - toK;
+  return normL - normK - 2 * (productL - productK);
+}
+
+/**
+ * ⟨xᵢ − z, xⱼ − z⟩ for every pair of rows, n×n: the products around z = Σ αⱼ xⱼ, with α of sum 1. Each
+ * pair takes the one of two formulas whose terms are smallest. All rows must be finite. O(n²)
+ */
+export function productsAround(geometry: Geometry, alpha: ArrayLike<number>): Float64Array {
+  const { n, products: G, squaredDistances: D } = geometry;
+  const away = squaredDistancesTo(geometry, alpha);
+  const g = form(G, alpha);
+  const around = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = i; j < n; j++) {
+      const ij = i * n + j;
+      const dSize = (away[i]! + away[j]! + D[ij]!) / 2;
+      const gSize = Math.abs(G[ij]!) + g.productSize[i]! + g.productSize[j]! + g.squareSize;
+      const product =
+        dSize <= gSize
+          ? (away[i]! + away[j]! - D[ij]!) / 2
+          : G[ij]! - g.product[i]! - g.product[j]! + g.square;
+      around[ij] = around[j * n + i] = product;
+    }
+  }
+  return around;
+}
+
 /** A sum, and the sum of its terms' absolute values: how much rounding may have cost. */
 interface Sum {
   readonly value: number;
@@ -184,7 +244,19 @@ function nearMain(geometry: Geometry, alpha: ArrayLike<number>, k: number): Sum 
   };
 }
 
-function sumOf(values: ArrayLike<number>): number {
+/** ⟨alpha, M·γ⟩ for a product that has been formed. */
+function dot(alpha: Float64Array, { product, productSize }: ReturnType<typeof form>): Sum {
+  let value = 0;
+  let size = 0;
+  for (let i = 0; i < alpha.length; i++) {
+    value += alpha[i]! * product[i]!;
+    size += Math.abs(alpha[i]!) * productSize[i]!;
+  }
+  return { value, size };
+}
+
+/** Σ values. */
+export function sumOf(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]!;
   return sum;
