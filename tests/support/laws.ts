@@ -220,7 +220,10 @@ function trialsOf(law: Law, { n, f }: Cohort): fc.Arbitrary<Trial> {
   });
 }
 
-const coarse = fc.integer({ min: -256, max: 256 }).map((value) => value / 8);
+/** Multiples of 2⁻³ up to 32. */
+export const coarse: fc.Arbitrary<number> = fc
+  .integer({ min: -256, max: 256 })
+  .map((value) => value / 8);
 const fine = fc
   .noBias(fc.integer({ min: -(2 ** 20), max: 2 ** 20 }))
   .map((value) => value / 2 ** 15);
@@ -232,7 +235,7 @@ function entries(law: Law): fc.Arbitrary<number> {
 }
 
 /** What f attackers send: near or far or infinite, each its own row, or all the same, or opposite. */
-function coalitions(f: number, d: number): fc.Arbitrary<number[][]> {
+export function coalitions(f: number, d: number): fc.Arbitrary<number[][]> {
   const row = fc.array(coarse, { minLength: d, maxLength: d });
   const length = fc.constantFrom(0.01, 1, 1e3, 1e6, 1e12, 1e30, 1e36, Number.POSITIVE_INFINITY);
   const ways = fc.constantFrom('apart', 'together', 'opposite');
