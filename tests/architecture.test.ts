@@ -46,27 +46,29 @@ const TABLE: readonly Row[] = [
   { part: 'formats', files: /^formats\//, imports: ['core', 'backend/kernels'] },
   { part: 'rules', files: /^rules\//, imports: ground },
   { part: 'attacks', files: /^attacks\//, imports: ground },
-  { part: 'aggregate', files: /^(aggregate|screen)\.ts$/, imports: road },
+  { part: 'aggregate', files: /^(aggregate|aggregate-files|screen)\.ts$/, imports: road },
   { part: 'analysis', files: /^analysis\//, imports: road },
   { part: 'federation', files: /^federation\//, imports: [...road, 'analysis'] },
   { part: 'lab', files: /^lab\//, imports: study },
   { part: 'console', files: /^console\//, imports: study },
   // `doctor` tells which adapters there are, and why there is none.
   { part: 'cli', files: /^cli\//, imports: [...study, 'backend/webgpu'] },
+  { part: 'portable', files: /^portable\.ts$/, imports: study },
   {
     part: 'faces',
     files: /^(index|browser|node)\.ts$/,
-    imports: [...study, 'backend/webgpu', 'backend/reference'],
+    imports: [...study, 'portable', 'backend/webgpu', 'backend/reference'],
   },
 ];
 
 /** The files that run under Node alone; no other file may import `node:…`, and none reach these. */
 const NODE_ONLY: readonly RegExp[] = [
+  /^aggregate-files\.ts$/,
   /^backend\/create-node\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
   /^formats\/node-files\.ts$/,
-  /^lab\/data-files\.ts$/,
+  /^lab\/(data-files|conformance\/golden-files)\.ts$/,
   /^(index|node)\.ts$/,
 ];
 

@@ -64,12 +64,18 @@ async function squaredDistanceToMean(result: Matrix, honest: Matrix, ops: Ops): 
 
 const FIRST_STEP = 10;
 const SHRINK = 0.8;
+/**
+ * A gain must exceed the best by this share. Where a defence clips, larger factors give one result,
+ * rounded this way or that: some 2⁻²⁴ per entry, more after sums in f32, and never worth a step.
+ */
+const ROUNDING = 2 ** -16;
 
 /**
  * The factor ≥ 0 with the greatest gain among those tried: from 0 in steps that double as long as
- * the gain grows, then, from the first failure on, in steps that shrink. A gain that is not finite
- * is a failure: a screen would stop the row that caused it.
+ * the gain grows, then, from the first failure on, in steps that shrink.
  *
+ * @param gain - What a factor achieves, ≥ 0. One that is not finite counts as none: a screen would
+ *   stop the row that caused it.
  * @returns The best factor, and all factors in the order in which they were tried.
  */
 export async function searchFactor(
@@ -78,7 +84,7 @@ export async function searchFactor(
 ): Promise<{ factor: number; tried: readonly number[] }> {
   const score = async (candidate: number): Promise<number> => {
     const value = await gain(candidate);
-    return Number.isFinite(value) ? value : Number.NEGATIVE_INFINITY;
+    return Number.isFinite(value) ? value : 0;
   };
   const tried = [0];
   let factor = 0;
@@ -89,7 +95,7 @@ export async function searchFactor(
     const candidate = factor + step;
     tried.push(candidate);
     const value = await score(candidate);
-    if (value > best) {
+    if (value > best * (1 + ROUNDING)) {
       factor = candidate;
       best = value;
     } else {

@@ -8,7 +8,8 @@
  */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type BackendChoice, createBackend } from '../backend/create.ts';
+import type { BackendChoice } from '../backend/create.ts';
+import { createBackend } from '../backend/create-node.ts';
 import type { BackendInfo } from '../backend/kernels.ts';
 import { BackendError, FormatError } from '../core/errors.ts';
 import {
@@ -16,6 +17,7 @@ import {
   type ConformanceReport,
   runConformance,
 } from '../lab/conformance/conformance.ts';
+import { openGoldenFile } from '../lab/conformance/golden-files.ts';
 
 interface Options {
   readonly backend: BackendChoice;
@@ -62,9 +64,10 @@ function prefixes(text: string): string[] {
 /** Runs the command; returns the exit code. */
 async function conformance(files: readonly string[], options: Options): Promise<number> {
   try {
+    const goldens = await Promise.all(files.map(openGoldenFile));
     await using backend = await createBackend(options.backend);
     const onProgress = progressOn(process.stderr);
-    const report = await runConformance(files, backend, { only: options.only, onProgress });
+    const report = await runConformance(goldens, backend, { only: options.only, onProgress });
     if (report.cases.length === 0 && report.unknown.size === 0) {
       return refuse(`no case has a rule that starts with ${options.only?.join(' or ')}`);
     }

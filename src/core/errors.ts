@@ -12,6 +12,8 @@ export type AggregationErrorCode =
   | 'constraint'
   /** The screen left no row at all. */
   | 'no-clients'
+  /** A client's row could not be read: trouble on the server's side. */
+  | 'unreadable'
   /** The rule would need more work than its stated limit. */
   | 'cost-limit'
   /** An iteration met a value that it cannot go on from. */

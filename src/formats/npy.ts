@@ -255,6 +255,6 @@ export async function writeNpy(
     await append(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   }
   if (count !== needed) {
-    throw new FormatError('mismatch', `npy of ${needed} entries needs as many, got ${count}`);
+    throw new FormatError('mismatch', `npy needs ${needed} entries, got ${count}`);
   }
 }

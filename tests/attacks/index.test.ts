@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { attacks, parseAttack } from '../../src/attacks/index.ts';
-import { createBackend } from '../../src/backend/create.ts';
+import { createBackend } from '../../src/backend/create-node.ts';
 
 async function send(spec: string): Promise<number[]> {
   await using backend = await createBackend('reference');

@@ -1,8 +1,9 @@
 /** The conformance run on fixtures: what passes, and that everything else fails. */
 
 import { afterAll, describe, expect, test } from 'vitest';
-import { createBackend } from '../../src/backend/create.ts';
+import { createBackend } from '../../src/backend/create-node.ts';
 import { type ConformanceOptions, runConformance } from '../../src/lab/conformance/conformance.ts';
+import { openGoldenFile } from '../../src/lab/conformance/golden-files.ts';
 import { type GoldenFixture, writeGolden } from '../support/golden.ts';
 
 const backend = await createBackend('reference');
@@ -10,7 +11,7 @@ afterAll(() => backend.close());
 
 async function run(fixture: GoldenFixture, options: ConformanceOptions = {}) {
   await using golden = await writeGolden(fixture);
-  return await runConformance([golden.file], backend, options);
+  return await runConformance([await openGoldenFile(golden.file)], backend, options);
 }
 
 /** The outcome of one case that asks for the mean (2, 20) of the fixture's rows. */
@@ -187,9 +188,10 @@ describe('selection of cases', () => {
   test('several files are one run, with progress over all', async () => {
     await using first = await writeGolden({ cases: cases.slice(0, 1) });
     await using second = await writeGolden({ cases: cases.slice(1, 2) });
+    const goldens = [await openGoldenFile(first.file), await openGoldenFile(second.file)];
     const seen: string[] = [];
     const onProgress = (done: number, total: number) => seen.push(`${done}/${total}`);
-    const report = await runConformance([first.file, second.file], backend, { onProgress });
+    const report = await runConformance(goldens, backend, { onProgress });
     expect(report.passed).toBe(2);
     expect(seen).toEqual(['1/2', '2/2']);
   });
@@ -197,15 +199,19 @@ describe('selection of cases', () => {
 
 describe('an index that cannot be trusted', () => {
   const right = { ...values(2, 20) };
-  const place = 'index.json.cases[0]';
+  const place = 'index.json: cases[0]';
 
   test.each<[string, GoldenFixture, string]>([
     [
       'another format',
       { cases: [], index: { format: 2 } },
-      'index.json.format must be an integer in [1, 1], got 2',
+      'index.json: format must be an integer in [1, 1], got 2',
     ],
-    ['no cases', { cases: [], index: { cases: {} } }, 'index.json.cases must be a list of objects'],
+    [
+      'no cases',
+      { cases: [], index: { cases: {} } },
+      'index.json: cases must be a list of objects',
+    ],
     [
       'a case that is none',
       { cases: [], index: { cases: [7] } },
@@ -237,22 +243,22 @@ describe('an index that cannot be trusted', () => {
     [
       'row weights of another length',
       { cases: [{ expected: { rows: [0, 1], row_weights: [1] } }] },
-      'row_weights must be 2 or 3 numbers',
+      'must have 2 or 3 row_weights with a positive sum',
     ],
     [
       'a pack that is not listed',
       { cases: [{ expected: pack('/etc/passwd', 'f64', 0, 2) }] },
-      `${place}.expected.file is no pack: "/etc/passwd"`,
+      `${place}.expected names no pack: "/etc/passwd"`,
     ],
     [
       'a place outside its pack',
       { expected: [2], cases: [{ expected: pack('expected.f64', 'f64', 0, 2) }] },
-      'must lie inside expected.f64',
+      'must start on a number of expected.f64 and end inside it',
     ],
     [
       'a place between numbers',
       { expected: [2, 20, 0], cases: [{ expected: pack('expected.f64', 'f64', 4, 2) }] },
-      'must lie inside expected.f64, on a number',
+      'must start on a number of expected.f64 and end inside it',
     ],
     [
       'a pack of another type',
@@ -277,22 +283,22 @@ describe('an index that cannot be trusted', () => {
     [
       'a shape of 3 dimensions',
       { cases: [{ ...right, shape: [1, 1, 2] }] },
-      'shape must have 1 or 2 numbers',
+      'shape must be that of a matrix',
     ],
     [
       'an input that is not listed',
       { cases: [{ ...right, input: 'y' }] },
-      'index.json.inputs.y must be an object, got nothing',
+      'index.json: inputs.y must be an object, got nothing',
     ],
     [
       'an input from the prototype',
       { cases: [{ ...right, input: '__proto__' }] },
-      'index.json.inputs.__proto__ must be an object, got nothing',
+      'index.json: inputs.__proto__ must be an object, got nothing',
     ],
     [
       'an input outside the folder',
       { cases: [right], input: { file: '../x.f32' } },
-      'must name a file beside its index, got "../x.f32"',
+      'must name a file below it, got "../x.f32"',
     ],
     [
       'an input that is missing',
@@ -307,7 +313,7 @@ describe('an index that cannot be trusted', () => {
     [
       'an input of another content',
       { cases: [right], input: { sha256: '00' } },
-      'the SHA-256 of inputs/x.f32 is not the one listed',
+      'inputs/x.f32 must have the SHA-256 that is listed',
     ],
     [
       'a parameter that is missing',
@@ -326,8 +332,6 @@ describe('an index that cannot be trusted', () => {
   });
 
   test('is refused where there is none', async () => {
-    await expect(runConformance(['/nowhere.json'], backend)).rejects.toThrow(
-      '/nowhere.json cannot be read',
-    );
+    await expect(openGoldenFile('/nowhere.json')).rejects.toThrow('/nowhere.json cannot be read');
   });
 });

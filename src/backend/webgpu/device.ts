@@ -22,11 +22,16 @@ export interface KernelSource {
 }
 
 /** Makes a device, and another one when the first is lost. */
-export type DeviceMaker = () => Promise<{
-  device: GPUDevice;
-  description: string;
-  software: boolean;
-}>;
+export type DeviceMaker = () => Promise<MadeDevice>;
+
+/** A device and what is said of it. */
+export interface MadeDevice {
+  readonly device: GPUDevice;
+  readonly description: string;
+  readonly software: boolean;
+  /** Whether the device ends with the backend. Default true. */
+  readonly owned?: boolean;
+}
 
 interface Pipeline {
   readonly pipeline: GPUComputePipeline;

@@ -47,6 +47,7 @@ export function ownDevice(device: GPUDevice): DeviceMaker {
       device,
       description: describeAdapter(adapter),
       software: isSoftwareAdapter(adapter),
+      owned: false,
     };
   };
 }

@@ -21,7 +21,7 @@ import type {
 import { isDeviceRow } from '../matrix.ts';
 import { networkBody } from '../network.ts';
 import { dataBuffer, Readback, storageBuffer, uniformBuffer } from './buffers.ts';
-import { type DeviceMaker, type KernelSource, Session } from './device.ts';
+import { type DeviceMaker, type KernelSource, type MadeDevice, Session } from './device.ts';
 import { PAIR_TILE, type PairGrid, pairBlocks, suspectPairs } from './pair-blocks.ts';
 import { judge, PROBES, WORDS_PER_PROBE } from './self-test.ts';
 import { shaders } from './shaders.gen.ts';
@@ -70,9 +70,11 @@ export class WebGpuKernels implements TileKernels {
   #readback: Readback;
   #info: BackendInfo;
   #compensated = true;
+  readonly #owned: boolean;
 
-  private constructor(make: DeviceMaker, made: Awaited<ReturnType<DeviceMaker>>) {
+  private constructor(make: DeviceMaker, made: MadeDevice) {
     this.#make = make;
+    this.#owned = made.owned ?? true;
     this.#session = new Session(made.device);
     this.#readback = new Readback(this.#session);
     this.#info = { name: 'webgpu', adapter: made.description, software: made.software };
@@ -81,11 +83,15 @@ export class WebGpuKernels implements TileKernels {
   /**
    * Makes a device and tests what the kernels take for granted of it.
    *
+   * @param observe - Sees the self-test's words before they are judged.
    * @throws {BackendError} `self-test` if the device computes integers wrongly.
    */
-  static async create(make: DeviceMaker): Promise<WebGpuKernels> {
+  static async create(
+    make: DeviceMaker,
+    observe: (words: Uint32Array) => void = () => {},
+  ): Promise<WebGpuKernels> {
     const kernels = new WebGpuKernels(make, await make());
-    await kernels.#selfTest();
+    await kernels.#selfTest(observe);
     return kernels;
   }
 
@@ -108,7 +114,7 @@ export class WebGpuKernels implements TileKernels {
     return Math.min(maxBufferSize, maxStorageBufferBindingSize);
   }
 
-  async #selfTest(): Promise<void> {
+  async #selfTest(observe: (words: Uint32Array) => void = () => {}): Promise<void> {
     const probes = await dataBuffer(this.#session, 'probes', PROBES);
     const bytes = 4 * WORDS_PER_PROBE * PROBES.length;
     const out = await storageBuffer(this.#session, 'self-test', bytes);
@@ -117,8 +123,9 @@ export class WebGpuKernels implements TileKernels {
       const kernel: KernelSource = { name: 'self_test', bindings };
       const buffers = [probes, out];
       await this.#run([{ kernel, buffers, params: [PROBES.length, 0], groups: [1] }]);
-      const { compensated } = judge(await this.#readback.words([{ buffer: out, bytes }]));
-      this.#compensated = compensated;
+      const words = await this.#readback.words([{ buffer: out, bytes }]);
+      observe(words);
+      this.#compensated = judge(words).compensated;
     } finally {
       probes.destroy();
       out.destroy();
@@ -477,7 +484,7 @@ export class WebGpuKernels implements TileKernels {
 
   async close(): Promise<void> {
     this.#readback.destroy();
-    this.device.destroy();
+    if (this.#owned) this.device.destroy();
   }
 }
 

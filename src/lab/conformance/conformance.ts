@@ -7,17 +7,12 @@
  * @module
  */
 
-import type { Backend } from '../../backend/kernels.ts';
+import type { Backend, Matrix } from '../../backend/kernels.ts';
 import { show } from '../../core/assert.ts';
 import { FormatError } from '../../core/errors.ts';
 import { compare } from './compare.ts';
-import {
-  type Golden,
-  type GoldenCase,
-  type GoldenEntry,
-  type GoldenInput,
-  openGolden,
-} from './golden.ts';
+import type { Golden, GoldenCase, GoldenEntry } from './golden.ts';
+import type { GoldenInput } from './reference.ts';
 import { isKnown, type Subject, subjectFor } from './subjects.ts';
 
 /** What became of one case. */
@@ -54,21 +49,25 @@ export interface ConformanceOptions {
 }
 
 /**
- * Runs the golden vectors of the given index files. Every case is read and checked before the first
- * one runs; a rule that throws has failed its case.
+ * Runs golden vectors. Every case is read and checked before the first one runs; a rule that throws
+ * has failed its case.
  *
- * @throws {FormatError} if an index, a pack or an input cannot be read; names file and field.
+ * @throws {FormatError} if a case is malformed or an input cannot be read; names file and field.
  */
 export async function runConformance(
-  files: readonly string[],
+  goldens: readonly Golden[],
   backend: Backend,
   { only, onProgress }: ConformanceOptions = {},
 ): Promise<ConformanceReport> {
   const wanted = (rule: string): boolean => only?.some((prefix) => rule.startsWith(prefix)) ?? true;
-  const { tasks, unknown } = prepare(await Promise.all(files.map(openGolden)), wanted);
+  const { tasks, unknown } = prepare(goldens, wanted);
   const cases: CaseOutcome[] = [];
+  let updates: Updates | undefined;
   for (const task of tasks) {
-    cases.push(await outcomeOf(task, backend));
+    if (updates?.golden !== task.golden || updates.name !== task.wanted.input) {
+      updates = await updatesOf(task, backend);
+    }
+    cases.push(await outcomeOf(task, updates, backend));
     onProgress?.(cases.length, tasks.length);
   }
   const passed = cases.filter(({ ok }) => ok).length;
@@ -110,32 +109,42 @@ function taskOf(golden: Golden, entry: GoldenEntry): Task | undefined {
   }
 }
 
-async function outcomeOf(task: Task, backend: Backend): Promise<CaseOutcome> {
-  const { id, rule, class: kind } = task.wanted;
-  const input = await task.golden.input(task.wanted.input);
-  return { id, rule, class: kind, ...(await judge(task, input, backend)) };
+/**
+ * The updates of one input. Cases of one input stand together and share the expression, hence what
+ * the backend remembers of it: its distances are computed once for all rules, as in a server.
+ */
+interface Updates {
+  readonly golden: Golden;
+  readonly name: string;
+  readonly input: GoldenInput;
+  readonly x: Matrix;
 }
 
-type Judgement = Pick<CaseOutcome, 'ok' | 'worst' | 'reason'>;
+async function updatesOf({ golden, wanted }: Task, backend: Backend): Promise<Updates> {
+  const name = wanted.input;
+  const input = await golden.input(name);
+  return { golden, name, input, x: backend.matrix(rowsOf(input)) };
+}
 
-async function judge(
-  { golden, wanted, subject }: Task,
-  input: GoldenInput,
+async function outcomeOf(
+  { wanted, subject }: Task,
+  { input, x }: Updates,
   backend: Backend,
-): Promise<Judgement> {
-  const x = backend.matrix(rowsOf(input));
+): Promise<CaseOutcome> {
+  const { id, rule, class: kind } = wanted;
+  const names = { id, rule, class: kind };
+  const failed = (reason: string): CaseOutcome => ({ ...names, ok: false, worst: null, reason });
   try {
     const value = await subject(x, backend);
     const [rows, cols] = wanted.shape;
     if (value.rows !== rows || value.cols !== cols) {
-      const reason = `the result must be ${rows}×${cols}, got ${value.rows}×${value.cols}`;
-      return { ok: false, worst: null, reason };
+      return failed(`the result must be ${rows}×${cols}, got ${value.rows}×${value.cols}`);
     }
     const result = await backend.read(value);
     backend.release(value);
-    return compare(result, { golden, input, wanted });
+    return { ...names, ...compare(result, wanted, input) };
   } catch (error) {
-    return { ok: false, worst: null, reason: error instanceof Error ? error.message : show(error) };
+    return failed(error instanceof Error ? error.message : show(error));
   } finally {
     backend.release(x);
   }

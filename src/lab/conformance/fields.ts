@@ -77,14 +77,15 @@ export class Fields {
     return new Fields(this.#own(key), this.#at(key));
   }
 
-  /** Nested objects; none where the field is absent and `optional`. */
-  objects(key: string, { optional = false }: { optional?: boolean } = {}): Fields[] {
-    if (optional && !this.has(key)) return [];
+  /** Nested objects. */
+  objects(key: string): Fields[] {
     const items = this.#array(key, 'objects', () => true);
     return items.map((item, i) => new Fields(item, `${this.#at(key)}[${i}]`));
   }
 
   #at(key: string): string {
+    // The root ends in a colon: `index.json: cases[3].tol`.
+    if (this.where.endsWith(':')) return `${this.where} ${key}`;
     return /^\w+$/.test(key) ? `${this.where}.${key}` : `${this.where}[${show(key)}]`;
   }
 

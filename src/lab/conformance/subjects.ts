@@ -16,15 +16,24 @@ import { signFlip } from '../../attacks/sign-flip.ts';
 import type { Matrix, Ops } from '../../backend/kernels.ts';
 import { show } from '../../core/assert.ts';
 import { FormatError } from '../../core/errors.ts';
+import { bulyan } from '../../rules/bulyan.ts';
+import { centeredClipping } from '../../rules/centered-clipping.ts';
+import { geometricMedian } from '../../rules/geometric-median.ts';
 import { krum } from '../../rules/krum.ts';
 import type { KrumPreset } from '../../rules/krum-scores.ts';
+import { meaMed } from '../../rules/mea-med.ts';
 import { mean } from '../../rules/mean.ts';
 import { median } from '../../rules/median.ts';
+import { monna } from '../../rules/monna.ts';
 import { multiKrum } from '../../rules/multi-krum.ts';
 import { pipeline } from '../../rules/pipeline.ts';
+import { arc } from '../../rules/pre/arc.ts';
+import { bucketing } from '../../rules/pre/bucketing.ts';
+import { clipNorm } from '../../rules/pre/clip-norm.ts';
 import { nnm } from '../../rules/pre/nnm.ts';
 import type { Round, Rule, Stage } from '../../rules/rule.ts';
 import { trimmedMean } from '../../rules/trimmed-mean.ts';
+import { trimmedMeanBeta } from '../../rules/trimmed-mean-beta.ts';
 import { weightedMean } from '../../rules/weighted-mean.ts';
 import type { Fields } from './fields.ts';
 
@@ -54,6 +63,10 @@ const RULES: Readonly<Record<string, Factory<Rule>>> = {
   weighted_mean: (p) => weightedMean({ weights: p.numbers('weights') }),
   median: () => median(),
   trimmed_mean: (p) => trimmedMean({ f: p.integer('f') }),
+  trimmed_mean_beta: (p) => trimmedMeanBeta({ beta: p.number('beta') }),
+  meamed: (p) => meaMed({ f: p.integer('f') }),
+  geometric_median: (p) => geometricMedian({ nu: p.number('nu'), iterations: p.integer('T') }),
+  geometric_median_exact: () => geometricMedian({}),
   krum: (p, n) => krum({ f: p.integer('f'), preset: krumPreset(p, n) }),
   multi_krum: (p, n) =>
     multiKrum({
@@ -62,10 +75,17 @@ const RULES: Readonly<Record<string, Factory<Rule>>> = {
       preset: krumPreset(p, n),
       weighting: p.has('weights') ? 'examples' : 'uniform',
     }),
+  bulyan: (p) => bulyan({ f: p.integer('f') }),
+  monna: (p) => monna({ f: p.integer('f'), trusted: p.integer('idx') }),
+  centered_clipping: (p) => centeredClipping({ tau: p.number('tau'), iterations: p.integer('L') }),
 };
 
 const STAGES: Readonly<Record<string, Factory<Stage>>> = {
+  clipping: (p) => clipNorm({ max: p.number('c') }),
+  arc: (p) => arc({ f: p.integer('f') }),
   nnm: (p) => nnm({ f: p.integer('f') }),
+  bucketing: (p, n) =>
+    bucketing({ size: p.integer('s'), permutation: p.integers('perm', 0, n - 1) }),
 };
 
 const ATTACKS: Readonly<Record<string, Factory<Attack>>> = {

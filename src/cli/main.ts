@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+/**
+ * The command line. Each command is loaded when it is asked for, so that help is instant and a
+ * command pays for itself alone.
+ *
+ * @module
+ */
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { EXIT_CODES, exitCodeOf, explain } from './failure.ts';
+
+/** A command, before it is loaded. */
+interface Listed {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+const commands: ReadonlyMap<string, Listed> = new Map([
+  [
+    'aggregate',
+    {
+      summary: 'aggregate model files into one, screened and by a robust rule',
+      load: async () => (await import('./aggregate.ts')).aggregateCommand(),
+    },
+  ],
+  [
+    'simulate',
+    {
+      summary: 'train under attack with several rules, and see which of them hold',
+      load: async () => (await import('./simulate.ts')).simulateCommand(),
+    },
+  ],
+  [
+    'doctor',
+    {
+      summary: 'show the backends of this machine, and check their arithmetic',
+      load: async () => (await import('./doctor.ts')).doctorCommand(),
+    },
+  ],
+]);
+
+async function main(words: readonly string[]): Promise<void> {
+  const program = new Command('aggregis')
+    .description('Aggregates federated-learning updates: robustly, on any GPU or CPU.')
+    .version(version())
+    .addHelpText('after', EXIT_CODES)
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'aggregis:')) })
+    .showHelpAfterError('(see aggregis --help)')
+    .exitOverride();
+  const wanted = words.find((word) => !word.startsWith('-') && word !== 'help');
+  for (const [name, { summary, load }] of commands) {
+    if (name === wanted) {
+      const command = (await load()).copyInheritedSettings(program);
+      command.showHelpAfterError(`(see aggregis ${name} --help)`);
+      program.addCommand(command);
+    } else {
+      program.command(name).summary(summary).description(summary);
+    }
+  }
+  await program.parseAsync(words, { from: 'user' });
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+// A reader that has seen enough, as in `aggregis … | head`, is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  // Commander has printed its own messages.
+  if (!(error instanceof CommanderError)) process.stderr.write(`${explain(error)}\n`);
+  process.exitCode = exitCodeOf(error);
+}

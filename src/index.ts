@@ -1,0 +1,20 @@
+/**
+ * Aggregis under Node: aggregates federated-learning updates, robustly, on a GPU or the CPU.
+ *
+ * @module
+ */
+
+import { type Aggregate, aggregateWith } from './aggregate.ts';
+import { type AggregateFiles, aggregateFilesWith } from './aggregate-files.ts';
+import { createBackend } from './backend/create-node.ts';
+
+export type { AggregateFiles, AggregateFilesOptions, Progress } from './aggregate-files.ts';
+export { createBackend } from './backend/create-node.ts';
+export { type FileSource, fileSource, writeFileAtomic } from './formats/node-files.ts';
+export * from './portable.ts';
+
+/** Aggregates the updates of a round: see {@link aggregateWith}. */
+export const aggregate: Aggregate = /* @__PURE__ */ aggregateWith(createBackend);
+
+/** Aggregates model files into a model file: see {@link aggregateFilesWith}. */
+export const aggregateFiles: AggregateFiles = /* @__PURE__ */ aggregateFilesWith(aggregate);

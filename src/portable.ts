@@ -1,0 +1,83 @@
+/**
+ * What is public on every platform. The faces add what depends on one: `index.ts` for Node,
+ * `browser.ts` for browsers.
+ *
+ * @module
+ */
+
+export type {
+  Aggregate,
+  AggregateOptions,
+  AggregateReport,
+  AggregateResult,
+  ClientReport,
+  Destination,
+  ScreenReport,
+} from './aggregate.ts';
+export { type AlieOptions, alie } from './attacks/alie.ts';
+export { type Attack, type AttackContext, type Crafted, rowsSent } from './attacks/attack.ts';
+export { gaussian } from './attacks/gaussian.ts';
+export { type AttackEntry, attacks, parseAttack } from './attacks/index.ts';
+export { inf } from './attacks/inf.ts';
+export { ipm } from './attacks/inner-product.ts';
+export { mimic } from './attacks/mimic.ts';
+export { optimisedAlie, optimisedIpm } from './attacks/optimised.ts';
+export { signFlip } from './attacks/sign-flip.ts';
+export type { BackendChoice, BackendOptions, CreateBackend } from './backend/create.ts';
+export type {
+  Backend,
+  BackendInfo,
+  BackendName,
+  DeviceRow,
+  HostRow,
+  Matrix,
+  Ops,
+  Pairs,
+  RowScreen,
+  RowSource,
+  Weights,
+} from './backend/kernels.ts';
+export {
+  AggregationError,
+  type AggregationErrorCode,
+  BackendError,
+  type BackendErrorCode,
+  FormatError,
+  type FormatErrorCode,
+} from './core/errors.ts';
+export { type Append, type ByteSource, blobSource, bytesSource } from './formats/byte-source.ts';
+export {
+  compare,
+  type Layout,
+  type LayoutOptions,
+  layoutOf,
+  type TensorPolicies,
+  type TensorPolicy,
+  vectorLayout,
+} from './formats/layout.ts';
+export { writeNpy } from './formats/npy.ts';
+export { npyResult, type ResultWriter, safetensorsResult } from './formats/result.ts';
+export { differenceRow, npyRows, tensorRow } from './formats/rows.ts';
+export {
+  readSafetensorsHeader,
+  type SafetensorsHeader,
+  type TensorData,
+  type TensorEntry,
+  type TensorFile,
+  type TensorInfo,
+  writeSafetensors,
+} from './formats/safetensors.ts';
+export { requireClients } from './rules/clients.ts';
+export { defineRule, defineStage } from './rules/entry.ts';
+export * from './rules/index.ts';
+export type { ClientEvidence, Law, Round, Rule, Stage, StageResult } from './rules/rule.ts';
+export { parseRule } from './rules/spec.ts';
+export type {
+  ClientRow,
+  Entry as UpdateEntry,
+  RefusedRow,
+  Screening,
+  Update,
+  Updates,
+  Verdict,
+} from './screen.ts';

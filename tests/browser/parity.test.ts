@@ -1,0 +1,8 @@
+import { createBackend } from '../../src/backend/create-browser.ts';
+import { paritySuite } from '../backend/parity.ts';
+
+paritySuite(
+  'webgpu in a browser',
+  (memory) => createBackend('webgpu', memory === undefined ? {} : { memory }),
+  (memory) => createBackend('reference', memory === undefined ? {} : { memory }),
+);
