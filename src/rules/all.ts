@@ -6,9 +6,11 @@
  */
 
 export * from './bulyan.ts';
+export * from './caf.ts';
 export * from './centered-clipping.ts';
 export * from './geometric-median.ts';
 export * from './krum.ts';
+export * from './mda.ts';
 export * from './mea-med.ts';
 export * from './mean.ts';
 export * from './median.ts';
@@ -20,6 +22,7 @@ export * from './pre/bucketing.ts';
 export * from './pre/clip-norm.ts';
 export * from './pre/nnm.ts';
 export * from './sign-vote.ts';
+export * from './smea.ts';
 export * from './trimmed-mean.ts';
 export * from './trimmed-mean-beta.ts';
 export * from './weighted-mean.ts';

@@ -67,6 +67,17 @@ export function finiteRows({ finite }: Geometry): number[] {
   return [...finite.keys()].filter((i) => finite[i]);
 }
 
+/**
+ * The rows among which a rule that keeps `count` of them should look: those without infinities, and
+ * where they are too few the first of the others, in ascending order.
+ */
+export function rowsToChooseFrom(geometry: Geometry, count: number): number[] {
+  const rows = finiteRows(geometry);
+  if (rows.length >= count) return rows;
+  const others = [...geometry.finite.keys()].filter((i) => !geometry.finite[i]);
+  return [...rows, ...others.slice(0, count - rows.length)].sort((a, b) => a - b);
+}
+
 /** Values on some of n rows, 0 on the others. */
 export function spread(values: ArrayLike<number>, rows: readonly number[], n: number): number[] {
   const all = new Array<number>(n).fill(0);

@@ -1,0 +1,135 @@
+/**
+ * CAF, the covariance-bound agnostic filter: rows that stand out along the direction of greatest
+ * spread lose weight, step by step.
+ *
+ * Allouah, Guerraoui, Stephan. "Towards trustworthy federated learning with untrusted participants",
+ * ICML 2025. arXiv:2505.01874. The filter itself: Diakonikolas, Kamath, Kane, Li, Moitra, Stewart.
+ * "Being robust (in high dimensions) can be practical", ICML 2017.
+ *
+ * @module
+ */
+
+import { assertInteger, assertOneOf } from '../core/assert.ts';
+import { topEigenpair } from '../core/symmetric.ts';
+import { honestMajority, requireClients } from './clients.ts';
+import { defineRule, f, optional, type RuleEntry, word } from './entry.ts';
+import {
+  finiteRows,
+  type Geometry,
+  geometryOf,
+  productsAround,
+  restrict,
+  spread,
+  sumOf,
+} from './geometry.ts';
+import type { Rule } from './rule.ts';
+
+/**
+ * Rows over which the greatest projection is taken.
+ *
+ * - `active`: rows that still have weight. Each step takes all weight from at least one row.
+ * - `all`: every row, as byzfl does. A row that lost its weight and lies far away may keep all others
+ *   from losing any; the filter ends there.
+ */
+export type CafTauMax = 'active' | 'all';
+
+const TAU_MAX: readonly CafTauMax[] = ['active', 'all'];
+
+/** Options of {@link caf}. */
+export interface CafOptions {
+  /** Bound on the number of Byzantine clients. */
+  readonly f: number;
+  /** Default `active`. */
+  readonly tauMax?: CafTauMax;
+}
+
+/** A step that takes less than this share of all weight has stalled. */
+const LEAST_PROGRESS = 1e-9;
+/** Bounds the steps of `all`, which may go on with little progress. */
+const MAX_STEPS = 1000;
+
+/**
+ * Weights cᵢ start at 1. While they add to more than n − 2f: weighted mean μ, top eigenpair (λ, v) of the
+ * weighted covariance, τᵢ = ⟨xᵢ − μ, v⟩², cᵢ ← cᵢ·(1 − τᵢ/max τ). The result is the μ of the smallest λ;
+ * for f = 0 it is the mean. Rows with infinities start with weight 0.
+ *
+ * Needs n ≥ 2f + 1. One pass of n²·d; a step is n³ on the host, and `active` takes at most 2f.
+ * Evidence: the weight that a row has in the result, as share of its start.
+ */
+export function caf({ f, tauMax = 'active' }: CafOptions): Rule {
+  assertInteger('f', f, 0);
+  assertOneOf('tauMax', tauMax, TAU_MAX);
+  const condition = honestMajority('caf', f);
+  return {
+    name: 'caf',
+    laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'],
+    minClients: condition.min,
+    async apply(x, ops) {
+      const n = x.rows;
+      requireClients(condition, n);
+      const all = await geometryOf(x, ops);
+      const rows = finiteRows(all);
+      const geometry = restrict(all, rows);
+      const kept = spread(filter(geometry, { enough: n - 2 * f, tauMax }), rows, n);
+      const total = sumOf(kept);
+      const weights = [kept.map((weight) => (total === 0 ? 0 : weight / total))];
+      return {
+        value: ops.combine(weights, x),
+        weights,
+        evidence: kept.map((score) => ({ score })),
+      };
+    },
+  };
+}
+
+/** The weights cᵢ whose weighted covariance has the smallest top eigenvalue of those met. */
+function filter(
+  geometry: Geometry,
+  { enough, tauMax }: { enough: number; tauMax: CafTauMax },
+): Float64Array {
+  let weights = new Float64Array(geometry.n).fill(1);
+  let best = { weights, spread: Number.POSITIVE_INFINITY };
+  for (let step = 0; step < MAX_STEPS && sumOf(weights) > enough; step++) {
+    const { spread, squares } = topDirection(geometry, weights);
+    if (spread < best.spread) best = { weights, spread };
+    const counted = tauMax === 'all' ? squares : squares.filter((_, i) => weights[i]! > 0);
+    const largest = Math.max(...counted);
+    if (!(largest > 0)) break;
+    const next = weights.map((weight, i) => weight * Math.max(0, 1 - squares[i]! / largest));
+    if (sumOf(weights) - sumOf(next) < LEAST_PROGRESS * sumOf(weights)) break;
+    weights = next;
+  }
+  return best.weights;
+}
+
+/** The top eigenvalue of the weighted covariance, and τᵢ = ⟨xᵢ − μ, v⟩² along its eigenvector. */
+function topDirection(geometry: Geometry, weights: Float64Array) {
+  const n = geometry.n;
+  const total = sumOf(weights);
+  const shares = weights.map((weight) => weight / total);
+  const around = productsAround(geometry, shares);
+  // With Y the rows (xᵢ − μ)·√pᵢ the covariance is YᵀY. Its eigenvalues above 0 are those of YYᵀ, and
+  // v = Yᵀu/√λ for an eigenvector u of that n×n matrix.
+  const roots = shares.map(Math.sqrt);
+  const { value, vector } = topEigenpair(
+    around.map((product, ij) => product * roots[Math.floor(ij / n)]! * roots[ij % n]!),
+    n,
+  );
+  const squares = Float64Array.from({ length: n }, (_, i) => {
+    let projection = 0;
+    for (let j = 0; j < n; j++) projection += around[i * n + j]! * roots[j]! * vector[j]!;
+    return value > 0 ? projection ** 2 / value : 0;
+  });
+  return { spread: value, squares };
+}
+
+/** CAF's line in the list. */
+export const cafEntry: RuleEntry = defineRule({
+  name: 'caf',
+  parameters: { f, tauMax: optional(word('rows that set the scale of a step', TAU_MAX)) },
+  make: caf,
+  sample: ({ f }) => ({ f }),
+  paper: 'Allouah et al. 2025',
+  guarantee: 'bounded for n ≥ 2f + 1',
+  cost: 'n²·d, then up to 2f·n³',
+});
