@@ -30,6 +30,7 @@ export const counterexamples: readonly Counterexample[] = [
       bucketing: followsAgreement,
       bulyan: followsAgreement,
       'bulyan:preset=flower': followsAgreement,
+      caf: followsAgreement,
       'centered-clipping': 'rows nearer than τ pull in full, so the centre reaches them',
       'clip-norm': 'rows shorter than the limit stay as they are',
       'geometric-median': followsAgreement,
@@ -37,6 +38,7 @@ export const counterexamples: readonly Counterexample[] = [
       krum: followsAgreement,
       'krum:preset=byzfl': followsAgreement,
       'krum:preset=flower': followsAgreement,
+      mda: followsAgreement,
       'mea-med': followsAgreement,
       mean: followsAgreement,
       median: followsAgreement,
@@ -49,6 +51,7 @@ export const counterexamples: readonly Counterexample[] = [
       'multi-krum:preset=flower': followsAgreement,
       nnm: followsAgreement,
       phocas: followsAgreement,
+      smea: followsAgreement,
       'trimmed-mean': followsAgreement,
       'trimmed-mean-beta': followsAgreement,
       'weighted-mean': followsAgreement,
@@ -146,6 +149,22 @@ export const counterexamples: readonly Counterexample[] = [
     },
     why: {
       bulyan: 'once 3, 9 and 1 are picked, 10 and 12 are nearest to each other and tie',
+    },
+  },
+  {
+    law: 'permutation',
+    trial: {
+      f: 1,
+      rows: [
+        [0, 5],
+        [4, 0],
+        [-4, 0],
+        [0, -5],
+      ],
+      order: [3, 2, 1, 0],
+    },
+    why: {
+      mda: 'without either of the farthest pair, 10 apart, the diameter is the 8 of the other two',
     },
   },
   {

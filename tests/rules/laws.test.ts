@@ -6,15 +6,10 @@
  */
 
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Law } from '../../src/rules/rule.ts';
 import { examine, LAWS, saysMore, trials } from '../support/laws.ts';
-import {
-  pipelineSubjects,
-  referenceBackend,
-  type Subject,
-  subjects,
-} from '../support/rule-subjects.ts';
+import { pipelineSubjects, type Subject, subjects } from '../support/rule-subjects.ts';
 import { counterexamples } from './counterexamples.ts';
 
 const SEED = 20_260_811;
@@ -33,14 +28,11 @@ const SENTENCES: Readonly<Record<Law, string>> = {
   bounded: 'stays near the honest rows whatever f clients send',
 };
 
-const backend = referenceBackend();
-afterAll(() => backend.close());
-
 describe.each([...subjects, ...pipelineSubjects])('$name', (subject) => {
   for (const law of subject.laws) {
     test(`${law}: ${SENTENCES[law]}`, async () => {
       const holds = fc.asyncProperty(trials(law, subject), async (trial) => {
-        const { deviation, tolerance } = await examine(law, { subject, trial, backend });
+        const { deviation, tolerance } = await examine(law, { subject, trial });
         expect(deviation).toBeLessThanOrEqual(tolerance);
       });
       await fc.assert(holds, { seed: SEED, numRuns: RUNS });
@@ -51,7 +43,7 @@ describe.each([...subjects, ...pipelineSubjects])('$name', (subject) => {
     const reason = why[subject.name];
     if (reason === undefined) continue;
     test(`not ${law}: ${reason}`, async () => {
-      const { deviation, tolerance } = await examine(law, { subject, trial, backend });
+      const { deviation, tolerance } = await examine(law, { subject, trial });
       expect(deviation).toBeGreaterThan(CLEARLY * tolerance);
     });
   }

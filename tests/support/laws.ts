@@ -7,11 +7,11 @@
  */
 
 import fc from 'fast-check';
-import type { Backend } from '../../src/backend/kernels.ts';
 import type { Cohort } from '../../src/rules/entry.ts';
-import type { Law } from '../../src/rules/rule.ts';
+import type { Law, Stage } from '../../src/rules/rule.ts';
+import { applyTo } from './apply.ts';
 import { reachOf } from './reach.ts';
-import { applyTo, type Outcome, type Subject } from './rule-subjects.ts';
+import type { Subject } from './rule-subjects.ts';
 import { largestEntry, meanOf, type Rows } from './vectors.ts';
 
 /** All laws. */
@@ -48,7 +48,7 @@ export interface Finding {
   readonly tolerance: number;
 }
 
-type Examination = (subject: Subject, trial: Required<Trial>, backend: Backend) => Promise<Finding>;
+type Examination = (subject: Subject, trial: Required<Trial>) => Promise<Finding>;
 
 /**
  * Every node of an expression rounds its result to f32, by at most 2⁻²⁴ of the entries that go in; the
@@ -58,10 +58,10 @@ type Examination = (subject: Subject, trial: Required<Trial>, backend: Backend) 
 const ROUNDING = 4 * 2 ** -24;
 
 const EXAMINATIONS: Readonly<Record<Law, Examination>> = {
-  async permutation(subject, { f, rows, counts, order }, backend) {
+  async permutation(subject, { f, rows, counts, order }) {
     const stage = subject.make({ n: rows.length, f });
-    const plain = await applyTo(backend, stage, { rows, counts });
-    const moved = await applyTo(backend, stage, {
+    const plain = await outcomeOf(stage, { rows, counts });
+    const moved = await outcomeOf(stage, {
       rows: order.map((i) => rows[i]!),
       counts: order.map((i) => counts[i]!),
     });
@@ -69,44 +69,43 @@ const EXAMINATIONS: Readonly<Record<Law, Examination>> = {
     return compare({ got: moved.ofClient, want, inputs: rows });
   },
 
-  async translation(subject, { f, rows, counts, shift }, backend) {
+  async translation(subject, { f, rows, counts, shift }) {
     const stage = subject.make({ n: rows.length, f });
     const move = (x: Rows): Rows => x.map((row) => row.map((value, j) => value + shift[j]!));
-    const plain = await applyTo(backend, stage, { rows, counts });
-    const moved = await applyTo(backend, stage, { rows: move(rows), counts });
+    const plain = await outcomeOf(stage, { rows, counts });
+    const moved = await outcomeOf(stage, { rows: move(rows), counts });
     const inputs = [...rows, ...move(rows), shift];
     return compare({ got: moved.rows, want: move(plain.rows), inputs });
   },
 
-  scale: (subject, trial, backend) => scaling(subject, trial, backend, {}),
+  scale: (subject, trial) => scaling(subject, trial, {}),
 
-  'joint-scale': (subject, trial, backend) =>
-    scaling(subject, trial, backend, { parameters: trial.factor }),
+  'joint-scale': (subject, trial) => scaling(subject, trial, { parameters: trial.factor }),
 
-  'scale-invariant': (subject, trial, backend) => scaling(subject, trial, backend, { results: 1 }),
+  'scale-invariant': (subject, trial) => scaling(subject, trial, { results: 1 }),
 
-  async 'mean-without-faults'(subject, { rows, counts }, backend) {
+  async 'mean-without-faults'(subject, { rows, counts }) {
     const stage = subject.make({ n: rows.length, f: 0 });
-    const outcome = await applyTo(backend, stage, { rows, counts });
+    const outcome = await outcomeOf(stage, { rows, counts });
     return compare({ got: [meanOf(outcome.rows)], want: [meanOf(rows)], inputs: rows });
   },
 
-  async agreement(subject, { f, rows, counts }, backend) {
+  async agreement(subject, { f, rows, counts }) {
     const stage = subject.make({ n: rows.length, f });
     const alike = rows.map(() => rows[0]!);
-    const outcome = await applyTo(backend, stage, { rows: alike, counts });
+    const outcome = await outcomeOf(stage, { rows: alike, counts });
     const want = outcome.rows.map(() => rows[0]!);
     const { deviation } = compare({ got: outcome.rows, want, inputs: rows });
     // An f64 sum of f32 numbers that are all alike, with weights that add to 1, rounds back to them.
     return { deviation, tolerance: 0 };
   },
 
-  async bounded(subject, { f, rows, counts, order, sent }, backend) {
+  async bounded(subject, { f, rows, counts, order, sent }) {
     const cohort = { n: rows.length, f };
     const attackers = order.slice(0, f);
     const all = rows.map((row, i) => sent[attackers.indexOf(i)] ?? row);
     const honest = rows.filter((_, i) => !attackers.includes(i));
-    const outcome = await applyTo(backend, subject.make(cohort), { rows: all, counts });
+    const outcome = await outcomeOf(subject.make(cohort), { rows: all, counts });
     const options = subject.options(cohort);
     return overreach(subject, outcome, { ...cohort, honest, options });
   },
@@ -115,7 +114,7 @@ const EXAMINATIONS: Readonly<Record<Law, Examination>> = {
 /** Examines a law on a trial. */
 export function examine(
   law: Law,
-  { subject, trial, backend }: { subject: Subject; trial: Trial; backend: Backend },
+  { subject, trial }: { subject: Subject; trial: Trial },
 ): Promise<Finding> {
   const n = trial.rows.length;
   const defaults = {
@@ -125,7 +124,7 @@ export function examine(
     factor: 2,
     sent: [],
   };
-  return EXAMINATIONS[law](subject, { ...defaults, ...trial }, backend);
+  return EXAMINATIONS[law](subject, { ...defaults, ...trial });
 }
 
 /**
@@ -136,16 +135,33 @@ export function saysMore(law: Law, subject: Subject): boolean {
   return law !== 'joint-scale' || subject.scaled;
 }
 
+/** What came of a stage. */
+interface Outcome {
+  /** Its rows; one from a rule. */
+  readonly rows: Rows;
+  /** The row that stands for each client. */
+  readonly ofClient: Rows;
+}
+
+async function outcomeOf(
+  stage: Stage,
+  { rows, counts }: { rows: Rows; counts: readonly number[] },
+): Promise<Outcome> {
+  const result = await applyTo(stage, rows, { exampleCounts: counts });
+  const standIn = (client: number): number =>
+    result.rowOf?.[client] ?? (result.rows.length === 1 ? 0 : client);
+  return { rows: result.rows, ofClient: rows.map((_, client) => result.rows[standIn(client)]!) };
+}
+
 async function scaling(
   subject: Subject,
   { f, rows, counts, factor }: Required<Trial>,
-  backend: Backend,
   { parameters = 1, results = factor }: { parameters?: number; results?: number },
 ): Promise<Finding> {
   const cohort = { n: rows.length, f };
   const times = (x: Rows, by: number): Rows => x.map((row) => row.map((value) => value * by));
-  const plain = await applyTo(backend, subject.make(cohort), { rows, counts });
-  const scaled = await applyTo(backend, subject.make(cohort, parameters), {
+  const plain = await outcomeOf(subject.make(cohort), { rows, counts });
+  const scaled = await outcomeOf(subject.make(cohort, parameters), {
     rows: times(rows, factor),
     counts,
   });

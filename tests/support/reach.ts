@@ -40,6 +40,10 @@ const REACH: Readonly<Record<string, Reach>> = {
   'centered-clipping': ({ options }) =>
     withinNorm(Number(options.iterations) * Number(options.tau)),
   'sign-vote': () => (row) => Math.max(...row.map(Math.abs)) - 1,
+  // All kept rows are within δ of each other, and at least n − 2f of them are honest.
+  mda: nearHonest(2),
+  // See the κ of SMEA in `robustness.test.ts`: within 2√(λf/(n − 2f)) of the honest mean, and λ ≤ δ².
+  smea: (known) => nearHonest(1 + 2 * Math.sqrt(known.f / (known.n - 2 * known.f)))(known),
   // The mean of rows within δ of an honest one.
   nnm: nearHonest(2),
   // A bucket of honest rows lies among them.

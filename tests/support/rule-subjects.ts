@@ -5,13 +5,9 @@
  * @module
  */
 
-import { Engine } from '../../src/backend/engine.ts';
-import type { Backend } from '../../src/backend/kernels.ts';
-import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
 import type { Cohort, Entry, Options } from '../../src/rules/entry.ts';
 import { pipeline, rules } from '../../src/rules/index.ts';
 import type { Law, Rule, Stage } from '../../src/rules/rule.ts';
-import type { Rows } from './vectors.ts';
 
 /** A rule or stage with its options chosen. */
 export interface Subject {
@@ -109,35 +105,4 @@ export function subjectCalled(name: string): Subject {
   const found = subjects.find((subject) => subject.name === name);
   if (found === undefined) throw new RangeError(`there is no subject ${name}`);
   return found;
-}
-
-/** The backend that states what every operation means. */
-export function referenceBackend(): Backend {
-  return new Engine(new ReferenceKernels());
-}
-
-/** What came of a stage. */
-export interface Outcome {
-  /** Its rows; one from a rule. */
-  readonly rows: Rows;
-  /** The row that stands for each client. */
-  readonly ofClient: Rows;
-}
-
-/** Applies a stage to numbers, which must be f32 numbers. */
-export async function applyTo(
-  backend: Backend,
-  stage: Stage,
-  { rows, counts }: { readonly rows: Rows; readonly counts?: readonly number[] },
-): Promise<Outcome> {
-  const x = backend.matrix(rows.map((row) => Float32Array.from(row)));
-  const round = counts === undefined ? {} : { exampleCounts: counts };
-  const { value, rowOf } = await stage.apply(x, backend, round);
-  const numbers = await backend.read(value);
-  backend.release(value);
-  const out = Array.from({ length: value.rows }, (_, i) =>
-    Array.from(numbers.subarray(i * value.cols, (i + 1) * value.cols)),
-  );
-  const standIn = (client: number): number => rowOf?.[client] ?? (out.length === 1 ? 0 : client);
-  return { rows: out, ofClient: rows.map((_, client) => out[standIn(client)]!) };
 }
