@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createBackend } from '../../src/backend/create-node.ts';
 import {
   type Geometry,
   geometryOf,
@@ -11,10 +10,10 @@ import {
   squaredDistancesTo,
   squaredNormOf,
 } from '../../src/rules/geometry.ts';
+import { reference } from '../support/apply.ts';
 
 async function geometry(rows: readonly (readonly number[])[]): Promise<Geometry> {
-  const ops = await createBackend('reference');
-  return geometryOf(ops.matrix(rows.map((row) => Float32Array.from(row))), ops);
+  return geometryOf(reference.matrix(rows.map((row) => Float32Array.from(row))), reference);
 }
 
 /** Σ αⱼ xⱼ, entry by entry. */

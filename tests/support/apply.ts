@@ -4,8 +4,9 @@
  * @module
  */
 
-import { createBackend } from '../../src/backend/create-node.ts';
+import { Engine } from '../../src/backend/engine.ts';
 import type { Backend } from '../../src/backend/kernels.ts';
+import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
 import type { Round, Stage, StageResult } from '../../src/rules/rule.ts';
 
 /** A stage's result, brought home. */
@@ -21,21 +22,24 @@ export interface PlainRound extends Omit<Round, 'reference'> {
   readonly reference?: readonly number[];
 }
 
-const backend: Promise<Backend> = createBackend('reference');
+/** The backend that states what every operation means. */
+export const reference: Backend = new Engine(new ReferenceKernels());
 
 /** Applies `stage` to rows; numbers are rounded to f32 first. A row of one may be a bare number. */
 export async function applyTo(
   stage: Stage,
   rows: readonly (number | readonly number[])[],
-  { reference, ...round }: PlainRound = {},
+  { reference: center, ...round }: PlainRound = {},
 ): Promise<Applied> {
-  const ops = await backend;
-  const x = ops.matrix(rows.map((row) => Float32Array.from(typeof row === 'number' ? [row] : row)));
-  const { value, ...rest } = await stage.apply(x, ops, {
+  const x = reference.matrix(
+    rows.map((row) => Float32Array.from(typeof row === 'number' ? [row] : row)),
+  );
+  const { value, ...rest } = await stage.apply(x, reference, {
     ...round,
-    ...(reference && { reference: ops.matrix([Float32Array.from(reference)]) }),
+    ...(center && { reference: reference.matrix([Float32Array.from(center)]) }),
   });
-  const entries = await ops.read(value);
+  const entries = await reference.read(value);
+  reference.release(value);
   const home = Array.from({ length: value.rows }, (_, i) =>
     Array.from(entries.subarray(i * value.cols, (i + 1) * value.cols)),
   );
