@@ -17,7 +17,7 @@ struct Params { rows: u32, cols: u32, block_cols: u32 }
 @group(0) @binding(2) var<storage, read_write> out: array<vec2u>;
 @group(0) @binding(3) var<uniform> p: Params;
 
-const WG_SIZE: u32 = 256;
+const WG_SIZE: u32 = 64;
 
 var<workgroup> sh_count: array<u32, WG_SIZE>;
 var<workgroup> sh_top: array<i32, WG_SIZE>;

@@ -13,7 +13,7 @@ struct Params { rows: u32, cols: u32, block_cols: u32, first_col: u32 }
 @group(0) @binding(2) var<storage, read_write> out: array<vec2u>;
 @group(0) @binding(3) var<uniform> p: Params;
 
-const WG_SIZE: u32 = 256;
+const WG_SIZE: u32 = 64;
 
 var<workgroup> sh_words: array<vec2u, WG_SIZE>;
 

@@ -19,7 +19,7 @@ struct Params { rows: u32, cols: u32, block_cols: u32, zero: u32 }
 @group(0) @binding(3) var<storage, read_write> out: array<vec2f>;
 @group(0) @binding(4) var<uniform> p: Params;
 
-const WG_SIZE: u32 = 256;
+const WG_SIZE: u32 = 64;
 
 var<workgroup> sh_high: array<f32, WG_SIZE>;
 var<workgroup> sh_low: array<f32, WG_SIZE>;

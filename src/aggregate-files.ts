@@ -54,18 +54,8 @@ export interface Progress {
   readonly done: number;
 }
 
-/** The function `aggregateFiles` over an `aggregate`; see {@link aggregateFilesWith}. */
-export type AggregateFiles = (
-  paths: readonly string[],
-  rule: Rule,
-  options: AggregateFilesOptions,
-) => Promise<AggregateReport>;
-
 /**
- * The function `aggregateFiles` of a platform.
- *
- * `aggregateFiles(paths, rule, options)` aggregates safetensors or npy files. A client is named by
- * its file's path below the deepest folder that all share, so by its file name where they lie in
+ * Aggregates safetensors or npy files into one. A client is named by its file's path below the deepest folder that all share, so by its file name where they lie in
  * one; row i of an npy array with several rows is `name[i]`. A file that is malformed, or has not
  * the tensors that most others (or the base) have, is excluded with the reason `malformed` or
  * `tensors`. With `weights: 'examples'`, counts are taken from the metadata `num_examples` or
@@ -73,9 +63,16 @@ export type AggregateFiles = (
  *
  * @throws {AggregationError} as `aggregate`.
  * @throws {FormatError} if the base or reference is malformed, the output has no known ending, or a
- *   tensor that is to be copied differs between clients.
+ *   tensor that is to be copied is the same in no majority of the clients.
  * @throws the system's own error for a file that cannot be opened or written.
  */
+export type AggregateFiles = (
+  paths: readonly string[],
+  rule: Rule,
+  options: AggregateFilesOptions,
+) => Promise<AggregateReport>;
+
+/** The function `aggregateFiles` of a platform, over its `aggregate`. */
 export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {
   return async (paths, rule, options) => {
     const { output } = options;
@@ -89,6 +86,7 @@ export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {
     };
     try {
       const cohort = await cohortOf(paths, { ...options, open });
+      if (cohort.base) await assertFinite(cohort.base);
       let report: AggregateReport | undefined;
       await writeFileAtomic(output, async (append) => {
         report = await aggregateCohort(cohort, { aggregate, rule, append, options });
@@ -133,11 +131,27 @@ interface Cohort {
   };
 }
 
+/** Entries of the base that are looked at at once. */
+const CHECKED_AT_ONCE = 2 ** 18;
+
 function refuseToOverwrite(paths: readonly string[], options: AggregateFilesOptions): void {
   const { output, base, reference } = options;
   const inputs = [...paths, base, reference].filter((path) => path !== undefined);
   if (inputs.some((path) => resolve(path) === resolve(output))) {
     throw new RangeError(`output must not be one of the files read, got ${show(output)}`);
+  }
+}
+
+/** Else every difference to the base would not be finite, and the clients would be blamed. */
+async function assertFinite(base: HostRow): Promise<void> {
+  const values = new Float32Array(Math.min(base.cols, CHECKED_AT_ONCE));
+  for (let from = 0; from < base.cols; from += CHECKED_AT_ONCE) {
+    const part = values.subarray(0, Math.min(CHECKED_AT_ONCE, base.cols - from));
+    await base.read(from, from + part.length, part);
+    const at = part.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) {
+      throw new FormatError('mismatch', `base must be finite, entry ${from + at} is ${part[at]}`);
+    }
   }
 }
 

@@ -45,16 +45,16 @@ export interface ScreenReport {
   readonly cols: number;
 }
 
-/**
- * Where the aggregate goes instead of into an array.
- *
- * - `sink` is called for columns [from, to) in order; `values` is reused after it returns.
- * - `output` is a buffer of the backend's own device, usage COPY_DST, 4·d bytes: nothing is read
- *   back.
- */
+/** Where the aggregate goes instead of into an array. */
 export type Destination =
-  | { readonly sink: (values: Float32Array, from: number, to: number) => void | Promise<void> }
-  | { readonly output: GPUBuffer };
+  | {
+      /** Called for columns [from, to) in order; `values` is reused after it returns. */
+      readonly sink: (values: Float32Array, from: number, to: number) => void | Promise<void>;
+    }
+  | {
+      /** Of the backend's own device, usage COPY_DST, 4·d bytes: nothing is read back. */
+      readonly output: GPUBuffer;
+    };
 
 /** What became of one client's update: the screen's verdict, and what the rule made of it. */
 export interface ClientReport extends Screening, Omit<ClientEvidence, 'reason'> {
@@ -87,18 +87,10 @@ export interface AggregateResult extends AggregateReport {
   readonly value: Float32Array;
 }
 
-/** See {@link aggregateWith}. */
-export interface Aggregate {
-  (updates: Updates, rule: Rule, options: AggregateOptions & Destination): Promise<AggregateReport>;
-  (updates: Updates, rule: Rule, options?: AggregateOptions): Promise<AggregateResult>;
-}
-
 /**
- * The function `aggregate` of a platform, which makes its backends with `createBackend`.
- *
- * `aggregate(updates, rule, options)` screens the updates, hands those that pass to the rule, and
- * tells of each client what became of its update. It costs one pass over the rows for the screen,
- * and those of the rule. The outcome does not depend on the order in which updates are given.
+ * Screens the updates, hands those that pass to the rule, and tells of each client what became of
+ * its update. It costs one pass over the rows for the screen, and those of the rule. The outcome
+ * does not depend on the order in which updates are given.
  *
  * @throws {AggregationError} `constraint` if too few rows passed for the rule; the message states
  *   the formula, the numbers, and whom the screen excluded. `no-clients` if none passed.
@@ -106,6 +98,12 @@ export interface Aggregate {
  * @throws {BackendError} if the backend cannot be made or cannot do the work.
  * @throws {TypeError} if an argument is of the wrong kind.
  */
+export interface Aggregate {
+  (updates: Updates, rule: Rule, options: AggregateOptions & Destination): Promise<AggregateReport>;
+  (updates: Updates, rule: Rule, options?: AggregateOptions): Promise<AggregateResult>;
+}
+
+/** The function `aggregate` of a platform, which makes its backends with `createBackend`. */
 export function aggregateWith(createBackend: CreateBackend): Aggregate {
   async function aggregate(
     updates: Updates,
@@ -150,7 +148,9 @@ async function run(
   try {
     const { rows, cols } = screened.admitted;
     options.onScreened?.({ screenings: screened.screenings, rows, cols });
+    const passed = screened.screenings.filter(({ verdict }) => verdict !== 'excluded');
     const round: Round = {
+      clients: passed.map(({ client }) => client),
       ...(screened.exampleCounts && { exampleCounts: screened.exampleCounts }),
       ...(reference && { reference }),
     };

@@ -11,5 +11,5 @@ import { createBackend } from './backend/create-browser.ts';
 export { createBackend } from './backend/create-browser.ts';
 export * from './portable.ts';
 
-/** Aggregates the updates of a round: see {@link aggregateWith}. */
+/** Aggregates the updates of a round: see {@link Aggregate}. */
 export const aggregate: Aggregate = /* @__PURE__ */ aggregateWith(createBackend);

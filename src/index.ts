@@ -13,8 +13,8 @@ export { createBackend } from './backend/create-node.ts';
 export { type FileSource, fileSource, writeFileAtomic } from './formats/node-files.ts';
 export * from './portable.ts';
 
-/** Aggregates the updates of a round: see {@link aggregateWith}. */
+/** Aggregates the updates of a round: see {@link Aggregate}. */
 export const aggregate: Aggregate = /* @__PURE__ */ aggregateWith(createBackend);
 
-/** Aggregates model files into a model file: see {@link aggregateFilesWith}. */
+/** Aggregates model files into a model file: see {@link AggregateFiles}. */
 export const aggregateFiles: AggregateFiles = /* @__PURE__ */ aggregateFilesWith(aggregate);

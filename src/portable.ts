@@ -14,15 +14,25 @@ export type {
   Destination,
   ScreenReport,
 } from './aggregate.ts';
-export { type AlieOptions, alie } from './attacks/alie.ts';
+export { type AlieOptions, alie, alieFactor } from './attacks/alie.ts';
 export { type Attack, type AttackContext, type Crafted, rowsSent } from './attacks/attack.ts';
-export { gaussian } from './attacks/gaussian.ts';
-export { type AttackEntry, attacks, parseAttack } from './attacks/index.ts';
+export { type GaussianOptions, gaussian } from './attacks/gaussian.ts';
+export {
+  type AttackEntry,
+  type AttackSurroundings,
+  attacks,
+  parseAttack,
+} from './attacks/index.ts';
 export { inf } from './attacks/inf.ts';
-export { ipm } from './attacks/inner-product.ts';
-export { mimic } from './attacks/mimic.ts';
-export { optimisedAlie, optimisedIpm } from './attacks/optimised.ts';
-export { signFlip } from './attacks/sign-flip.ts';
+export { type IpmOptions, ipm } from './attacks/inner-product.ts';
+export { type MimicOptions, mimic } from './attacks/mimic.ts';
+export {
+  type Defence,
+  type OptimisedOptions,
+  optimisedAlie,
+  optimisedIpm,
+} from './attacks/optimised.ts';
+export { type SignFlipOptions, signFlip } from './attacks/sign-flip.ts';
 export type { BackendChoice, BackendOptions, CreateBackend } from './backend/create.ts';
 export type {
   Backend,
@@ -45,18 +55,33 @@ export {
   FormatError,
   type FormatErrorCode,
 } from './core/errors.ts';
+export type {
+  Options as RuleOptions,
+  Parameter,
+  Schema as RuleSchema,
+  SchemaOf as RuleSchemaOf,
+  Values as RuleValues,
+} from './core/parameter.ts';
 export { type Append, type ByteSource, blobSource, bytesSource } from './formats/byte-source.ts';
 export {
+  type CarriedTensor,
   compare,
   type Layout,
   type LayoutOptions,
+  type LayoutTensor,
   layoutOf,
+  type PolicyTensor,
   type TensorPolicies,
   type TensorPolicy,
   vectorLayout,
 } from './formats/layout.ts';
 export { writeNpy } from './formats/npy.ts';
-export { npyResult, type ResultWriter, safetensorsResult } from './formats/result.ts';
+export {
+  npyResult,
+  type ResultWriter,
+  type SafetensorsResultOptions,
+  safetensorsResult,
+} from './formats/result.ts';
 export { differenceRow, npyRows, tensorRow } from './formats/rows.ts';
 export {
   readSafetensorsHeader,
@@ -67,9 +92,18 @@ export {
   type TensorInfo,
   writeSafetensors,
 } from './formats/safetensors.ts';
-export { requireClients } from './rules/clients.ts';
-export { defineRule, defineStage } from './rules/entry.ts';
+export { type Condition, requireClients } from './rules/clients.ts';
+export {
+  type Cohort,
+  type Definition as RuleDefinition,
+  defineRule,
+  defineStage,
+  type Entry,
+  type RuleEntry,
+  type StageEntry,
+} from './rules/entry.ts';
 export * from './rules/index.ts';
+export type { KrumPreset } from './rules/krum-scores.ts';
 export type { ClientEvidence, Law, Round, Rule, Stage, StageResult } from './rules/rule.ts';
 export { parseRule } from './rules/spec.ts';
 export type {

@@ -5,6 +5,7 @@ import { Engine } from '../src/backend/engine.ts';
 import type { Backend, HostRow } from '../src/backend/kernels.ts';
 import { ReferenceKernels } from '../src/backend/reference/reference.ts';
 import { AggregationError } from '../src/core/errors.ts';
+import { monna } from '../src/rules/monna.ts';
 import type { Round, Rule } from '../src/rules/rule.ts';
 import type { Entry, Updates } from '../src/screen.ts';
 
@@ -177,6 +178,21 @@ describe('the road', () => {
       selected: false,
       reasons: ['rule: far from the others'],
     });
+  });
+
+  test('finds a trusted client by its id, whoever is excluded before it', async () => {
+    const updates = [named('b', 5), named('a', Number.NaN), named('c', 6), named('d', 90)];
+    const trusting = (trusted: number | string) => aggregate(updates, monna({ f: 1, trusted }));
+    expect((await trusting('c')).value).toEqual(row(5.5));
+    const constraint = { code: 'constraint' };
+    expect(await errorOf(trusting('a'))).toMatchObject({
+      ...constraint,
+      message: expect.stringContaining(
+        '"a", which is not in the round; the screen excluded 1 of 4',
+      ),
+    });
+    // Row 2 of four is "c", row 2 of the three that pass is "d": a number would be misread.
+    expect(await errorOf(trusting(2))).toMatchObject(constraint);
   });
 
   test('shards without changing a bit', async () => {
@@ -507,6 +523,6 @@ describe('backends and destinations', () => {
     await aggregate(updates, spy, { weights: 'examples' });
     expect(rounds[0]).toMatchObject({ reference: { rows: 1, cols: 1 } });
     expect(rounds[0]).not.toHaveProperty('exampleCounts');
-    expect(rounds[1]).toEqual({ exampleCounts: [2] });
+    expect(rounds[1]).toEqual({ clients: ['a'], exampleCounts: [2] });
   });
 });

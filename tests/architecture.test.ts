@@ -22,26 +22,24 @@ interface Row {
 const ground = ['core', 'backend/kernels', 'formats'] as const;
 const road = [...ground, 'rules', 'backend/engine', 'backend/create', 'aggregate'] as const;
 const study = [...road, 'attacks', 'analysis', 'federation', 'lab'] as const;
+const body = ['core', 'backend/kernels', 'backend/shared'] as const;
 
 /** Interfaces stand below, the factory that knows all bodies stands above, faces stand on top. */
 const TABLE: readonly Row[] = [
   { part: 'core', files: /^core\//, imports: [] },
   { part: 'backend/kernels', files: /^backend\/kernels\.ts$/, imports: [] },
   {
-    part: 'backend/engine',
-    files: /^backend\/(engine|matrix)\.ts$/,
+    part: 'backend/shared',
+    files: /^backend\/(network|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
-  {
-    part: 'backend/reference',
-    files: /^backend\/reference\//,
-    imports: ['core', 'backend/kernels'],
-  },
-  { part: 'backend/webgpu', files: /^backend\/webgpu\//, imports: ['core', 'backend/kernels'] },
+  { part: 'backend/engine', files: /^backend\/(engine|matrix)\.ts$/, imports: body },
+  { part: 'backend/reference', files: /^backend\/reference\//, imports: body },
+  { part: 'backend/webgpu', files: /^backend\/webgpu\//, imports: body },
   {
     part: 'backend/create',
     files: /^backend\/create[a-z-]*\.ts$/,
-    imports: ['core', 'backend/kernels', 'backend/engine', 'backend/reference', 'backend/webgpu'],
+    imports: [...body, 'backend/engine', 'backend/reference', 'backend/webgpu'],
   },
   { part: 'formats', files: /^formats\//, imports: ['core', 'backend/kernels'] },
   { part: 'rules', files: /^rules\//, imports: ground },
@@ -53,23 +51,22 @@ const TABLE: readonly Row[] = [
   { part: 'console', files: /^console\//, imports: study },
   // `doctor` tells which adapters there are, and why there is none.
   { part: 'cli', files: /^cli\//, imports: [...study, 'backend/webgpu'] },
-  { part: 'portable', files: /^portable\.ts$/, imports: study },
+  // What all faces share; only faces import it.
+  { part: 'portable', files: /^portable\.ts$/, imports: [...study, 'backend/webgpu'] },
   {
     part: 'faces',
     files: /^(index|browser|node)\.ts$/,
-    imports: [...study, 'portable', 'backend/webgpu', 'backend/reference'],
+    imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
 
-/** The files that run under Node alone; no other file may import `node:…`, and none reach these. */
+/** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
-  /^backend\/create-node\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
   /^formats\/node-files\.ts$/,
-  /^lab\/(data-files|conformance\/golden-files)\.ts$/,
-  /^(index|node)\.ts$/,
+  /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
 ];
 
 /** Packages that work under Node alone. */
@@ -168,16 +165,12 @@ function packageOf(specifier: string): string {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
-/** Files that need Node, by themselves or through what they import, without being named for it. */
+/** Files that import what only Node has without being named for it. */
 function unnamedNodeFiles(imports: Imports): string[] {
-  return [...imports.keys()]
-    .filter((file) => !isNodeOnly(file))
-    .flatMap((file) => {
-      const needed = imports.get(file)!.filter(needsNode);
-      if (needed.length > 0) return [`${file} imports ${needed.join(', ')}`];
-      const way = path(file, isNodeOnly, imports);
-      return way === undefined ? [] : [way.join(' → ')];
-    });
+  return [...imports].flatMap(([file, specifiers]) => {
+    const needed = isNodeOnly(file) ? [] : specifiers.filter(needsNode);
+    return needed.length === 0 ? [] : [`${file} imports ${needed.join(', ')}`];
+  });
 }
 
 function packagesOf(imports: Imports): Set<string> {
@@ -201,6 +194,11 @@ describe('src/', () => {
     expect(unnamedNodeFiles(source)).toEqual([]);
   });
 
+  test('reaches nothing of Node from the face for browsers', () => {
+    expect(source.has('browser.ts')).toBe(true);
+    expect(path('browser.ts', isNodeOnly, source)?.join(' → ')).toBeUndefined();
+  });
+
   test('writes import specifiers as files: relative and ending in .ts', () => {
     const relativeOnes = [...source].flatMap(([file, all]) =>
       all.filter((s) => s.startsWith('.') && !s.endsWith('.ts')).map((s) => `${file}: ${s}`),
@@ -212,7 +210,7 @@ describe('src/', () => {
     const bare = [...source.keys()].filter((file) => {
       const text = readFileSync(join(root, 'src', file), 'utf8').replace(/^#!.*\n/, '');
       const comment = /^\s*\/\*\*[\s\S]*?\*\//.exec(text)?.[0];
-      return comment === undefined || !/^ \* @module$/m.test(comment);
+      return comment === undefined || !/@module\b/.test(comment);
     });
     expect(bare).toEqual([]);
   });
@@ -249,21 +247,22 @@ describe('the checks themselves', () => {
     expect(found).toEqual(['b.ts → c.ts → b.ts', 'c.ts → b.ts → c.ts']);
   });
 
-  test('see Node used directly and through another file', () => {
-    const found = unnamedNodeFiles(
-      imports({
-        'core/a.ts': ['node:fs'],
-        'browser.ts': ['./lab/b.ts'],
-        'lab/b.ts': ['./data-files.ts'],
-        'lab/data-files.ts': ['node:fs/promises'],
-        'core/c.ts': ['webgpu'],
-      }),
-    );
-    expect(found).toEqual([
+  test('see Node used directly, and the way to it', () => {
+    const files = imports({
+      'core/a.ts': ['node:fs'],
+      'browser.ts': ['./core/c.ts', './lab/b.ts'],
+      'core/c.ts': ['webgpu'],
+      'lab/b.ts': ['./data-files.ts'],
+      'lab/data-files.ts': ['node:fs/promises'],
+    });
+    expect(unnamedNodeFiles(files)).toEqual([
       'core/a.ts imports node:fs',
-      'browser.ts → lab/b.ts → lab/data-files.ts',
-      'lab/b.ts → lab/data-files.ts',
       'core/c.ts imports webgpu',
+    ]);
+    expect(path('browser.ts', isNodeOnly, files)).toEqual([
+      'browser.ts',
+      'lab/b.ts',
+      'lab/data-files.ts',
     ]);
   });
 });
@@ -286,12 +285,16 @@ describe('package.json', () => {
   test('has no development package without a use', () => {
     const imported = ['tests', 'scripts', 'bench', 'examples'].map(importsOf).map(packagesOf);
     const config = readFileSync(join(root, 'vitest.config.ts'), 'utf8');
-    const run = `${Object.values(manifest.scripts).join('\n')}\n${readFileSync(join(root, '.ci/run'), 'utf8')}`;
+    const callers = ['.ci/run', ...filesUnder('tests/package').map((f) => `tests/package/${f}`)];
+    const run = [
+      ...Object.values(manifest.scripts),
+      ...callers.map((file) => readFileSync(join(root, file), 'utf8')),
+    ].join('\n');
     const isUsed = (name: string): boolean =>
       imported.some((set) => set.has(name)) ||
       name in UNNAMED_PACKAGES ||
       config.includes(`'${name}`) ||
-      binsOf(name).some((bin) => new RegExp(`(^|[\\s/])${bin}(\\s|$)`, 'm').test(run));
+      binsOf(name).some((bin) => new RegExp(`(^|[\\s/'])${bin}([\\s']|$)`, 'm').test(run));
     expect(Object.keys(manifest.devDependencies).filter((name) => !isUsed(name))).toEqual([]);
   });
 

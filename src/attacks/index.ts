@@ -5,13 +5,14 @@
  */
 
 import {
-  badSpec,
-  type OptionKind,
-  type OptionsOf,
-  parseSpec,
-  readOptions,
-  type SpecStep,
-} from '../core/spec.ts';
+  integer,
+  type Options,
+  optional,
+  real,
+  type Schema,
+  type Values,
+} from '../core/parameter.ts';
+import { badSpec, entryFor, makeFor, parseSpec, readOptions } from '../core/spec.ts';
 import { alie } from './alie.ts';
 import type { Attack } from './attack.ts';
 import { gaussian } from './gaussian.ts';
@@ -31,39 +32,45 @@ export interface AttackSurroundings {
 export interface AttackEntry {
   readonly name: string;
   /** Its options in a SPEC. */
-  readonly options: Readonly<Record<string, OptionKind>>;
-  readonly make: (step: SpecStep, surroundings: AttackSurroundings) => Attack;
+  readonly parameters: Schema;
+  /** The attack with options that were read by `parameters`. */
+  make(options: Options, surroundings: AttackSurroundings): Attack;
 }
+
+const evaluations = optional(integer('runs of the defence'));
 
 /** Every attack, in the order of the documentation. */
 export const attacks: readonly AttackEntry[] = [
-  entry('sign-flip', { scale: 'number?' }, signFlip),
-  entry('ipm', { tau: 'number' }, ipm),
-  entry('alie', { tau: 'number?' }, alie),
-  entry('mimic', { client: 'integer?' }, mimic),
-  entry('gaussian', { mean: 'number?', 'std-dev': 'number?', seed: 'integer?' }, (options) => {
-    const { 'std-dev': stdDev, ...rest } = options;
-    return gaussian(stdDev === undefined ? rest : { ...rest, stdDev });
-  }),
+  entry('sign-flip', { scale: optional(real('how much longer than the mean')) }, signFlip),
+  entry('ipm', { tau: real('share of the mean') }, ipm),
+  entry('alie', { tau: optional(real('standard deviations from the mean')) }, alie),
+  entry('mimic', { client: optional(integer('honest row to copy')) }, mimic),
+  entry(
+    'gaussian',
+    {
+      mean: optional(real('of every coordinate')),
+      'std-dev': optional(real('of every coordinate')),
+      seed: optional(integer('of the draw')),
+    },
+    ({ 'std-dev': stdDev, ...rest }) =>
+      gaussian({ ...rest, ...(stdDev !== undefined && { stdDev }) }),
+  ),
   entry('inf', {}, inf),
-  entry('optimised-ipm', { evaluations: 'integer?' }, (options, { defence }) =>
+  entry('optimised-ipm', { evaluations }, (options, { defence }) =>
     optimisedIpm({ ...options, defence: aimed('optimised-ipm', defence) }),
   ),
-  entry('optimised-alie', { evaluations: 'integer?' }, (options, { defence }) =>
+  entry('optimised-alie', { evaluations }, (options, { defence }) =>
     optimisedAlie({ ...options, defence: aimed('optimised-alie', defence) }),
   ),
 ];
 
-function entry<const K extends Readonly<Record<string, OptionKind>>>(
+function entry<S extends Schema>(
   name: string,
-  options: K,
-  make: (options: OptionsOf<K>, surroundings: AttackSurroundings) => Attack,
+  parameters: S,
+  make: (options: Values<S>, surroundings: AttackSurroundings) => Attack,
 ): AttackEntry {
-  return {
-    name,
-    options,
-    make: (step, surroundings) => make(readOptions(step, options), surroundings),
-  };
+  // Who calls `make` has read the options with the same schema.
+  return { name, parameters, make: (options, rest) => make(options as Values<S>, rest) };
 }
 
 function aimed(name: string, defence: Defence | undefined): Defence {
@@ -77,19 +84,11 @@ function aimed(name: string, defence: Defence | undefined): Defence {
  * @throws {AggregationError} `bad-spec` for an unknown attack or option, or a value out of range.
  */
 export function parseAttack(spec: string, surroundings: AttackSurroundings = {}): Attack {
-  const [step, ...more] = parseSpec(spec);
-  if (step === undefined || more.length > 0) {
-    throw badSpec(`an attack is one step, got ${JSON.stringify(spec)}`);
+  const [part, ...more] = parseSpec(spec);
+  if (part === undefined || more.length > 0) {
+    throw badSpec(`an attack has one part, got ${JSON.stringify(spec)}`);
   }
-  const found = attacks.find(({ name }) => name === step.name);
-  if (found === undefined) {
-    const names = attacks.map(({ name }) => name).join(', ');
-    throw badSpec(`there is no attack ${JSON.stringify(step.name)}; there are ${names}`);
-  }
-  try {
-    return found.make(step, surroundings);
-  } catch (error) {
-    if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
-    throw badSpec(`${step.name}: ${error.message}`);
-  }
+  const found = entryFor(part, { kind: 'attack', entries: attacks });
+  const options = readOptions(part, found.parameters);
+  return makeFor(part, () => found.make(options, surroundings));
 }

@@ -7,7 +7,7 @@
 import { backendMaker, type CreateBackend } from './create.ts';
 import { explainNoNodeGpu, findNodeGpu } from './webgpu/adapter-node.ts';
 
-/** Makes a backend under Node. See {@link backendMaker} for what each choice means. */
+/** Makes a backend under Node. See {@link CreateBackend} for what each choice means. */
 export const createBackend: CreateBackend = backendMaker({
   find: findNodeGpu,
   explain: explainNoNodeGpu,

@@ -22,19 +22,19 @@ export interface BackendOptions extends EngineOptions {
   readonly device?: GPUDevice;
 }
 
-/** Makes a backend. Close it when done, or hold it with `await using`. */
-export type CreateBackend = (choice?: BackendChoice, options?: BackendOptions) => Promise<Backend>;
-
 /**
- * `createBackend` for a platform.
+ * Makes a backend. Close it when done, or hold it with `await using`.
  *
  * - `auto`: a hardware GPU if there is one that passes the self-test, else the reference. Never an
  *   emulated GPU: that is slower than the CPU's own backends.
  * - `webgpu`: a GPU, emulated if there is no other.
  * - `reference`: the CPU, in f64.
  *
- * @throws {BackendError} (from the maker) `unavailable` with the reason, or `self-test`.
+ * @throws {BackendError} `unavailable` with the reason, or `self-test`.
  */
+export type CreateBackend = (choice?: BackendChoice, options?: BackendOptions) => Promise<Backend>;
+
+/** The function `createBackend` of a platform, which looks for a GPU through `gpu`. */
 export function backendMaker(gpu: GpuFinder): CreateBackend {
   return async (choice = 'auto', options = {}) => {
     assertOneOf('backend', choice, ['auto', 'reference', 'webgpu']);

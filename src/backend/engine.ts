@@ -23,6 +23,7 @@ import type {
   Weights,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
+import { isDeviceRow } from './rows.ts';
 
 /** Settings of an engine. */
 export interface EngineOptions {
@@ -140,6 +141,9 @@ export class Engine implements Backend {
       throw new BackendError('unavailable', `the ${info.name} backend has no device buffers`);
     }
     if (node.rows !== 1) throw new RangeError(`copyTo needs one row, got ${node.rows}`);
+    if (buffer.size < 4 * node.cols) {
+      throw new RangeError(`buffer must hold ${4 * node.cols} bytes, got ${buffer.size}`);
+    }
     await this.#shards(node, COLUMN_UNIT, async (tile, from) => {
       await copyTo.call(this.#kernels, tile, buffer, 4 * from);
     });
@@ -349,7 +353,7 @@ export class Engine implements Backend {
   }
 
   #mayKeep(node: matrix.Source): boolean {
-    return !node.sources.some(matrix.isDeviceRow) && 8 * node.rows * node.cols <= this.#memory;
+    return !node.sources.some(isDeviceRow) && 8 * node.rows * node.cols <= this.#memory;
   }
 
   /** Evicts the oldest kept sources until `bytes` more fit the budget. */

@@ -9,7 +9,8 @@
  */
 
 import { assertInteger, show } from '../core/assert.ts';
-import type { DeviceRow, HostRow, Matrix, RowSource, Weights } from './kernels.ts';
+import type { Matrix, RowSource, Weights } from './kernels.ts';
+import { arrayRow } from './rows.ts';
 
 /** An expression node. The engine evaluates it shard by shard. */
 export type Node = Source | Select | Combine | Stack | RankMean | NearestMean | SignSum | Deviation;
@@ -97,19 +98,6 @@ export function nodesOf(node: Node): Node[] {
   };
   visit(node);
   return [...seen];
-}
-
-/** Whether a row lies on the GPU. */
-export function isDeviceRow(row: RowSource): row is DeviceRow {
-  return 'buffer' in row;
-}
-
-/** A row in memory. */
-export function arrayRow(values: Float32Array): HostRow {
-  return {
-    cols: values.length,
-    read: (from, to, into) => into.set(values.subarray(from, to)),
-  };
 }
 
 /**

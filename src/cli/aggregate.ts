@@ -52,7 +52,7 @@ the base plus the aggregate. Without, files are differences already.
 
 Floating-point tensors are aggregated. Integer and boolean tensors, and those that only the base
 has, are copied from the base; --tensors changes that, the first pattern that fits decides. Without
-a base, copied tensors must be equal in all files.
+a base, the copy is taken that more than half of the files hold.
 
 With --weights examples, a client counts as much as the examples it states under "num_examples" (or
 "examples") in the metadata of its safetensors file. That is a claim: cap it with --example-cap.

@@ -47,6 +47,15 @@ export function parseCount(text: string): number {
   return value;
 }
 
+/** A whole number, 0 or above. */
+export function parseWhole(text: string): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError(`It must be a whole number, got "${text}".`);
+  }
+  return value;
+}
+
 /** What becomes of the tensors whose name fits a pattern. */
 export interface PatternPolicy {
   readonly pattern: string;

@@ -32,6 +32,13 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     },
   ],
   [
+    'conformance',
+    {
+      summary: 'run golden vectors against the rules, stages and attacks of this version',
+      load: async () => (await import('./conformance.ts')).conformanceCommand(),
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'show the backends of this machine, and check their arithmetic',

@@ -1,122 +1,154 @@
 /**
- * The SPEC grammar of rules and attacks: `multi-krum:f=3,m=5`, steps joined by `+`.
+ * The SPEC grammar of rules and attacks: `multi-krum:f=3,m=5`, parts joined by `+`.
  *
- *     spec    = step *( "+" step )
- *     step    = name [ ":" option *( "," option ) ]
+ *     spec    = part *( "+" part )
+ *     part    = name [ ":" option *( "," option ) ]
  *     option  = key "=" value
  *
- * Names and keys are a letter followed by letters, digits and hyphens; a value is anything without
- * a comma. A `+` starts a step only where a letter follows, so `1e+3`
- * stays a number. This file knows the grammar alone; which names there are is for its users to say.
+ * A `+` before a digit belongs to a number such as `1e+3`. Which names there are is for the users of
+ * this file to say.
  *
  * @module
  */
 
 import { show } from './assert.ts';
 import { AggregationError } from './errors.ts';
+import type { Schema, Values } from './parameter.ts';
 
-/** One step of a SPEC, its values still text. */
-export interface SpecStep {
+/** One part of a SPEC, its values still text. */
+export interface SpecPart {
   readonly name: string;
   readonly options: ReadonlyMap<string, string>;
 }
 
-/**
- * What an option may hold: a number, or one of a few words. A trailing `?` marks a number that may
- * be left out; words may always be.
- */
-export type OptionKind = 'integer' | 'integer?' | 'number' | 'number?' | readonly string[];
-
-type RequiredKeys<K> = {
-  [Key in keyof K]: K[Key] extends 'integer' | 'number' ? Key : never;
-}[keyof K];
-
-/** Typed options: exactly the keys that were given. */
-export type OptionsOf<K> = { readonly [Key in RequiredKeys<K>]: number } & {
-  readonly [Key in Exclude<keyof K, RequiredKeys<K>>]?: K[Key] extends readonly (infer Word)[]
-    ? Word
-    : number;
-};
-
+const PLUS = /\+(?![\d.])/;
 const WORD = /^[a-z][a-z0-9-]*$/i;
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-const LONGEST_SPEC = 4096;
+const LONGEST_SPEC = 2 ** 20;
 
 /**
- * The steps of a SPEC, in order.
+ * The parts of a SPEC, in order.
  *
  * @throws {AggregationError} `bad-spec`: the message quotes the part that breaks the grammar.
  */
-export function parseSpec(text: string): SpecStep[] {
-  if (typeof text !== 'string') throw new TypeError(`a spec must be a string, got ${show(text)}`);
-  if (text.length > LONGEST_SPEC) {
-    throw badSpec(`a spec may have ${LONGEST_SPEC} characters, got ${text.length}`);
+export function parseSpec(spec: string): SpecPart[] {
+  if (typeof spec !== 'string') throw new TypeError(`a SPEC must be a string, got ${show(spec)}`);
+  if (spec.length > LONGEST_SPEC) {
+    throw badSpec(`a SPEC must have at most ${LONGEST_SPEC} characters, got ${spec.length}`);
   }
-  return text.split(/\+(?=[a-z])/i).map(parseStep);
+  return spec.split(PLUS).map((part) => parsePart(part.trim()));
 }
 
-function parseStep(text: string): SpecStep {
+function parsePart(text: string): SpecPart {
   const colon = text.indexOf(':');
-  const name = colon < 0 ? text : text.slice(0, colon);
+  const name = (colon < 0 ? text : text.slice(0, colon)).trim();
   if (!WORD.test(name)) {
-    throw badSpec(`a step must start with a name such as "trimmed-mean:f=2", got ${show(text)}`);
+    throw badSpec(
+      `part of a SPEC must start with a name, as in trimmed-mean:f=2, got ${show(text)}`,
+    );
   }
   const options = new Map<string, string>();
   if (colon < 0) return { name, options };
   for (const option of text.slice(colon + 1).split(',')) {
-    const equals = option.indexOf('=');
-    const key = option.slice(0, Math.max(0, equals));
-    const value = option.slice(equals + 1);
-    if (!WORD.test(key) || value === '') {
-      throw badSpec(`options of ${name} must read key=value, got ${show(option)}`);
-    }
-    if (options.has(key)) throw badSpec(`option ${key} of ${name} is given twice`);
+    const [key, value] = splitOption(name, option.trim());
+    if (options.has(key)) throw badSpec(`${name} has the option ${key} twice`);
     options.set(key, value);
   }
   return { name, options };
 }
 
-/**
- * The options of a step as typed values; ranges are left to whom they are passed on.
- *
- * @param kinds - Every option that the step knows, and what it holds.
- * @throws {AggregationError} `bad-spec` for an option that is unknown, missing or of another kind.
- */
-export function readOptions<const K extends Readonly<Record<string, OptionKind>>>(
-  step: SpecStep,
-  kinds: K,
-): OptionsOf<K> {
-  for (const key of step.options.keys()) {
-    if (!Object.hasOwn(kinds, key)) {
-      const known = Object.keys(kinds).join(', ') || 'no options';
-      throw badSpec(`${step.name} has no option ${key}; it takes ${known}`);
-    }
-  }
-  const result: Record<string, number | string> = {};
-  for (const [key, kind] of Object.entries(kinds)) {
-    const text = step.options.get(key);
-    if (text !== undefined) result[key] = parseValue(text, kind, `option ${key} of ${step.name}`);
-    else if (kind === 'integer' || kind === 'number') {
-      throw badSpec(`${step.name} needs the option ${key}, as in ${step.name}:${key}=1`);
-    }
-  }
-  return result as OptionsOf<K>;
+function splitOption(name: string, option: string): [key: string, value: string] {
+  const equals = option.indexOf('=');
+  const key = option.slice(0, Math.max(0, equals)).trim();
+  const value = option.slice(equals + 1).trim();
+  if (WORD.test(key) && value !== '') return [key, value];
+  throw badSpec(`option of ${name} must read key=value, got ${show(option)}`);
 }
 
-function parseValue(text: string, kind: OptionKind, what: string): number | string {
-  if (typeof kind !== 'string') {
-    if (kind.includes(text)) return text;
-    throw badSpec(`${what} must be one of ${kind.join(', ')}, got ${show(text)}`);
+/**
+ * The options of a part as typed values; ranges are left to what they are passed on to.
+ *
+ * @throws {AggregationError} `bad-spec` for an option that is unknown, missing or of another kind.
+ */
+export function readOptions<S extends Schema>({ name, options }: SpecPart, schema: S): Values<S> {
+  const values: Record<string, unknown> = {};
+  for (const [key, text] of options) {
+    const parameter = Object.hasOwn(schema, key) ? schema[key] : undefined;
+    if (parameter === undefined) throw unknownOption(name, key, Object.keys(schema));
+    values[key] = parameter.read(text);
+    if (values[key] === undefined) {
+      throw badSpec(`option ${key} of ${name} must be ${parameter.wants}, got ${show(text)}`);
+    }
   }
-  const value = NUMBER.test(text) ? Number(text) : Number.NaN;
-  if (kind.startsWith('integer') ? Number.isSafeInteger(value) : Number.isFinite(value)) {
-    return value;
+  for (const [key, { required, meaning }] of Object.entries(schema)) {
+    if (required && !options.has(key)) {
+      throw badSpec(`${name} needs the option ${key} (${meaning}), as in ${name}:${key}=…`);
+    }
   }
-  const needed = kind.startsWith('integer') ? 'an integer' : 'a number';
-  throw badSpec(`${what} must be ${needed}, got ${show(text)}`);
+  return values as Values<S>;
+}
+
+function unknownOption(name: string, key: string, known: readonly string[]): AggregationError {
+  if (known.length === 0) return badSpec(`${name} has no options, got ${show(key)}`);
+  return badSpec(`${name} has no option ${show(key)}; its options are ${known.join(', ')}`);
+}
+
+/**
+ * The entry of a list that a part names.
+ *
+ * @param list - `kind` is what messages call an entry.
+ * @throws {AggregationError} `bad-spec` for an unknown name, with the one that was probably meant.
+ */
+export function entryFor<T extends { readonly name: string }>(
+  { name }: SpecPart,
+  { kind, entries }: { kind: string; entries: readonly T[] },
+): T {
+  const found = entries.find((entry) => entry.name === name);
+  if (found !== undefined) return found;
+  const names = entries.map((entry) => entry.name);
+  const meant = nearest(name, names);
+  const hint = meant === undefined ? '.' : `; did you mean ${meant}?`;
+  throw badSpec(`no ${kind} is called ${show(name)}${hint} There are: ${names.join(', ')}`);
+}
+
+/** Runs a factory on options from a SPEC: what it refuses is a mistake in the SPEC. */
+export function makeFor<T>({ name }: SpecPart, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof TypeError || cause instanceof RangeError)) throw cause;
+    throw badSpec(`${name}: ${cause.message}`, { cause });
+  }
 }
 
 /** An error about a SPEC. */
-export function badSpec(message: string): AggregationError {
-  return new AggregationError('bad-spec', message);
+export function badSpec(message: string, options?: ErrorOptions): AggregationError {
+  return new AggregationError('bad-spec', message, options);
+}
+
+/** The word that takes the fewest edits, if they are few for its length. */
+function nearest(text: string, words: readonly string[]): string | undefined {
+  const plain = (s: string): string =>
+    s
+      .toLowerCase()
+      .replaceAll(/[^a-z]/g, '')
+      .slice(0, 40);
+  const ranked = words
+    .map((word) => ({ word, edits: editDistance(plain(text), plain(word)) }))
+    .sort((a, b) => a.edits - b.edits);
+  const best = ranked[0]!;
+  return best.edits <= Math.max(1, plain(best.word).length / 3) ? best.word : undefined;
+}
+
+/** Letters to insert, delete or replace to make b from a (Levenshtein). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      const replaced = row[j]! + (a[i] === b[j] ? 0 : 1);
+      next.push(Math.min(replaced, row[j + 1]! + 1, next[j]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
 }

@@ -16,7 +16,7 @@ const CHUNK = 2 ** 18;
 
 /** Where carried tensors come from. */
 export interface CarrySources {
-  /** The file that copies come from; without it, the updates, which must agree. */
+  /** The file that copies come from; without it, the copy that most of the updates hold. */
   readonly base?: TensorFile | undefined;
   /** The admitted updates, in the order of their rows. */
   readonly updates: readonly TensorFile[];
@@ -31,7 +31,7 @@ interface Place extends TensorEntry {
  * The bytes of a carried tensor in the result, piece by piece.
  *
  * @throws {FormatError} `mismatch` if a file lacks the tensor or has it with another shape or type,
- *   if updates disagree on a copy without a base (before the first piece), or if no update has a
+ *   if without a base no copy is held by more than half (before the first piece), or if no update has a
  *   finite value for an entry of a mean.
  */
 export async function* carriedBytes(
@@ -44,9 +44,9 @@ export async function* carriedBytes(
     yield* isInteger(tensor.dtype) ? integerMean(tensor, places) : floatMean(tensor, places);
     return;
   }
-  const first = await agreed(tensor, places);
-  for (let at = first.from; at < first.to; at += CHUNK) {
-    yield first.source.read(at, Math.min(first.to, at + CHUNK));
+  const copy = await agreed(tensor, places);
+  for (let at = copy.from; at < copy.to; at += CHUNK) {
+    yield copy.source.read(at, Math.min(copy.to, at + CHUNK));
   }
 }
 
@@ -73,20 +73,29 @@ function placeIn({ source, header }: TensorFile, tensor: CarriedTensor): Place {
   throw new FormatError('mismatch', `${source.name}: lacks ${what}, or has another shape or type`);
 }
 
-/** The first place, once all others are known to hold the same bytes. */
-async function agreed(tensor: CarriedTensor, [first, ...others]: Place[]): Promise<Place> {
-  if (!first) throw nothingToCarry(tensor);
-  for (const other of others) {
-    if (await sameBytes(first, other)) continue;
-    const names = `${first.source.name} and ${other.source.name}`;
-    const mend = 'state a base, or the policy mean or exclude';
-    const message = `tensor ${quote(tensor.name)} differs between ${names}; ${mend}`;
-    throw new FormatError('mismatch', message);
+/**
+ * The copy that more than half of the places hold: with an honest majority no single update can
+ * stop a round, or choose what is copied. Boyer and Moore's vote, then a count. 2·n comparisons.
+ */
+async function agreed(tensor: CarriedTensor, places: readonly Place[]): Promise<Place> {
+  if (places.length === 0) throw nothingToCarry(tensor);
+  let candidate = places[0]!;
+  let lead = 0;
+  for (const place of places) {
+    if (lead === 0) candidate = place;
+    lead += (await sameBytes(candidate, place)) ? 1 : -1;
   }
-  return first;
+  let votes = 0;
+  for (const place of places) if (await sameBytes(candidate, place)) votes++;
+  if (2 * votes > places.length) return candidate;
+  const message =
+    `tensor ${quote(tensor.name)} has no copy that more than half of the ` +
+    `${places.length} updates hold; state a base, or the policy mean or exclude`;
+  throw new FormatError('mismatch', message);
 }
 
 async function sameBytes(a: Place, b: Place): Promise<boolean> {
+  if (a === b) return true;
   const size = a.to - a.from;
   for (let at = 0; at < size; at += CHUNK) {
     const end = Math.min(size, at + CHUNK);

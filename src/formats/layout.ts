@@ -25,8 +25,8 @@ import {
  * What becomes of a tensor.
  *
  * - `aggregate`: it is part of the row, and the rule decides. Floating-point tensors only.
- * - `copy-from-base`: the result has the base's tensor, bit by bit. Without a base it has that of
- *   the first update, and all admitted updates must agree on it.
+ * - `copy-from-base`: the result has the base's tensor, bit by bit. Without a base it has the copy
+ *   that more than half of the admitted updates hold, and there must be one.
  * - `mean`: the result has the plain mean over the admitted updates, outside of any rule: one
  *   client can move it as far as the type reaches. Integers are rounded to nearest, ties to even;
  *   floating-point entries that are NaN or infinite are left out.
@@ -108,7 +108,8 @@ export function layoutOf(
     const tensor = known ?? vote?.[0]?.tensor;
     if (!tensor) continue;
     const { dtype, shape } = tensor;
-    const missing = known !== undefined && updates.length > 0 && presence(vote) <= majority;
+    const inBase = base?.tensors.has(name) ?? false;
+    const missing = inBase && updates.length > 0 && presence(vote) <= majority;
     const stated = statedPolicy({ name, dtype, shape, missing }, policies);
     if (stated === 'exclude') excluded.add(name);
     // A name that few know is no reason to fail; compare() tells it of those that have it.

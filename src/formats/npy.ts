@@ -128,19 +128,22 @@ class Scanner {
   }
 
   header(): Fields {
-    const fields: { descr?: string; fortranOrder?: boolean; shape?: readonly number[] } = {};
+    const seen = new Set<string>();
+    let descr: string | undefined;
+    let fortranOrder: boolean | undefined;
+    let shape: readonly number[] | undefined;
     this.#list('{', '}', () => {
       const key = this.#string();
+      if (seen.has(key)) this.#fail(`has the key ${quote(key)} twice`);
+      seen.add(key);
       this.#expect(':');
-      if (key === 'descr' && fields.descr === undefined) fields.descr = this.#descr();
-      else if (key === 'fortran_order' && fields.fortranOrder === undefined) {
-        fields.fortranOrder = this.#boolean();
-      } else if (key === 'shape' && fields.shape === undefined) fields.shape = this.#shape();
-      else this.#fail(`has ${quote(key)} twice, or does not know it`);
+      if (key === 'descr') descr = this.#descr();
+      else if (key === 'fortran_order') fortranOrder = this.#boolean();
+      else if (key === 'shape') shape = this.#shape();
+      else this.#fail(`has an unknown key ${quote(key)}`);
     });
     this.#match(BLANK);
     if (this.#at < this.#text.length) this.#fail('goes on after its closing brace');
-    const { descr, fortranOrder, shape } = fields;
     if (descr === undefined || fortranOrder === undefined || shape === undefined) {
       return this.#fail('lacks descr, fortran_order or shape');
     }

@@ -131,9 +131,8 @@ function stopsOf(layout: Layout, placed: readonly TensorEntry[]): Stop[] {
 }
 
 /**
- * A result as npy: a vector of `cols` entries of f32.
- *
- * @param options.base - Added to the result in f32, as for {@link safetensorsResult}.
+ * A result as npy: a vector of `cols` entries of f32. A `base` is added to it in f32, as for
+ * {@link safetensorsResult}.
  */
 export async function npyResult(
   append: Append,

@@ -140,10 +140,10 @@ export const MAX_NPY_ROWS: number = 2 ** 20;
 
 /**
  * The rows of an npy file: n of an n×d array, one of a vector. Values become f32 as in
- * {@link readFloats}; reads may overlap.
+ * `readFloats`; reads may overlap.
  *
- * @throws {FormatError} as {@link readNpyHeader}; `unsupported` for scalars, for more than two
- *   dimensions and for rows without entries; `too-large` for more than {@link MAX_NPY_ROWS}.
+ * @throws {FormatError} as `readNpyHeader`; `unsupported` for scalars, for more than two
+ *   dimensions and for rows without entries; `too-large` for more than `MAX_NPY_ROWS`.
  */
 export async function npyRows(source: ByteSource): Promise<HostRow[]> {
   return rowsOf(source, await readNpyHeader(source));

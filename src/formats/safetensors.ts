@@ -52,7 +52,7 @@ export interface TensorFile {
  * header belongs to one tensor, and sizes agree with shapes.
  *
  * @throws {FormatError} `malformed` if the file breaks the format, `unsupported` for an element type
- *   without a known size, `too-large` for a header above {@link MAX_HEADER_BYTES} or a size beyond
+ *   without a known size, `too-large` for a header above `MAX_HEADER_BYTES` or a size beyond
  *   2⁵³.
  */
 export async function readSafetensorsHeader(source: ByteSource): Promise<SafetensorsHeader> {
@@ -180,7 +180,7 @@ export interface SafetensorsPlan {
  * its element size, and the header padded with spaces to a multiple of 8 bytes.
  *
  * @throws {FormatError} `malformed` for a name that is taken twice, reserved or not Unicode text;
- *   `too-large` for a shape whose size is out of range or a header above {@link MAX_HEADER_BYTES}.
+ *   `too-large` for a shape whose size is out of range or a header above `MAX_HEADER_BYTES`.
  */
 export function planSafetensors(
   infos: readonly TensorInfo[],
@@ -274,7 +274,7 @@ export interface TensorData extends TensorInfo {
  * Writes a whole file as a stream. Each tensor's data is asked for when its turn comes, so that at
  * most one piece is in memory.
  *
- * @throws {FormatError} as {@link planSafetensors}, and `mismatch` if a tensor's data is longer or
+ * @throws {FormatError} as `planSafetensors`, and `mismatch` if a tensor's data is longer or
  *   shorter than its shape says.
  */
 export async function writeSafetensors(

@@ -5,11 +5,11 @@
  */
 
 import { assertInteger, assertPositive } from '../core/assert.ts';
+import type { Random } from '../core/random.ts';
 import type { Dataset } from './dataset.ts';
 import { localUpdate, type Mlp, mlp } from './model.ts';
 import { dirichletPartition } from './partition.ts';
-import { createRandom } from './random-tmp.ts';
-import { below, type Random } from './sampling.ts';
+import { streamOf } from './sampling.ts';
 
 /** How the model is made and how clients train it. */
 export interface Training {
@@ -67,17 +67,21 @@ export function createCohort(
   },
 ): Cohort {
   const training = checkTraining({ ...DEFAULT_TRAINING, ...options.training });
-  const random = createRandom(options.seed);
-  const { clients } = options;
-  const parts = dirichletPartition(data.labels, { clients, alpha: training.alpha, random });
+  const { clients, seed } = options;
+  const parts = dirichletPartition(data.labels, {
+    clients,
+    alpha: training.alpha,
+    random: streamOf(seed, 'partition'),
+  });
+  const batches = streamOf(seed, 'batches');
   const model = mlp({ ...data, hidden: training.hidden });
   return {
     names: clientNames(clients),
     examples: parts.map((part) => part.length),
     training,
     model,
-    initialParameters: model.initialParameters(random),
-    drawBatches: () => parts.map((part) => drawSteps(part, training, random)),
+    initialParameters: model.initialParameters(streamOf(seed, 'model')),
+    drawBatches: () => parts.map((part) => drawSteps(part, training, batches)),
     update: (client, parameters, batches) =>
       localUpdate(model, parameters, {
         data,
@@ -102,6 +106,6 @@ function clientNames(clients: number): string[] {
 
 function drawSteps(part: readonly number[], training: Training, random: Random): number[][] {
   return Array.from({ length: training.localSteps }, () =>
-    Array.from({ length: training.batchSize }, () => part[below(random, part.length)]!),
+    Array.from({ length: training.batchSize }, () => part[random.below(part.length)]!),
   );
 }

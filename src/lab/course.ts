@@ -4,9 +4,8 @@
  * @module
  */
 
-import { aggregateWith, type ClientReport } from '../aggregate.ts';
+import { type AggregateResult, aggregateWith, type ClientReport } from '../aggregate.ts';
 import { rowsSent } from '../attacks/attack.ts';
-import { createBackend } from '../backend/create-node.ts';
 import type { Backend } from '../backend/kernels.ts';
 import { AggregationError } from '../core/errors.ts';
 import type { Rule } from '../rules/rule.ts';
@@ -15,7 +14,8 @@ import type { Dataset } from './dataset.ts';
 import type { Evaluation } from './model.ts';
 import type { NamedAttack } from './named.ts';
 
-const aggregate = aggregateWith(createBackend);
+// Every call brings its backend, so the laboratory knows no platform that could make one.
+const aggregate = aggregateWith(() => Promise.reject(new TypeError('backend must be given')));
 
 /** Test examples from which curves are drawn; final figures use all. */
 export const CURVE_EXAMPLES = 1000;
@@ -24,6 +24,18 @@ export const CURVE_EXAMPLES = 1000;
 export interface SentUpdate {
   readonly client: string;
   readonly row: Float32Array;
+}
+
+/**
+ * One aggregation of what was sent, on the road that every update takes.
+ *
+ * @throws {AggregationError} if the rule does not admit what the screen leaves.
+ */
+export function aggregateSent(
+  sent: readonly SentUpdate[],
+  { rule, backend }: { readonly rule: Rule; readonly backend: Backend },
+): Promise<AggregateResult> {
+  return aggregate(new Map(sent.map(({ client, row }) => [client, row])), rule, { backend });
 }
 
 /** What came of a course. */
@@ -120,11 +132,9 @@ export class Course {
   }
 
   async #step(round: number, batches: Batches): Promise<void> {
-    const { rule, backend } = this.#options;
     this.sent = await this.#updates(round, batches);
-    const rows = new Map(this.sent.map(({ client, row }) => [client, row]));
     try {
-      const { value, clients, seconds } = await aggregate(rows, rule, { backend });
+      const { value, clients, seconds } = await aggregateSent(this.sent, this.#options);
       for (let i = 0; i < value.length; i++) this.#parameters[i]! += value[i]!;
       this.#clients = clients;
       this.#aggregationSeconds += seconds;

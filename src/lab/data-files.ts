@@ -11,10 +11,10 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { FormatError } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
 import { parseCsv } from './csv.ts';
 import { type Dataset, scaleByTraining, splitTrainTest, type TrainTest } from './dataset.ts';
 import { type IdxArray, idxDataset, parseIdx } from './idx.ts';
-import type { Random } from './sampling.ts';
 
 /** Largest file that is read, after decompression. MNIST's largest is 45 MiB. */
 const MAX_BYTES = 256 * 2 ** 20;

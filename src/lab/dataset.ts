@@ -5,7 +5,7 @@
  */
 
 import { assertInteger } from '../core/assert.ts';
-import { type Random, shuffle } from './sampling.ts';
+import type { Random } from '../core/random.ts';
 
 /** Examples with labels. Row i of `inputs` belongs to `labels[i]`. */
 export interface Dataset {
@@ -53,15 +53,12 @@ export function splitTrainTest(
   if (!(testShare > 0 && testShare < 1)) {
     throw new RangeError(`testShare must be in (0, 1), got ${testShare}`);
   }
-  const order = shuffle(
-    options.random,
-    Uint32Array.from({ length: data.size }, (_, i) => i),
-  );
+  const order = options.random.permutation(data.size);
   const testSize = Math.min(data.size - 1, Math.max(1, Math.round(data.size * testShare)));
   return {
     source: options.source,
-    train: takeExamples(data, order.subarray(testSize)),
-    test: takeExamples(data, order.subarray(0, testSize)),
+    train: takeExamples(data, order.slice(testSize)),
+    test: takeExamples(data, order.slice(0, testSize)),
   };
 }
 

@@ -6,9 +6,9 @@
 
 import type { ClientReport } from '../aggregate.ts';
 import type { Backend, BackendInfo } from '../backend/kernels.ts';
-import type { CourseOutcome } from './course.ts';
+import { aggregateSent, type CourseOutcome } from './course.ts';
 import type { NamedRule } from './named.ts';
-import { aggregateOnce, CONTROL, type SimulationResult } from './simulate.ts';
+import { CONTROL, type SimulationResult } from './simulate.ts';
 
 /** Clients whose updates had no part in a course's last aggregate. */
 export interface LeftOut {
@@ -104,9 +104,9 @@ export async function crossCheck(
   const start = performance.now();
   const differences = [];
   for (const { name, rule } of options.rules) {
-    const a = await aggregateOnce(result.lastRound, rule, options.backend);
-    const b = await aggregateOnce(result.lastRound, rule, options.other);
-    differences.push({ name, relative: relativeDifference(a, b) });
+    const a = await aggregateSent(result.lastRound, { rule, backend: options.backend });
+    const b = await aggregateSent(result.lastRound, { rule, backend: options.other });
+    differences.push({ name, relative: relativeDifference(a.value, b.value) });
   }
   const seconds = (performance.now() - start) / 1000;
   return { backend: options.other.info, differences, seconds };

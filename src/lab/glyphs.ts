@@ -9,8 +9,9 @@
  */
 
 import { assertInteger } from '../core/assert.ts';
+import type { Random } from '../core/random.ts';
 import type { Dataset } from './dataset.ts';
-import { below, between, normal, type Random } from './sampling.ts';
+import { between } from './sampling.ts';
 
 /** Pixels along one side of a glyph. */
 export const GLYPH_SIDE = 16;
@@ -122,11 +123,11 @@ interface Hand {
 }
 
 function drawHand(random: Random): Hand {
-  const turn = 0.09 * normal(random);
-  const slant = 0.13 + 0.13 * normal(random);
+  const turn = 0.09 * random.normal();
+  const slant = 0.13 + 0.13 * random.normal();
   const size = 0.84 * GLYPH_SIDE * between(random, 0.84, 1.08);
   const breadth = between(random, 0.8, 1.15);
-  const shift: Point = [0.45 * normal(random), 0.4 * normal(random)];
+  const shift: Point = [0.45 * random.normal(), 0.4 * random.normal()];
   const bend = drawBend(random);
   const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
   return {
@@ -148,7 +149,7 @@ function drawHand(random: Random): Hand {
 /** A gentle wave across the plane, in x and in y: neighbours move together, as in handwriting. */
 function drawBend(random: Random): (point: Point) => Point {
   const wave = () => ({
-    size: 0.035 * normal(random),
+    size: 0.035 * random.normal(),
     phase: between(random, 0, 2 * Math.PI),
     fx: between(random, -5, 5),
     fy: between(random, -5, 5),
@@ -190,16 +191,16 @@ function drawSegment(pixels: Float32Array, segment: [Point, Point], hand: Hand):
 function drawGlyph(digit: number, pixels: Float32Array, random: Random): void {
   const styles = STYLES[digit]!;
   const hand = drawHand(random);
-  for (const stroke of styles[below(random, styles.length)]!) {
+  for (const stroke of styles[random.below(styles.length)]!) {
     // Each stroke starts where the hand happened to land.
-    const [dx, dy] = [0.02 * normal(random), 0.02 * normal(random)];
+    const [dx, dy] = [0.02 * random.normal(), 0.02 * random.normal()];
     const placed = stroke.map(([x, y]) => hand.place([x + dx, y + dy]));
     for (let i = 0; i + 1 < placed.length; i++) {
       drawSegment(pixels, [placed[i]!, placed[i + 1]!], hand);
     }
   }
   for (let i = 0; i < pixels.length; i++) {
-    const grain = pixels[i]! + 0.05 * normal(random);
+    const grain = pixels[i]! + 0.05 * random.normal();
     // A scanner drops the faintest grey: most of the paper is exactly 0.
     pixels[i] = grain < 0.08 ? 0 : Math.min(1, grain);
   }

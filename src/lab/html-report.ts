@@ -37,6 +37,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .cell { width: 28px; height: 24px; border-radius: 4px; line-height: 24px; font-size: 11px; }
 .attacker { color: #b3400a; font-weight: 700; }
 .scroll { overflow-x: auto; }
+footer { margin-top: 40px; }
 `;
 
 /** The report: verdict, curves, figures, the same updates compared, and who was left out. */
@@ -62,7 +63,9 @@ ${curves(result, colourOf)}
 ${figures(result, colourOf)}
 ${comparison(result, colourOf)}
 ${clientGrid(result)}
+<footer>
 ${footer(summary)}
+</footer>
 </body>
 </html>
 `;

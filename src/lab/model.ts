@@ -10,8 +10,8 @@
  */
 
 import { assertInteger } from '../core/assert.ts';
+import type { Random } from '../core/random.ts';
 import type { Dataset } from './dataset.ts';
-import { normal, type Random } from './sampling.ts';
 
 /** A named part of the flat parameter array. */
 export interface TensorPart {
@@ -29,9 +29,6 @@ export interface Evaluation {
   readonly loss: number;
 }
 
-/** Parameters of a model, flat. Servers send f32, clients compute in f64. */
-export type Parameters = Float64Array | Float32Array;
-
 /** The network: its shape, and what can be computed with parameters of that shape. */
 export interface Mlp {
   readonly tensors: readonly TensorPart[];
@@ -47,7 +44,7 @@ export interface Mlp {
    * @param gradient - Overwritten with the gradient at `parameters`.
    */
   lossAndGradient(
-    parameters: Parameters,
+    parameters: Float64Array,
     options: {
       readonly data: Dataset;
       readonly batch: ArrayLike<number>;
@@ -55,7 +52,7 @@ export interface Mlp {
     },
   ): number;
   /** Accuracy and loss over the first `limit` examples (default all). */
-  evaluate(parameters: Parameters, data: Dataset, limit?: number): Evaluation;
+  evaluate(parameters: Float32Array, data: Dataset, limit?: number): Evaluation;
 }
 
 /**
@@ -85,9 +82,12 @@ export function mlp(sizes: {
   const activations = new Float64Array(hidden);
   const backward = new Float64Array(hidden);
   const outputs = new Float64Array(classes);
+  // Hidden units that ReLU let through: what the others do next is multiplied by 0.
+  const active = new Uint32Array(hidden);
+  let activeCount = 0;
 
-  /** Fills `activations` and `outputs` (before the softmax) for one example. */
-  function forward(p: Parameters, inputs: Float32Array, from: number): void {
+  /** Fills `activations`, `active` and `outputs` (before the softmax) for one example. */
+  function forward(p: Float64Array, inputs: Float32Array, from: number): void {
     for (let j = 0; j < hidden; j++) activations[j] = p[b1 + j]!;
     for (let i = 0; i < features; i++) {
       const x = inputs[from + i]!;
@@ -95,31 +95,29 @@ export function mlp(sizes: {
       const row = w1 + i * hidden;
       for (let j = 0; j < hidden; j++) activations[j]! += x * p[row + j]!;
     }
+    activeCount = 0;
     for (let k = 0; k < classes; k++) outputs[k] = p[b2 + k]!;
     for (let j = 0; j < hidden; j++) {
       const a = activations[j]!;
       // Written so that NaN passes: a diverged model must not look like a silent one.
-      if (a <= 0) {
-        activations[j] = 0;
-        continue;
-      }
+      if (a <= 0) continue;
+      active[activeCount++] = j;
       const row = w2 + j * classes;
       for (let k = 0; k < classes; k++) outputs[k]! += a * p[row + k]!;
     }
   }
 
   /** Adds one example's gradient; `outputs` holds the derivative of the loss by the outputs. */
-  function addGradient(p: Parameters, g: Float64Array, inputs: Float32Array, from: number): void {
+  function addGradient(p: Float64Array, g: Float64Array, inputs: Float32Array, from: number): void {
     for (let k = 0; k < classes; k++) g[b2 + k]! += outputs[k]!;
-    for (let j = 0; j < hidden; j++) {
+    for (let t = 0; t < activeCount; t++) {
+      const j = active[t]!;
       const a = activations[j]!;
       const row = w2 + j * classes;
       let sum = 0;
-      if (a !== 0) {
-        for (let k = 0; k < classes; k++) {
-          sum += p[row + k]! * outputs[k]!;
-          g[row + k]! += a * outputs[k]!;
-        }
+      for (let k = 0; k < classes; k++) {
+        sum += p[row + k]! * outputs[k]!;
+        g[row + k]! += a * outputs[k]!;
       }
       backward[j] = sum;
       g[b1 + j]! += sum;
@@ -128,7 +126,10 @@ export function mlp(sizes: {
       const x = inputs[from + i]!;
       if (x === 0) continue;
       const row = w1 + i * hidden;
-      for (let j = 0; j < hidden; j++) g[row + j]! += x * backward[j]!;
+      for (let t = 0; t < activeCount; t++) {
+        const j = active[t]!;
+        g[row + j]! += x * backward[j]!;
+      }
     }
   }
 
@@ -138,7 +139,7 @@ export function mlp(sizes: {
     initialParameters(random) {
       const parameters = new Float32Array(parameterCount);
       const draw = (from: number, to: number, fanIn: number) => {
-        for (let i = from; i < to; i++) parameters[i] = Math.sqrt(2 / fanIn) * normal(random);
+        for (let i = from; i < to; i++) parameters[i] = Math.sqrt(2 / fanIn) * random.normal();
       };
       draw(w1, b2, features);
       draw(w2, parameterCount, hidden);
@@ -159,11 +160,13 @@ export function mlp(sizes: {
       return loss / batch.length;
     },
     evaluate(parameters, data, limit = data.size) {
+      // One kind of array everywhere: code that meets two runs at a third of the speed.
+      const wide = new Float64Array(parameters);
       const count = Math.min(limit, data.size);
       let correct = 0;
       let loss = 0;
       for (let i = 0; i < count; i++) {
-        forward(parameters, data.inputs, i * features);
+        forward(wide, data.inputs, i * features);
         if (indexOfLargest(outputs) === data.labels[i]) correct++;
         loss += softmaxInPlace(outputs, data.labels[i]!);
       }
@@ -191,13 +194,14 @@ export function localUpdate(
   parameters: Float32Array,
   work: LocalTraining,
 ): Float32Array {
-  const local = Float64Array.from(parameters);
+  const local = new Float64Array(parameters);
   const gradient = new Float64Array(local.length);
   for (const batch of work.batches) {
     model.lossAndGradient(local, { data: work.data, batch, gradient });
     for (let i = 0; i < local.length; i++) local[i]! -= work.learningRate * gradient[i]!;
   }
-  return Float32Array.from(local, (value, i) => value - parameters[i]!);
+  for (let i = 0; i < local.length; i++) local[i]! -= parameters[i]!;
+  return new Float32Array(local);
 }
 
 function layOut(parts: readonly [name: string, shape: readonly number[]][]): TensorPart[] {

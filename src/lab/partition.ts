@@ -8,7 +8,8 @@
  */
 
 import { assertInteger, assertPositive } from '../core/assert.ts';
-import { dirichlet, type Random, shuffle } from './sampling.ts';
+import type { Random } from '../core/random.ts';
+import { dirichlet, shuffled } from './sampling.ts';
 
 /** What every partition needs. */
 export interface PartitionOptions {
@@ -33,8 +34,8 @@ export function dirichletPartition(
   const { clients, random } = checked(labels, options);
   const alpha = assertPositive('alpha', options.alpha);
   const parts: number[][] = Array.from({ length: clients }, () => []);
-  for (const members of examplesByLabel(labels)) {
-    shuffle(random, members);
+  for (const sorted of examplesByLabel(labels)) {
+    const members = shuffled(random, sorted);
     const shares = dirichlet(random, alpha, clients);
     let taken = 0;
     let upTo = 0;
@@ -62,12 +63,9 @@ export function shardPartition(
   const { clients, random } = checked(labels, options);
   const perClient = assertInteger('shardsPerClient', options.shardsPerClient, 1);
   const count = assertInteger('clients × shardsPerClient', clients * perClient, 1, labels.length);
-  const sorted = examplesByLabel(labels).flatMap((members) => shuffle(random, members));
+  const sorted = examplesByLabel(labels).flatMap((members) => shuffled(random, members));
   const cut = (shard: number) => Math.floor((shard * sorted.length) / count);
-  const shards = shuffle(
-    random,
-    Array.from({ length: count }, (_, i) => i),
-  );
+  const shards = random.permutation(count);
   return Array.from({ length: clients }, (_, c) =>
     shards
       .slice(c * perClient, (c + 1) * perClient)

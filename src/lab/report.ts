@@ -104,7 +104,7 @@ export function describeSetting(setting: {
   const cast =
     attack === 'none' || attackers === 0
       ? `${clients} clients, none of them attacks`
-      : `${clients} clients, ${attackers} of them attack by ${attack}`;
+      : `${clients} clients, ${attackers} of them ${attackers === 1 ? 'attacks' : 'attack'} by ${attack}`;
   return `${data.source}: ${data.train} examples to train, ${data.test} to test · ${cast} · seed ${seed}`;
 }
 
@@ -147,7 +147,9 @@ function accuracyTable(result: SimulationResult, paint: Paint): string {
       Number.isFinite(loss) ? loss.toFixed(3) : 'infinite',
       describeLeftOut(out?.attackers, result.attackers.length, course),
       describeLeftOut(out?.honest, result.cohort.names.length - result.attackers.length, course),
-      course.stopped ? { text: `stopped in round ${course.stopped.round}`, tone: 'bad' } : '',
+      ...(course.stopped
+        ? [{ text: `stopped in round ${course.stopped.round}`, tone: 'bad' as const }]
+        : []),
     ];
   });
   return formatTable(
@@ -158,7 +160,7 @@ function accuracyTable(result: SimulationResult, paint: Paint): string {
       { title: 'loss', right: true },
       { title: 'attackers left out' },
       { title: 'honest left out' },
-      { title: '' },
+      ...(result.courses.some(({ stopped }) => stopped) ? [{ title: 'note' }] : []),
     ],
     { rows, paint },
   );

@@ -1,30 +1,36 @@
 /**
- * Draws that the laboratory needs on top of uniform numbers: normal, gamma, Dirichlet, shuffles.
- * The source of randomness is always an argument, so that a seed fixes a whole experiment.
+ * Draws that the laboratory needs on top of `core/random.ts`: gamma, Dirichlet, and streams by
+ * purpose. The source of randomness is always an argument, so that a seed fixes an experiment.
  *
  * @module
  */
 
-/** A source of uniform numbers in [0, 1). */
-export interface Random {
-  uniform(): number;
+import { assertInteger, show } from '../core/assert.ts';
+import { createRandom, type Random } from '../core/random.ts';
+
+/**
+ * A stream of its own for each purpose of one seed: more draws for one leave the others as they are.
+ *
+ * @param seed - An integer in [0, 2⁵³). For experiments, never for secrets.
+ * @param purpose - At most 24 letters, digits or hyphens.
+ * @throws {TypeError | RangeError} if either is something else.
+ */
+export function streamOf(seed: number, purpose: string): Random {
+  assertInteger('seed', seed, 0);
+  if (!/^[a-z0-9-]{1,24}$/i.test(purpose)) {
+    throw new RangeError(
+      `purpose must be 1 to 24 letters, digits or hyphens, got ${show(purpose)}`,
+    );
+  }
+  const key = new Uint8Array(32);
+  new DataView(key.buffer).setBigUint64(0, BigInt(seed), true);
+  key.set(new TextEncoder().encode(purpose), 8);
+  return createRandom(key);
 }
 
 /** A uniform number in [low, high). */
 export function between(random: Random, low: number, high: number): number {
   return low + (high - low) * random.uniform();
-}
-
-/** A uniform integer in [0, count). */
-export function below(random: Random, count: number): number {
-  return Math.min(count - 1, Math.floor(random.uniform() * count));
-}
-
-/** A normal number of mean 0 and deviation 1, by Box and Muller (1958). */
-export function normal(random: Random): number {
-  // 1 − u lies in (0, 1], so the logarithm is finite.
-  const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()));
-  return radius * Math.cos(2 * Math.PI * random.uniform());
 }
 
 /**
@@ -41,7 +47,7 @@ export function gamma(random: Random, shape: number): number {
   const d = shape - 1 / 3;
   const c = 1 / Math.sqrt(9 * d);
   for (;;) {
-    const x = normal(random);
+    const x = random.normal();
     const v = (1 + c * x) ** 3;
     if (v > 0 && Math.log(1 - random.uniform()) < 0.5 * x * x + d - d * v + d * Math.log(v)) {
       return d * v;
@@ -55,20 +61,11 @@ export function dirichlet(random: Random, alpha: number, count: number): Float64
   const sum = shares.reduce((a, b) => a + b, 0);
   if (sum > 0) return shares.map((share) => share / sum);
   // For a tiny alpha every gamma underflows; the limit of the distribution is one winner.
-  shares[below(random, count)] = 1;
+  shares[random.below(count)] = 1;
   return shares;
 }
 
-/** Puts `items` in a uniformly random order, in place, by Fisher and Yates; returns them. */
-export function shuffle<T extends { length: number; [i: number]: unknown }>(
-  random: Random,
-  items: T,
-): T {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = below(random, i + 1);
-    const held = items[i];
-    items[i] = items[j];
-    items[j] = held;
-  }
-  return items;
+/** The items in a uniformly random order. */
+export function shuffled<T>(random: Random, items: readonly T[]): T[] {
+  return random.permutation(items.length).map((i) => items[i]!);
 }

@@ -14,19 +14,15 @@
  * @module
  */
 
-import { aggregateWith } from '../aggregate.ts';
-import { createBackend } from '../backend/create-node.ts';
 import type { Backend, BackendInfo } from '../backend/kernels.ts';
 import { assertInteger } from '../core/assert.ts';
 import { AggregationError } from '../core/errors.ts';
 import { mean } from '../rules/mean.ts';
 import type { Rule } from '../rules/rule.ts';
 import { type Cohort, createCohort, type Training } from './cohort.ts';
-import { Course, type CourseOutcome, type SentUpdate } from './course.ts';
+import { aggregateSent, Course, type CourseOutcome, type SentUpdate } from './course.ts';
 import type { TrainTest } from './dataset.ts';
 import type { NamedAttack, NamedRule } from './named.ts';
-
-const aggregate = aggregateWith(createBackend);
 
 /** Name of the course in which nobody attacks. */
 export const CONTROL = 'mean, no attackers';
@@ -116,8 +112,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   for (let round = 1; round <= rounds; round++) {
     const batches = cohort.drawBatches();
     for (const course of courses) await course.advance(round, batches);
+    const center = meanOf(yardstick.sent.slice(attackers));
     for (const [i, { rule }] of rules.entries()) {
-      deviations[i]!.push(await deviationOf(rule, yardstick, { attackers, backend }));
+      deviations[i]!.push(await deviationOf(yardstick, { rule, backend, center }));
     }
     report(round);
   }
@@ -148,44 +145,36 @@ function checkOptions(options: SimulationOptions): void {
   }
 }
 
-/**
- * One aggregation of what was sent, which trains nothing.
- *
- * @throws {AggregationError} if the rule does not admit what the screen leaves.
- */
-export async function aggregateOnce(
-  sent: readonly SentUpdate[],
-  rule: Rule,
-  backend: Backend,
-): Promise<Float32Array> {
-  const rows = new Map(sent.map(({ client, row }) => [client, row]));
-  return (await aggregate(rows, rule, { backend })).value;
-}
-
 /** See {@link Comparison.deviations}. */
 async function deviationOf(
-  rule: Rule,
   { sent, stopped }: Course,
-  { attackers, backend }: { readonly attackers: number; readonly backend: Backend },
+  options: { readonly rule: Rule; readonly backend: Backend; readonly center: Float64Array },
 ): Promise<number> {
   if (stopped) return Number.NaN;
   try {
-    const honest = sent.slice(attackers).map(({ row }) => row);
-    return relativeError(await aggregateOnce(sent, rule, backend), honest);
+    const { value } = await aggregateSent(sent, options);
+    return relativeDistance(value, options.center);
   } catch (error) {
     if (error instanceof AggregationError) return Number.NaN;
     throw error;
   }
 }
 
-/** ‖value − μ‖ / ‖μ‖ with μ the mean of the rows. */
-function relativeError(value: Float32Array, rows: readonly Float32Array[]): number {
+function meanOf(sent: readonly SentUpdate[]): Float64Array {
+  const mean = new Float64Array(sent[0]!.row.length);
+  for (const { row } of sent) {
+    for (let i = 0; i < mean.length; i++) mean[i]! += row[i]! / sent.length;
+  }
+  return mean;
+}
+
+/** ‖value − center‖ / ‖center‖ */
+function relativeDistance(value: Float32Array, center: Float64Array): number {
   let error = 0;
   let norm = 0;
   for (let i = 0; i < value.length; i++) {
-    const center = rows.reduce((sum, row) => sum + row[i]!, 0) / rows.length;
-    error += (value[i]! - center) ** 2;
-    norm += center ** 2;
+    error += (value[i]! - center[i]!) ** 2;
+    norm += center[i]! ** 2;
   }
   return Math.sqrt(error / norm);
 }

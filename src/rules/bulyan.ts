@@ -9,9 +9,10 @@
  */
 
 import { assertInteger, assertOneOf } from '../core/assert.ts';
+import { optional, word } from '../core/parameter.ts';
 import { ascending, type Condition, membersOf, requireClients } from './clients.ts';
 import { medianOf } from './coordinates.ts';
-import { defineRule, f, optional, type RuleEntry, word } from './entry.ts';
+import { defineRule, f, type RuleEntry } from './entry.ts';
 import { type Geometry, geometryOf, nearestTo } from './geometry.ts';
 import { krumNeighbours, krumScores } from './krum-scores.ts';
 import type { Law, Rule } from './rule.ts';
@@ -53,7 +54,7 @@ export function bulyan({ f, preset = 'paper' }: BulyanOptions): Rule {
   const laws: Law[] = ['translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'];
   return {
     name: 'bulyan',
-    // The last picks in turn compare f − 1 neighbours or one: for f ≤ 2 the nearest two rows tie.
+    // The last picks compare each row with its one nearest: two that are nearest to each other tie.
     laws: preset === 'paper' ? laws : ['permutation', ...laws],
     minClients: condition.min,
     async apply(x, ops) {
@@ -106,11 +107,12 @@ function pickAtOnce(geometry: Geometry, f: number): number[] {
 }
 
 /** Bulyan's line in the list. */
-export const bulyanEntry: RuleEntry = defineRule({
+export const bulyanEntry: RuleEntry = defineRule<BulyanOptions>({
   name: 'bulyan',
   parameters: { f, preset: optional(word('how rows are picked', BULYAN_PRESETS)) },
   make: bulyan,
   sample: ({ f }) => ({ f }),
+  variants: ({ f }) => [{ f, preset: 'flower' }],
   paper: 'El Mhamdi et al. 2018',
   guarantee: 'bounded in each coordinate for n ≥ 4f + 3',
   cost: 'n²·d, then n³, then n·log n·d',

@@ -6,32 +6,14 @@
  * @module
  */
 
+import {
+  integer,
+  type Options,
+  type Parameter,
+  type Schema,
+  type SchemaOf,
+} from '../core/parameter.ts';
 import type { Rule, Stage } from './rule.ts';
-
-/** One option of a rule: how its text in a SPEC is read. */
-export interface Parameter<T = unknown, Required extends boolean = boolean> {
-  readonly required: Required;
-  /** What it means, in a few words. */
-  readonly meaning: string;
-  /** What its text must be, as it reads in a message. */
-  readonly wants: string;
-  /** The value, or undefined if the text is not one. */
-  read(text: string): T | undefined;
-}
-
-/** The options of a rule by name. */
-export type Schema = Readonly<Record<string, Parameter>>;
-
-/** The object that a schema describes. */
-export type Values<S extends Schema> = {
-  readonly [K in keyof S as S[K]['required'] extends true ? K : never]: ValueOf<S[K]>;
-} & {
-  readonly [K in keyof S as S[K]['required'] extends true ? never : K]?: ValueOf<S[K]>;
-};
-type ValueOf<P> = P extends Parameter<infer T> ? T : never;
-
-/** Options whose names and types a schema has checked. */
-export type Options = Readonly<Record<string, unknown>>;
 
 /** How many clients a sample is for, and how many of them may be Byzantine. */
 export interface Cohort {
@@ -48,22 +30,32 @@ interface Description {
   readonly guarantee: string;
   /** Time on the wide rows, then on the host. */
   readonly cost: string;
-  /** Options that have the unit of an update: they take the factor in the law `joint-scale`. */
+  /**
+   * Options that have the unit of an update: they take the factor in the law `joint-scale`. Samples
+   * and variants state them where they matter, defaults too.
+   */
   readonly scaled?: readonly string[];
 }
 
-interface Definition<S extends Schema, Made> extends Description {
-  readonly parameters: S;
+/** What a rule or stage gives to enter the list: what `Made` is, and how it is made from options O. */
+export interface Definition<O extends object, Made> extends Description {
+  readonly parameters: SchemaOf<O>;
   /** The factory. */
-  readonly make: (options: Values<S>) => Made;
+  readonly make: (options: O) => Made;
   /** Options that suit a cohort; the laws are tested on what they make. */
-  readonly sample: (cohort: Cohort) => Values<S>;
+  readonly sample: (cohort: Cohort) => O;
+  /** Further options that suit a cohort: presets and choices with laws of their own. */
+  readonly variants?: (cohort: Cohort) => readonly O[];
 }
 
 interface Erased<Made> extends Description {
   readonly parameters: Schema;
+  /** The factory; takes what the schema reads. */
   make(options: Options): Made;
+  /** Options that suit a cohort. */
   sample(cohort: Cohort): Options;
+  /** Further options that suit a cohort; may be none. */
+  variants(cohort: Cohort): readonly Options[];
 }
 
 /** A rule in the list. */
@@ -79,19 +71,26 @@ export interface StageEntry extends Erased<Stage> {
 /** A line of the list of rules. */
 export type Entry = RuleEntry | StageEntry;
 
-/** Describes a rule for the list. Its factory must take what its schema reads. */
-export function defineRule<S extends Schema>(definition: Definition<S, Rule>): RuleEntry {
+/** Describes a rule whose factory takes the options O. */
+export function defineRule<O extends object>(definition: Definition<O, Rule>): RuleEntry {
   return { kind: 'rule', ...erase(definition) };
 }
 
-/** Describes a stage for the list. Its factory must take what its schema reads. */
-export function defineStage<S extends Schema>(definition: Definition<S, Stage>): StageEntry {
+/** Describes a stage whose factory takes the options O. */
+export function defineStage<O extends object>(definition: Definition<O, Stage>): StageEntry {
   return { kind: 'stage', ...erase(definition) };
 }
 
 /** Forgets the types of the options: who calls `make` has read them with the same schema. */
-function erase<S extends Schema, Made>(definition: Definition<S, Made>): Erased<Made> {
-  return { ...definition, make: (options) => definition.make(options as Values<S>) };
+function erase<O extends object, Made>(definition: Definition<O, Made>): Erased<Made> {
+  const { make, sample, variants = () => [], parameters, ...description } = definition;
+  return {
+    ...description,
+    parameters: parameters as Schema,
+    make: (options) => make(options as O),
+    sample: (cohort) => sample(cohort) as Options,
+    variants: (cohort) => variants(cohort) as readonly Options[],
+  };
 }
 
 /** Whether a value is a line of the list of rules. */
@@ -99,57 +98,5 @@ export function isEntry(value: unknown): value is Entry {
   return typeof value === 'object' && value !== null && 'kind' in value && 'parameters' in value;
 }
 
-/** Makes an option one that may be left out. */
-export function optional<T>(parameter: Parameter<T>): Parameter<T, false> {
-  return { ...parameter, required: false };
-}
-
-/** An integer, in decimal digits. */
-export function integer(meaning: string): Parameter<number, true> {
-  return { required: true, meaning, wants: 'an integer', read: readInteger };
-}
-
-/** A finite number, in decimal notation. */
-export function real(meaning: string): Parameter<number, true> {
-  return { required: true, meaning, wants: 'a number', read: readReal };
-}
-
-/** Integers, with a slash between them. */
-export function integers(meaning: string): Parameter<readonly number[], true> {
-  const wants = 'integers with / between them';
-  return { required: true, meaning, wants, read: (text) => readList(text, readInteger) };
-}
-
-/** Finite numbers, with a slash between them. */
-export function reals(meaning: string): Parameter<readonly number[], true> {
-  const wants = 'numbers with / between them';
-  return { required: true, meaning, wants, read: (text) => readList(text, readReal) };
-}
-
-/** One of a few words. */
-export function word<const W extends string>(
-  meaning: string,
-  words: readonly W[],
-): Parameter<W, true> {
-  const wants = `one of ${words.join(', ')}`;
-  return { required: true, meaning, wants, read: (text) => words.find((w) => w === text) };
-}
-
 /** The option that most rules share. */
 export const f: Parameter<number, true> = integer('clients that may be Byzantine');
-
-function readInteger(text: string): number | undefined {
-  const value = readReal(text);
-  return Number.isSafeInteger(value) ? value : undefined;
-}
-
-function readReal(text: string): number | undefined {
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return undefined;
-  const value = Number(text);
-  return Number.isFinite(value) ? value : undefined;
-}
-
-function readList<T>(text: string, read: (item: string) => T | undefined): T[] | undefined {
-  const items = text.split('/').map(read);
-  return items.every((item) => item !== undefined) ? items : undefined;
-}

@@ -15,8 +15,9 @@
 
 import { assertInteger } from '../core/assert.ts';
 import { AggregationError } from '../core/errors.ts';
+import { integer, optional } from '../core/parameter.ts';
 import { honestMajority, membersOf, requireClients, uniformOn } from './clients.ts';
-import { defineRule, f, integer, optional, type RuleEntry } from './entry.ts';
+import { defineRule, f, type RuleEntry } from './entry.ts';
 import { type Geometry, geometryOf, restrict, rowsToChooseFrom } from './geometry.ts';
 import type { Rule } from './rule.ts';
 
@@ -45,7 +46,7 @@ export function mda({ f, maxSubsets = DEFAULT_MAX_SUBSETS }: MdaOptions): Rule {
   const condition = honestMajority('mda', f);
   return {
     name: 'mda',
-    // Subsets that share their farthest pair tie, so the order of clients may decide.
+    // No permutation: a diameter is that of one pair, and the subsets that hold this pair often tie.
     laws: ['translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'],
     minClients: condition.min,
     async apply(x, ops) {
@@ -213,7 +214,7 @@ class ConflictGraph {
 }
 
 /** MDA's line in the list. */
-export const mdaEntry: RuleEntry = defineRule({
+export const mdaEntry: RuleEntry = defineRule<MdaOptions>({
   name: 'mda',
   parameters: { f, maxSubsets: optional(integer('partial subsets looked at before giving up')) },
   make: mda,

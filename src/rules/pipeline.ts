@@ -102,13 +102,28 @@ function merge(known: ClientEvidence, news: ClientEvidence | undefined): ClientE
   };
 }
 
-/** The round as the next part should see it: one example count for each of its rows. */
+/**
+ * The round as the next part should see it: one example count for each of its rows, and clients as
+ * long as each row is still that of one client.
+ */
 function roundOf({ value, rowOf }: State, round: Round): Round {
-  const { exampleCounts, ...rest } = round;
-  if (exampleCounts === undefined || rowOf === undefined) return rest;
-  const counts = new Array<number>(value.rows).fill(0);
+  const { exampleCounts, clients, ...rest } = round;
+  if (rowOf === undefined) return rest;
+  const unmoved = rowOf.length === value.rows && rowOf.every((row, client) => row === client);
+  return {
+    ...rest,
+    ...(clients && unmoved && { clients }),
+    ...(exampleCounts && { exampleCounts: summed(exampleCounts, { rowOf, rows: value.rows }) }),
+  };
+}
+
+function summed(
+  exampleCounts: readonly number[],
+  { rowOf, rows }: { rowOf: readonly number[]; rows: number },
+): number[] {
+  const counts = new Array<number>(rows).fill(0);
   for (const [client, row] of rowOf.entries()) counts[row]! += exampleCounts[client]!;
-  return { ...rest, exampleCounts: counts };
+  return counts;
 }
 
 function multiply(

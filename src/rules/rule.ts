@@ -12,6 +12,11 @@ import type { Matrix, Ops } from '../backend/kernels.ts';
 export interface Round {
   /** Examples each client trained on: a client's own claim. */
   readonly exampleCounts?: readonly number[];
+  /**
+   * Who sent each row, where rows are clients. The number of a client's row changes with whom the
+   * screen excludes; the id does not.
+   */
+  readonly clients?: readonly string[];
   /** The previous aggregate, or a trusted update of the server's own. 1×d */
   readonly reference?: Matrix;
 }

@@ -14,9 +14,10 @@
 
 import { assertInteger } from '../core/assert.ts';
 import { AggregationError } from '../core/errors.ts';
+import { integer, optional } from '../core/parameter.ts';
 import { topEigenvalue } from '../core/symmetric.ts';
 import { honestMajority, membersOf, requireClients, uniformOn } from './clients.ts';
-import { defineRule, f, integer, optional, type RuleEntry } from './entry.ts';
+import { defineRule, f, type RuleEntry } from './entry.ts';
 import {
   type Geometry,
   geometryOf,
@@ -158,7 +159,7 @@ function tooMany(search: { n: number; size: number; maxSubsets: number }): Aggre
 }
 
 /** SMEA's line in the list. */
-export const smeaEntry: RuleEntry = defineRule({
+export const smeaEntry: RuleEntry = defineRule<SmeaOptions>({
   name: 'smea',
   parameters: { f, maxSubsets: optional(integer('subsets computed before giving up')) },
   make: smea,

@@ -8,7 +8,8 @@
  */
 
 import { assertFinite } from '../core/assert.ts';
-import { defineRule, type RuleEntry, real } from './entry.ts';
+import { real } from '../core/parameter.ts';
+import { defineRule, type RuleEntry } from './entry.ts';
 import type { Rule } from './rule.ts';
 
 /** Options of {@link trimmedMeanBeta}. */
@@ -40,7 +41,7 @@ export function trimmedMeanBeta({ beta }: TrimmedMeanBetaOptions): Rule {
 }
 
 /** The line of the trimmed mean by a fraction in the list. */
-export const trimmedMeanBetaEntry: RuleEntry = defineRule({
+export const trimmedMeanBetaEntry: RuleEntry = defineRule<TrimmedMeanBetaOptions>({
   name: 'trimmed-mean-beta',
   parameters: { beta: real('share dropped at each end') },
   make: trimmedMeanBeta,

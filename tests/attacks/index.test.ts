@@ -23,20 +23,20 @@ test('a spec makes the attack it names, with its options', async () => {
 
 test('each attack in the list answers to its name', () => {
   const defence = async <T>(x: T): Promise<T> => x;
-  for (const { name, options } of attacks) {
-    const needed = Object.keys(options).filter((key) => options[key] === 'number');
+  for (const { name, parameters } of attacks) {
+    const needed = Object.keys(parameters).filter((key) => parameters[key]!.required);
     const spec = name + needed.map((key) => `:${key}=1`).join(',');
     expect(parseAttack(spec, { defence }).name).toBe(name);
   }
 });
 
 test.each([
-  ['none', 'there is no attack "none"; there are sign-flip, ipm'],
+  ['none', 'no attack is called "none". There are: sign-flip, ipm'],
   ['ipm', 'ipm needs the option tau'],
-  ['inf:tau=1', 'inf has no option tau; it takes no options'],
+  ['inf:tau=1', 'inf has no options, got "tau"'],
   ['gaussian:std-dev=-1', 'gaussian: stdDev must be at least 0, got -1'],
   ['mimic:client=-1', 'mimic: client must be at least 0, got -1'],
-  ['alie+inf', 'an attack is one step'],
+  ['alie+inf', 'an attack has one part'],
   ['optimised-ipm', 'optimised-ipm needs a defence'],
 ])('refuses %j', (spec, message) => {
   expect(() => parseAttack(spec)).toThrow(

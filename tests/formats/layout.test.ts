@@ -172,6 +172,15 @@ describe('with a base', () => {
     expect(updates.flatMap((u) => compare(layout, u))).toEqual([]);
   });
 
+  it('what half of the updates have is not what most have', () => {
+    const whole = { w: ['F32', 4], 'lora.A': ['F32', 2], 'lora.B': ['F32', 3] } as const;
+    const { w: _, ...adapter } = whole;
+    const columns = (updates: SafetensorsHeader[]) =>
+      layoutOf(updates, { base }).tensors.map((t) => t.name);
+    expect(columns([header(whole), header(adapter)])).toEqual(['lora.A', 'lora.B']);
+    expect(columns([header(whole), header(adapter), header(whole)])).toContain('w');
+  });
+
   it('a policy sees what is missing, and can leave it out of the result', () => {
     const layout = layoutOf(same(3, { 'lora.A': ['F32', 2], 'lora.B': ['F32', 3] }), {
       base,

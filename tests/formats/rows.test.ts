@@ -86,6 +86,17 @@ describe('tensorRow', () => {
     expect(reads).toEqual([[start + 8, start + 36]]);
   });
 
+  it('reads tensors that lie in another order than that of their names', async () => {
+    const member = (name: string, at: number) =>
+      `"${name}":{"dtype":"F32","shape":[2],"data_offsets":[${at},${at + 8}]}`;
+    const header = `{${member('c', 0)},${member('a', 8)},${member('b', 16)}}`;
+    const file = await open(bytesSource('old', safetensorsBytes(header, f32(5, 6, 1, 2, 3, 4))));
+    const { source, reads } = counted(file.source);
+    expect(await readRow(rowOf({ ...file, source }))).toEqual([1, 2, 3, 4, 5, 6]);
+    // `a` and `b` are neighbours in both orders.
+    expect(reads.map(([from, to]) => to - from)).toEqual([16, 8]);
+  });
+
   it('reads data that is not aligned', async () => {
     const header =
       '{"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}}';

@@ -5,10 +5,10 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FormatError } from '../../src/core/errors.ts';
+import { createRandom } from '../../src/core/random.ts';
 import { parseCsv } from '../../src/lab/csv.ts';
 import { loadData } from '../../src/lab/data-files.ts';
 import { parseIdx } from '../../src/lab/idx.ts';
-import { createRandom } from '../../src/lab/random-tmp.ts';
 
 let folder = '';
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { createRandom } from '../../src/core/random.ts';
 import { drawDigits, GLYPH_SIDE } from '../../src/lab/glyphs.ts';
-import { createRandom } from '../../src/lab/random-tmp.ts';
 
 const PIXELS = GLYPH_SIDE * GLYPH_SIDE;
 const drawn = drawDigits(1000, createRandom(3));

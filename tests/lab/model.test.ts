@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { createRandom } from '../../src/core/random.ts';
 import type { Dataset } from '../../src/lab/dataset.ts';
 import { drawDigits } from '../../src/lab/glyphs.ts';
 import { localUpdate, mlp } from '../../src/lab/model.ts';
-import { createRandom } from '../../src/lab/random-tmp.ts';
-import { normal } from '../../src/lab/sampling.ts';
 
 const tiny: Dataset = {
   inputs: Float32Array.of(0.5, 0, 1, 0.25, 1, 0.75),
@@ -16,7 +15,7 @@ const tiny: Dataset = {
 test('the gradient is what finite differences say, at every parameter', () => {
   const random = createRandom(11);
   const model = mlp({ features: 3, hidden: 4, classes: 2 });
-  const at = Float64Array.from({ length: model.parameterCount }, () => normal(random));
+  const at = Float64Array.from({ length: model.parameterCount }, () => random.normal());
   const gradient = new Float64Array(at.length);
   const batch = [0, 1, 1];
   model.lossAndGradient(at, { data: tiny, batch, gradient });
@@ -61,7 +60,8 @@ describe('a local update', () => {
     const model = mlp({ features: 3, hidden: 2, classes: 2 });
     const parameters = model.initialParameters(createRandom(2));
     const gradient = new Float64Array(parameters.length);
-    model.lossAndGradient(parameters, { data: tiny, batch: [1], gradient });
+    const wide = new Float64Array(parameters);
+    model.lossAndGradient(wide, { data: tiny, batch: [1], gradient });
     const update = localUpdate(model, parameters, {
       data: tiny,
       batches: [[1]],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createRandom } from '../../src/core/random.ts';
 import { dirichletPartition, shardPartition } from '../../src/lab/partition.ts';
-import { createRandom } from '../../src/lab/random-tmp.ts';
 
 const cohort = fc.record({
   labels: fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 40, maxLength: 300 }),

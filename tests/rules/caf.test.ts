@@ -34,6 +34,10 @@ describe('CAF', () => {
     const { value, weights } = await applyTo(caf({ f: 1, tauMax: 'all' }), [0, 1, 1e15]);
     expect(value[0]).toBeCloseTo(0.5, 6);
     expect(weights?.[0]?.[2]).toBe(0);
+    // It also shields an attacker: this is why only `active` is bounded.
+    const rows = [0, 1, 2, 1e15, 1e30];
+    expect((await applyTo(caf({ f: 2, tauMax: 'all' }), rows)).value[0]).toBeGreaterThan(1e14);
+    expect((await applyTo(caf({ f: 2 }), rows)).value[0]).toBeCloseTo(1, 6);
   });
 
   test('is the mean for f = 0 and where all rows agree', async () => {
@@ -51,6 +55,14 @@ describe('CAF', () => {
   test('removes colluding rows at any distance', async () => {
     const rows = [0, 1, 2, 3, 4, 1e20, 1e20];
     expect((await applyTo(caf({ f: 2 }), rows)).value[0]).toBeCloseTo(2, 6);
+  });
+
+  test('empties two rows on opposite sides though rounding leaves one a last bit of weight', async () => {
+    const honest = Array.from({ length: 9 }, (_, i) => [i, i % 3, 1]);
+    const far = [1e30, 3e29, 3e29];
+    const { value, weights } = await applyTo(caf({ f: 2 }), [far, far.map((v) => -v), ...honest]);
+    expect(weights?.[0]?.slice(0, 2)).toEqual([0, 0]);
+    expect(value[2]).toBeCloseTo(1, 6);
   });
 
   test('states its condition', async () => {

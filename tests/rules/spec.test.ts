@@ -45,8 +45,10 @@ describe('a SPEC', () => {
     expect(messageOf('meamed:f=1')).toContain('did you mean mea-med?');
     expect(messageOf('TrimmedMean:f=1')).toContain('did you mean trimmed-mean?');
     expect(messageOf('xyzzy')).not.toContain('did you mean');
-    expect(messageOf('')).toContain('no rule is called ""');
-    expect(messageOf('nnm:f=1+')).toContain('no rule is called ""');
+    expect(messageOf('')).toContain('must start with a name, as in trimmed-mean:f=2, got ""');
+    expect(messageOf('nnm:f=1+')).toContain(
+      'must start with a name, as in trimmed-mean:f=2, got ""',
+    );
     expect(messageOf('toString')).toContain('no rule is called "toString"');
   });
 
@@ -63,7 +65,7 @@ describe('a SPEC', () => {
     expect(messageOf('krum:f=1,f=2')).toBe('krum has the option f twice');
     expect(messageOf('krum:2')).toBe('option of krum must read key=value, got "2"');
     expect(messageOf('krum:f=two')).toBe('option f of krum must be an integer, got "two"');
-    expect(messageOf('krum:f=')).toBe('option f of krum must be an integer, got ""');
+    expect(messageOf('krum:f=')).toBe('option of krum must read key=value, got "f="');
     expect(messageOf('krum:f=1.5')).toBe('option f of krum must be an integer, got "1.5"');
     expect(messageOf('clip-norm:max=Infinity+mean')).toBe(
       'option max of clip-norm must be a number, got "Infinity"',
@@ -95,17 +97,19 @@ describe('the list of rules', () => {
     expect(names).toContain('nnm');
   });
 
-  test('makes from each sample a rule of that name that admits the cohort', async () => {
+  test('makes from each sample and variant a rule of that name that admits the cohort', async () => {
     const cohort = { n: 15, f: 2 };
     const rows = Array.from({ length: cohort.n }, (_, i) => [i, -i, i * i]);
     const round = { exampleCounts: rows.map((_, i) => i + 1) };
     for (const entry of rules) {
-      const stage = entry.make(entry.sample(cohort));
-      expect(stage.name).toBe(entry.name);
-      expect(Math.max(1, stage.minClients ?? 1)).toBeLessThanOrEqual(cohort.n);
-      const { rows: out } = await applyTo(stage, rows, round);
-      expect(out).toHaveLength(entry.kind === 'rule' ? 1 : (stage.rowsOut?.(15) ?? 15));
-      expect(out.flat().every(Number.isFinite)).toBe(true);
+      for (const options of [entry.sample(cohort), ...entry.variants(cohort)]) {
+        const stage = entry.make(options);
+        expect(stage.name).toBe(entry.name);
+        expect(stage.minClients ?? 1).toBeLessThanOrEqual(cohort.n);
+        const { rows: out } = await applyTo(stage, rows, round);
+        expect(out).toHaveLength(entry.kind === 'rule' ? 1 : (stage.rowsOut?.(15) ?? 15));
+        expect(out.flat().every(Number.isFinite)).toBe(true);
+      }
     }
   });
 

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { Cohort, Options } from '../../src/rules/entry.ts';
+import type { Options } from '../../src/core/parameter.ts';
+import type { Cohort } from '../../src/rules/entry.ts';
 import { diameterOf, normOf, type Rows, squaredDistance } from './vectors.ts';
 
 /** How far a row lies outside the place where it must be; at most 0 inside. */
@@ -38,7 +39,7 @@ const REACH: Readonly<Record<string, Reach>> = {
       ? nearHonest(1 + (2 * (known.n - known.f)) / (known.n - 2 * known.f))(known)
       : withinNorm(smoothedRadius(known)),
   'centered-clipping': ({ options }) =>
-    withinNorm(Number(options.iterations) * Number(options.tau)),
+    withinNorm(Number(options.iterations ?? 1) * Number(options.tau)),
   'sign-vote': () => (row) => Math.max(...row.map(Math.abs)) - 1,
   // All kept rows are within δ of each other, and at least n − 2f of them are honest.
   mda: nearHonest(2),

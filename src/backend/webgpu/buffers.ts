@@ -54,15 +54,17 @@ export class Readback {
     this.#session = session;
   }
 
-  /** The first `bytes` of each buffer, one after the other, as words. */
-  async words(parts: readonly { buffer: GPUBuffer; bytes: number }[]): Promise<Uint32Array> {
+  /** `bytes` of each buffer, from its start or `from`, one after the other, as words. */
+  async words(
+    parts: readonly { buffer: GPUBuffer; from?: number; bytes: number }[],
+  ): Promise<Uint32Array<ArrayBuffer>> {
     const total = parts.reduce((sum, part) => sum + part.bytes, 0);
     const staging = await this.#reserve(total);
     await this.#session.guarded('reading back', () => {
       const encoder = this.#session.device.createCommandEncoder();
       let at = 0;
-      for (const { buffer, bytes } of parts) {
-        encoder.copyBufferToBuffer(buffer, 0, staging, at, bytes);
+      for (const { buffer, from = 0, bytes } of parts) {
+        encoder.copyBufferToBuffer(buffer, from, staging, at, bytes);
         at += bytes;
       }
       this.#session.device.queue.submit([encoder.finish()]);

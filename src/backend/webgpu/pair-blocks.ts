@@ -28,7 +28,8 @@ export interface BlockPair {
   readonly j: number;
 }
 
-const WORDS_PER_PAIR = 6;
+/** Bytes that the kernel writes for each pair. */
+export const PAIR_BYTES = 16;
 
 /**
  * Below this scaled squared distance, what the kernel flushed may matter: entries lose differences
@@ -62,12 +63,15 @@ export function pairBlocks(words: Uint32Array, grid: PairGrid): PairBlock[] {
   return blocks;
 }
 
-/** Pairs whose rows differ, but by so little of their size that the kernel may have lost it. */
+/**
+ * Pairs that are equal, or differ by so little of their size that the kernel may have lost it. Which
+ * of the two, their content must tell.
+ */
 export function suspectPairs(words: Uint32Array, grid: PairGrid): BlockPair[] {
   const suspects: BlockPair[] = [];
   forEachPair(words, grid, (pair, sums) => {
     const { block, i, j } = pair;
-    if (i === j || !sums.differs || sums.distance >= SUSPECT) return;
+    if (i === j || sums.distance >= SUSPECT) return;
     const finite = [i, j].every((row) => !rowOf(words, grid, block, row).nonFinite);
     if (finite) suspects.push(pair);
   });
@@ -77,7 +81,6 @@ export function suspectPairs(words: Uint32Array, grid: PairGrid): BlockPair[] {
 interface Sums {
   product: number;
   distance: number;
-  differs: boolean;
 }
 
 /** Calls `body` for each pair i ≤ j of each block with its scaled sums over the block's slices. */
@@ -91,13 +94,12 @@ function forEachPair(
   const cellsPerSlice = grid.tiles * PAIR_TILE * PAIR_TILE;
   for (let block = 0; block < grid.blocks; block++) {
     for (const { i, j, cell } of cellsOf(grid)) {
-      const sums: Sums = { product: 0, distance: 0, differs: false };
-      for (let s = 0; s < grid.slicesPerBlock; s++) {
-        const slice = block * grid.slicesPerBlock + s;
-        const at = base + WORDS_PER_PAIR * (slice * cellsPerSlice + cell);
+      const sums: Sums = { product: 0, distance: 0 };
+      const end = Math.min(grid.slices, (block + 1) * grid.slicesPerBlock);
+      for (let slice = block * grid.slicesPerBlock; slice < end; slice++) {
+        const at = base + (PAIR_BYTES / 4) * (slice * cellsPerSlice + cell);
         sums.product += floats[at]! + floats[at + 1]!;
         sums.distance += floats[at + 2]! + floats[at + 3]!;
-        sums.differs ||= words[at + 4] !== 0;
       }
       body({ block, i, j }, sums);
     }

@@ -18,11 +18,11 @@ import type {
   TileKernels,
   Weights,
 } from '../kernels.ts';
-import { isDeviceRow } from '../matrix.ts';
 import { networkBody } from '../network.ts';
+import { isDeviceRow } from '../rows.ts';
 import { dataBuffer, Readback, storageBuffer, uniformBuffer } from './buffers.ts';
 import { type DeviceMaker, type KernelSource, type MadeDevice, Session } from './device.ts';
-import { PAIR_TILE, type PairGrid, pairBlocks, suspectPairs } from './pair-blocks.ts';
+import { PAIR_BYTES, PAIR_TILE, type PairGrid, pairBlocks, suspectPairs } from './pair-blocks.ts';
 import { judge, PROBES, WORDS_PER_PROBE } from './self-test.ts';
 import { shaders } from './shaders.gen.ts';
 
@@ -176,16 +176,9 @@ export class WebGpuKernels implements TileKernels {
   }
 
   async read(x: Tile): Promise<Float32Array> {
-    const { slab, starts, cols, rows } = own(x);
-    const bytes = 4 * slab.stride * (Math.max(...starts) / slab.stride + 1);
-    const words = await this.#readback.words([{ buffer: slab.buffer, bytes }]);
-    const home = new Float32Array(words.buffer);
-    if (rows === 1 && starts[0] === 0) return home.subarray(0, cols);
-    const dense = new Float32Array(rows * cols);
-    for (const [i, start] of starts.entries()) {
-      dense.set(home.subarray(start, start + cols), i * cols);
-    }
-    return dense;
+    const { slab, starts, cols } = own(x);
+    const rows = starts.map((start) => ({ buffer: slab.buffer, from: 4 * start, bytes: 4 * cols }));
+    return new Float32Array((await this.#readback.words(rows)).buffer);
   }
 
   async copyTo(x: Tile, buffer: GPUBuffer, byteOffset: number): Promise<void> {
@@ -349,7 +342,7 @@ export class WebGpuKernels implements TileKernels {
     const grid = pairGrid(x, blockCols);
     const screenBytes = 8 * grid.blocks * x.rows;
     const [screen] = (await this.#scratch(['screen'], screenBytes)) as [GPUBuffer];
-    const pairBytes = 24 * grid.slices * grid.tiles * PAIR_TILE * PAIR_TILE;
+    const pairBytes = PAIR_BYTES * grid.slices * grid.tiles * PAIR_TILE * PAIR_TILE;
     const sums = await storageBuffer(this.#session, 'pairs', pairBytes);
     try {
       const rows = [own(x).slab.buffer, await this.#table(x)];
@@ -376,28 +369,34 @@ export class WebGpuKernels implements TileKernels {
     }
   }
 
-  /** Computes on the CPU, in f64, the distances that may have vanished between scaled rows. */
+  /**
+   * Computes on the CPU, in f64, the distances that may have vanished between scaled rows. Colluders
+   * who send equal rows are told from those by their content, and cost nothing more.
+   */
   async #repair(x: Tile, blocks: PairBlock[], words: Uint32Array, grid: PairGrid): Promise<void> {
-    const suspects = suspectPairs(words, grid);
-    if (suspects.length === 0) return;
-    const involved = [...new Set(suspects.flatMap(({ i, j }) => [i, j]))];
+    const near = suspectPairs(words, grid);
+    if (near.length === 0) return;
+    const prints = (await this.screen(x, 0, grid.blockCols)).map((block) => block.fingerprints);
+    const lost = near.filter(({ block, i, j }) => prints[block]![i] !== prints[block]![j]);
+    if (lost.length === 0) return;
+    const involved = [...new Set(lost.flatMap(({ i, j }) => [i, j]))];
     const view = this.select(x, involved);
-    const dense = await this.stack(view);
     try {
-      const home = await this.read(dense);
-      const rowOf = (i: number): number => involved.indexOf(i) * x.cols;
-      for (const { block, i, j } of suspects) {
+      const home = await this.read(view);
+      const rowOf = (i: number): Float32Array => {
+        const at = involved.indexOf(i) * x.cols;
+        return home.subarray(at, at + x.cols);
+      };
+      for (const { block, i, j } of lost) {
         const from = block * grid.blockCols;
-        const to = Math.min(x.cols, from + grid.blockCols);
-        let sum = 0;
-        for (let col = from; col < to; col++) {
-          sum += (home[rowOf(i) + col]! - home[rowOf(j) + col]!) ** 2;
-        }
+        const range = [from, Math.min(x.cols, from + grid.blockCols)] as const;
         const { squaredDistances } = blocks[block]!;
-        squaredDistances[i * x.rows + j] = squaredDistances[j * x.rows + i] = sum;
+        squaredDistances[i * x.rows + j] = squaredDistances[j * x.rows + i] = squaredDistance(
+          rowOf(i).subarray(...range),
+          rowOf(j).subarray(...range),
+        );
       }
     } finally {
-      this.free(dense);
       this.free(view);
     }
   }
@@ -534,11 +533,18 @@ function screenOf(words: Uint32Array, rows: number, block: number, blocks: numbe
   return { nonFinite, squaredNorms, fingerprints: new BigUint64Array(prints.buffer) };
 }
 
+function squaredDistance(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let j = 0; j < a.length; j++) sum += (a[j]! - b[j]!) ** 2;
+  return sum;
+}
+
 function pairGrid(x: Tile, blockCols: number): PairGrid {
   const sliceCols = Math.min(SLICE_COLS, blockCols);
   const slicesPerBlock = Math.ceil(blockCols / sliceCols);
   const tilesPerSide = Math.ceil(x.rows / PAIR_TILE);
-  const slices = Math.ceil(x.cols / blockCols) * slicesPerBlock;
+  // Blocks are whole numbers of slices, and only the last block is cut short.
+  const slices = Math.ceil(x.cols / sliceCols);
   if (slices > MAX_GROUPS) {
     throw new BackendError('limit', `a tile may have ${MAX_GROUPS} slices, got ${slices}`);
   }

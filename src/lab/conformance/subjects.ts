@@ -17,10 +17,12 @@ import type { Matrix, Ops } from '../../backend/kernels.ts';
 import { show } from '../../core/assert.ts';
 import { FormatError } from '../../core/errors.ts';
 import { bulyan } from '../../rules/bulyan.ts';
+import { caf } from '../../rules/caf.ts';
 import { centeredClipping } from '../../rules/centered-clipping.ts';
 import { geometricMedian } from '../../rules/geometric-median.ts';
 import { krum } from '../../rules/krum.ts';
 import type { KrumPreset } from '../../rules/krum-scores.ts';
+import { mda } from '../../rules/mda.ts';
 import { meaMed } from '../../rules/mea-med.ts';
 import { mean } from '../../rules/mean.ts';
 import { median } from '../../rules/median.ts';
@@ -32,6 +34,7 @@ import { bucketing } from '../../rules/pre/bucketing.ts';
 import { clipNorm } from '../../rules/pre/clip-norm.ts';
 import { nnm } from '../../rules/pre/nnm.ts';
 import type { Round, Rule, Stage } from '../../rules/rule.ts';
+import { smea } from '../../rules/smea.ts';
 import { trimmedMean } from '../../rules/trimmed-mean.ts';
 import { trimmedMeanBeta } from '../../rules/trimmed-mean-beta.ts';
 import { weightedMean } from '../../rules/weighted-mean.ts';
@@ -76,8 +79,11 @@ const RULES: Readonly<Record<string, Factory<Rule>>> = {
       weighting: p.has('weights') ? 'examples' : 'uniform',
     }),
   bulyan: (p) => bulyan({ f: p.integer('f') }),
+  mda: (p) => mda({ f: p.integer('f') }),
   monna: (p) => monna({ f: p.integer('f'), trusted: p.integer('idx') }),
   centered_clipping: (p) => centeredClipping({ tau: p.number('tau'), iterations: p.integer('L') }),
+  smea: (p) => smea({ f: p.integer('f') }),
+  caf: (p) => caf({ f: p.integer('f'), tauMax: p.word('tau_max', ['all', 'active']) }),
 };
 
 const STAGES: Readonly<Record<string, Factory<Stage>>> = {

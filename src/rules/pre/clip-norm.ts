@@ -8,7 +8,8 @@
  */
 
 import { assertPositive } from '../../core/assert.ts';
-import { defineStage, real, type StageEntry } from '../entry.ts';
+import { real } from '../../core/parameter.ts';
+import { defineStage, type StageEntry } from '../entry.ts';
 import type { Stage } from '../rule.ts';
 import { clipTo, normsOf } from './clip-factors.ts';
 
@@ -36,7 +37,7 @@ export function clipNorm({ max }: ClipNormOptions): Stage {
 }
 
 /** The line of clipping in the list. */
-export const clipNormEntry: StageEntry = defineStage({
+export const clipNormEntry: StageEntry = defineStage<ClipNormOptions>({
   name: 'clip-norm',
   parameters: { max: real('greatest norm a row may keep') },
   make: clipNorm,

@@ -1,0 +1,49 @@
+/**
+ * Writes the table of rules into README.md, out of the list of rules itself.
+ *
+ *     npx tsx scripts/rule-table.ts [--check]
+ *
+ * With `--check` nothing is written, and the exit code is 1 if README.md is not up to date.
+ *
+ * @module
+ */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Entry } from '../src/rules/entry.ts';
+import { rules } from '../src/rules/index.ts';
+
+const README = join(import.meta.dirname, '../README.md');
+const BEGIN = '<!-- rules: written by scripts/rule-table.ts -->';
+const END = '<!-- /rules -->';
+
+/** A rule with its options, as a SPEC takes them; those in brackets may be left out. */
+function specOf({ name, parameters }: Entry): string {
+  const options = Object.entries(parameters).map(([key, { required }]) =>
+    required ? key : `[${key}]`,
+  );
+  return options.length === 0 ? `\`${name}\`` : `\`${name}:${options.join(',')}\``;
+}
+
+function rowOf(entry: Entry): string {
+  const cells = [specOf(entry), entry.guarantee, entry.cost, entry.paper];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+function tableOf(kind: Entry['kind']): string {
+  const rows = rules.filter((entry) => entry.kind === kind).map(rowOf);
+  const what = kind === 'rule' ? 'rule' : 'stage before a rule';
+  const head = [`| ${what} | guarantee | cost | paper |`, '|---|---|---|---|'];
+  return [...head, ...rows].join('\n');
+}
+
+const readme = readFileSync(README, 'utf8');
+const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+if (from < 0 || to < from) throw new Error(`README.md must hold ${BEGIN} and ${END}`);
+const section = `${BEGIN}\n${tableOf('rule')}\n\n${tableOf('stage')}\n`;
+const updated = readme.slice(0, from) + section + readme.slice(to);
+if (!process.argv.includes('--check')) writeFileSync(README, updated);
+else if (updated !== readme) {
+  console.error('README.md is not up to date; run: npx tsx scripts/rule-table.ts');
+  process.exitCode = 1;
+}

@@ -1,0 +1,32 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+
+const FOLDER = join(import.meta.dirname, '../examples');
+const examples = readdirSync(FOLDER).filter((name) => name.endsWith('.ts'));
+
+/** What each example must print for its point to be made. */
+const POINTS: Readonly<Record<string, RegExp>> = {
+  'arrays.ts': /^trimmed mean \[ 1\.0.*\nbroken: excluded, non-finite: 1 of 3 entries/m,
+  'attacks.ts': /^sign-flip:scale=10 +mean +0\.\d+$/m,
+  'custom-rule.ts': /^trimmed midrange \[ 3, -3 \]\nclip-norm\+trimmed-midrange \[/m,
+  'model-files.ts': /^global layer\.weight \[ 1\.25, 2\.25, 3\.25, 4\.25 \]$/m,
+  'streaming.ts': /^20 rows of 500000: 500000 entries, largest 1\.\d+\ntiles took 8 MiB at most/m,
+  'webgpu.ts': /^(webgpu|reference) \(.*\): \d+\.\d+ s\nfirst entries/m,
+};
+
+describe('examples', () => {
+  test('are all told here', () => {
+    expect(Object.keys(POINTS)).toEqual(examples);
+  });
+
+  test.each(examples)('%s runs and makes its point in fewer than 40 lines', async (name) => {
+    const path = join(FOLDER, name);
+    const words = ['--import', import.meta.resolve('tsx'), path];
+    const { stdout } = await promisify(execFile)(process.execPath, words);
+    expect(stdout).toMatch(POINTS[name]!);
+    expect(readFileSync(path, 'utf8').trimEnd().split('\n').length).toBeLessThan(40);
+  });
+});

@@ -1,0 +1,183 @@
+/**
+ * The package as a user gets it: packed, judged by publint and Are-the-types-wrong, installed into
+ * an empty project, run, type-checked and bundled for browsers. Needs no network.
+ *
+ * @module
+ */
+
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+const bin = join(root, 'node_modules/.bin');
+
+/** What the whole of Aggregis may weigh in a browser, minified and compressed. */
+const BROWSER_BUDGET_BYTES = 60_000;
+
+interface Manifest {
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+interface PackedFile {
+  readonly path: string;
+  readonly mode: number;
+}
+
+/** Runs to the end; the error of a failed one carries all that it printed. */
+async function run(command: string, args: string[], cwd: string): Promise<string> {
+  // What npm tells the scripts it runs must not reach the npm that is run here.
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_ENV$|INIT_CWD$)/.test(name)),
+  );
+  try {
+    return (await promisify(execFile)(command, args, { cwd, env, timeout: 240_000 })).stdout;
+  } catch (cause) {
+    const { message, stdout } = cause as Error & { stdout?: string };
+    throw new Error(`${message}\n${stdout ?? ''}`, { cause });
+  }
+}
+
+/** Packs a folder into `into`; gives the tarball and the files in it. */
+async function pack(
+  folder: string,
+  { into, flags }: { into: string; flags: readonly string[] },
+): Promise<{ path: string; files: PackedFile[] }> {
+  const args = ['pack', folder, '--json', '--pack-destination', into, ...flags];
+  const json = await run('npm', args, root);
+  const [packed] = JSON.parse(json) as { filename: string; files: PackedFile[] }[];
+  return { path: join(into, packed!.filename), files: packed!.files };
+}
+
+let folder = '';
+let user = '';
+let manifest: Manifest;
+let tarball: Awaited<ReturnType<typeof pack>>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'aggregis-package-'));
+  user = join(folder, 'user');
+  manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest;
+  // Packing builds dist/ first, by the script `prepare`; what that prints is no JSON.
+  tarball = await pack('.', { into: folder, flags: ['--foreground-scripts=false'] });
+  // What it depends on is packed from this project's own copy, so that no registry is asked.
+  const names = Object.keys(manifest.dependencies);
+  const needed = await Promise.all(
+    names.map((name) =>
+      pack(join(root, 'node_modules', name), { into: folder, flags: ['--ignore-scripts'] }),
+    ),
+  );
+  await mkdir(user);
+  await writeFile(join(user, 'package.json'), '{ "private": true, "type": "module" }');
+  const tarballs = [tarball, ...needed].map(({ path }) => path);
+  const flags = ['--offline', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund'];
+  await run('npm', ['install', ...flags, ...tarballs], user);
+}, 300_000);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+// A slow machine compiles for a while.
+const patient = { timeout: 240_000 };
+
+describe('the packed package', patient, () => {
+  test('holds what src/ compiles to, the shaders and the documents, and nothing else', async () => {
+    const sources = await readdir(join(root, 'src'), { recursive: true });
+    const compiled = sources
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap((file) => ['.js', '.js.map', '.d.ts'].map((to) => file.replace(/\.ts$/, to)));
+    const shaders = await readdir(join(root, 'shaders'), { recursive: true });
+    const due = [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'package.json',
+      ...compiled.map((file) => `dist/${file}`),
+      ...shaders.filter((file) => file.endsWith('.wgsl')).map((file) => `shaders/${file}`),
+    ];
+    expect(tarball.files.map(({ path }) => path).sort()).toEqual(due.sort());
+  });
+
+  test('marks its command as executable', () => {
+    const command = tarball.files.find(({ path }) => path === 'dist/cli/main.js');
+    expect(command?.mode).toBe(0o755);
+  });
+
+  test('finds no fault with publint', async () => {
+    const bytes = await readFile(tarball.path);
+    const { messages, pkg } = await publint({
+      pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) },
+    });
+    expect(messages.map((message) => formatMessage(message, pkg!))).toEqual([]);
+  });
+
+  test('gives right types however it is imported, says Are-the-types-wrong', async () => {
+    const args = [tarball.path, '--profile', 'esm-only', '--format', 'ascii', '--no-color'];
+    // It exits with an error at any problem but those of CommonJS, which is not served.
+    expect(await run(join(bin, 'attw'), args, folder)).toMatch(/node16 \(from ESM\): . \(ESM\)/u);
+  });
+});
+
+describe('the installed package', patient, () => {
+  test('aggregates without a GPU package, in a program of five lines', async () => {
+    const program = `
+      import { aggregate, median } from 'aggregis';
+      const updates = { a: [1, 2], b: [3, 4], c: [900, -900] };
+      const rows = Object.entries(updates).map(([client, v]) => ({ client, row: Float32Array.from(v) }));
+      const { value, backend } = await aggregate(rows, median());
+      console.log(JSON.stringify([...value, backend.name]));`;
+    await writeFile(join(user, 'program.js'), program);
+    expect(JSON.parse(await run(process.execPath, ['program.js'], user))).toEqual([
+      3,
+      2,
+      'reference',
+    ]);
+  });
+
+  test('puts its command where npx finds it', async () => {
+    const version = await run('npx', ['--no-install', 'aggregis', '--version'], user);
+    expect(version.trim()).toBe(manifest.version);
+  });
+
+  test('type-checks in a strict project that checks libraries too', async () => {
+    const program = `
+      import { type AggregateResult, aggregate, krum, type Rule } from 'aggregis';
+      const rule: Rule = krum({ f: 1 });
+      const rows = [1, 2, 3, 4, 5].map((x) => ({ client: String(x), row: Float32Array.of(x) }));
+      export const result: Promise<AggregateResult> = aggregate(rows, rule);
+      // @ts-expect-error a rule is no string
+      export const wrong = aggregate(rows, 'krum');`;
+    await writeFile(join(user, 'program.ts'), program);
+    const flags =
+      '--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023';
+    const lib = ['--lib', 'es2023,esnext.disposable,dom', 'program.ts'];
+    expect(await run(join(bin, 'tsc'), [...flags.split(' '), ...lib], user)).toBe('');
+  });
+
+  test(`weighs at most ${BROWSER_BUDGET_BYTES / 1000} kB in a browser and holds nothing of Node`, async () => {
+    const { outputFiles, metafile } = await build({
+      stdin: { contents: "export * from 'aggregis';", resolveDir: user },
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      platform: 'browser',
+      metafile: true,
+      write: false,
+      logLevel: 'silent',
+    });
+    const inputs = Object.keys(metafile.inputs);
+    expect(inputs.some((file) => file.endsWith('aggregis/dist/browser.js'))).toBe(true);
+    expect(inputs.filter((file) => /adapter-node|swiftshader|node-files/.test(file))).toEqual([]);
+    expect(outputFiles[0]!.text).not.toMatch(/["'`]node:/);
+    const bytes = gzipSync(outputFiles[0]!.contents).length;
+
+    expect(bytes).toBeLessThanOrEqual(BROWSER_BUDGET_BYTES);
+  });
+});

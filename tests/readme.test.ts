@@ -1,0 +1,114 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from './support/model-files.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const PAGES = ['README.md', 'ARCHITECTURE.md', 'docs/ADDING-A-RULE.md'];
+const run = promisify(execFile);
+
+/** The code blocks of a page in one language. */
+function blocks(page: string, language: string): string[] {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  const found = text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm);
+  return [...found].filter(([, name]) => name === language).map(([, , code]) => code!);
+}
+
+/** Runs a block of TypeScript as a user's file; what is printed comes back. */
+async function execute(code: string): Promise<string> {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'block.mts');
+  const face = pathToFileURL(join(ROOT, 'src/index.ts')).href;
+  await writeFile(file, code.replaceAll("from 'aggregis'", `from '${face}'`));
+  const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), file]);
+  return stdout;
+}
+
+describe('README.md', () => {
+  test('shows ten lines that run, and the attackers do not move them', async () => {
+    const [tenLines, ...others] = blocks('README.md', 'ts');
+    expect(others).toEqual([]);
+    expect(
+      tenLines!
+        .trim()
+        .split('\n')
+        .filter((line) => line !== '').length,
+    ).toBeLessThanOrEqual(10);
+    const printed = await execute(tenLines!);
+    // The mean of honest first entries is 1.035; each of the others agrees in its entry.
+    expect(printed).toMatch(/^\[ 1\.0[1-6]\d*, -2, 3 \] on (webgpu|reference)$/m);
+    expect(printed).toMatch(/^9 excluded non-finite: 1 of 3 entries$/m);
+  });
+
+  test('shows commands that work, one after the other', async () => {
+    const sessions = blocks('README.md', 'sh').filter((code) => code.includes('--no-install'));
+    expect(sessions).toHaveLength(1);
+    const folder = await temporaryFolder();
+    // A user types these in the project, so its packages are at hand.
+    await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    const main = [
+      process.execPath,
+      '--import',
+      import.meta.resolve('tsx'),
+      join(ROOT, 'src/cli/main.ts'),
+    ];
+    const typed = main.map((word) => `'${word}'`).join(' ');
+    const script = sessions[0]!.replaceAll('npx --no-install aggregis', typed);
+    expect(script).not.toContain('npx');
+    const { stdout } = await run('bash', ['-euc', script], { cwd: folder });
+    expect(existsSync(join(folder, 'global.safetensors'))).toBe(true);
+    expect(stdout).toContain('nnm+trimmed-mean over 8 of 8 updates');
+    // Three processes, one of which trains and compiles shaders.
+  }, 180_000);
+
+  test('names scripts of package.json where it says npm', () => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const commands = blocks('README.md', 'sh').join('');
+    expect(commands.match(/^npm ci && npm (start|test)$/gm)).toEqual([
+      'npm ci && npm start',
+      'npm ci && npm test',
+    ]);
+    expect(scripts).toMatchObject({ start: expect.any(String), test: expect.any(String) });
+    for (const [, file] of commands.matchAll(/npx tsx (\S+)/g)) {
+      expect(existsSync(join(ROOT, file!)), file).toBe(true);
+    }
+  });
+
+  test('has the table of rules that the list of rules gives', async () => {
+    const script = join(ROOT, 'scripts/rule-table.ts');
+    await run(process.execPath, ['--import', import.meta.resolve('tsx'), script, '--check']);
+  });
+});
+
+describe('ADDING-A-RULE.md', () => {
+  test('shows a rule that works as it stands', async () => {
+    const [rule] = blocks('docs/ADDING-A-RULE.md', 'ts');
+    const code = rule!.replaceAll(
+      /from '\.\//g,
+      `from '${pathToFileURL(join(ROOT, 'src/rules')).href}/`,
+    );
+    const absolute = code.replaceAll(
+      "from '../",
+      `from '${pathToFileURL(join(ROOT, 'src')).href}/`,
+    );
+    const call = `
+import { aggregate } from 'aggregis';
+const rows = [1, 2, 3, 4, 900].map((v) => Float32Array.of(v, -v));
+const { value, rule } = await aggregate(rows, trimmedMidrangeEntry.make({ f: 1 }));
+console.log(rule, [...value]);`;
+    expect(await execute(absolute + call)).toBe('trimmed-midrange [ 3, -3 ]\n');
+  });
+});
+
+test.each(PAGES)('%s links to files that exist', (page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  const targets = [...text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => target!);
+  const missing = targets
+    .filter((target) => !/^https?:/.test(target))
+    .filter((target) => !existsSync(join(ROOT, page, '..', target)));
+  expect(missing).toEqual([]);
+});

@@ -1,0 +1,44 @@
+/**
+ * The command line as a user starts it: a process of its own.
+ *
+ * @module
+ */
+
+import { type ChildProcess, execFile } from 'node:child_process';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** What a process left behind. */
+export interface Outcome {
+  readonly code: number | string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Where and how a process runs. */
+export interface Surroundings {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Told of the process once it runs. */
+  readonly onStart?: (child: ChildProcess) => void;
+}
+
+/** Runs `aggregis` with these words. */
+export function aggregis(
+  words: readonly string[],
+  { cwd = ROOT, env = {}, onStart }: Surroundings = {},
+): Promise<Outcome> {
+  const loader = import.meta.resolve('tsx');
+  const main = join(ROOT, 'src/cli/main.ts');
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ['--import', loader, main, ...words],
+      { cwd, env: { ...process.env, ...env } },
+      (error, stdout, stderr) =>
+        resolve({ code: error ? (error.code ?? null) : 0, stdout, stderr }),
+    );
+    onStart?.(child);
+  });
+}
