@@ -30,7 +30,10 @@ interface Description {
   readonly guarantee: string;
   /** Time on the wide rows, then on the host. */
   readonly cost: string;
-  /** Options that have the unit of an update: they take the factor in the law `joint-scale`. */
+  /**
+   * Options that have the unit of an update: they take the factor in the law `joint-scale`. Samples
+   * and variants state them where they matter, defaults too.
+   */
   readonly scaled?: readonly string[];
 }
 

@@ -294,7 +294,10 @@ export const geometricMedianEntry: RuleEntry = defineRule<GeometricMedianOptions
   },
   make: geometricMedian,
   sample: () => ({}),
-  variants: () => [{ iterations: 3 }, { iterations: 8, nu: 1e-6 }],
+  variants: () => [
+    { iterations: 3, nu: DEFAULT_NU },
+    { iterations: 8, nu: 1e-6 },
+  ],
   scaled: ['nu'],
   paper: 'Pillutla et al. 2022',
   guarantee: 'bounded for n ≥ 2f + 1',

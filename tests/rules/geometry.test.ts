@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createBackend } from '../../src/backend/create-node.ts';
 import {
   type Geometry,
   geometryOf,
@@ -10,10 +11,10 @@ import {
   squaredDistancesTo,
   squaredNormOf,
 } from '../../src/rules/geometry.ts';
-import { reference } from '../support/apply.ts';
 
 async function geometry(rows: readonly (readonly number[])[]): Promise<Geometry> {
-  return geometryOf(reference.matrix(rows.map((row) => Float32Array.from(row))), reference);
+  const ops = await createBackend('reference');
+  return geometryOf(ops.matrix(rows.map((row) => Float32Array.from(row))), ops);
 }
 
 /** Σ αⱼ xⱼ, entry by entry. */

@@ -39,7 +39,7 @@ const REACH: Readonly<Record<string, Reach>> = {
       ? nearHonest(1 + (2 * (known.n - known.f)) / (known.n - 2 * known.f))(known)
       : withinNorm(smoothedRadius(known)),
   'centered-clipping': ({ options }) =>
-    withinNorm(Number(options.iterations) * Number(options.tau)),
+    withinNorm(Number(options.iterations ?? 1) * Number(options.tau)),
   'sign-vote': () => (row) => Math.max(...row.map(Math.abs)) - 1,
   // All kept rows are within δ of each other, and at least n − 2f of them are honest.
   mda: nearHonest(2),

@@ -1,6 +1,6 @@
 /**
  * What the tests of laws and robustness examine: every line of the list of rules, with the options
- * that it calls a sample; options under which a rule declares other laws; and pipelines.
+ * that it calls its sample and its variants; and pipelines.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Law, Rule, Stage } from '../../src/rules/rule.ts';
 
 /** A rule or stage with its options chosen. */
 export interface Subject {
-  /** A SPEC without the options that depend on the cohort. */
+  /** The rule's name; of a variant, a SPEC. */
   readonly name: string;
   readonly kind: 'rule' | 'stage' | 'pipeline';
   /** Name in the list; of a pipeline, its own. */
@@ -24,26 +24,6 @@ export interface Subject {
   /** For `joint-scale`, with every option that has the unit of an update times `factor`. */
   readonly make: (cohort: Cohort, factor?: number) => Stage;
 }
-
-/** Options under which a rule declares other laws than with its sample. */
-const VARIANTS: Readonly<Record<string, (cohort: Cohort) => Options>> = {
-  'bulyan:preset=flower': ({ f }) => ({ f, preset: 'flower' }),
-  'geometric-median:iterations=8,nu=0.1': () => ({ iterations: 8, nu: 0.1 }),
-  'krum:preset=byzfl': ({ f }) => ({ f, preset: 'byzfl' }),
-  'krum:preset=flower': ({ f }) => ({ f, preset: 'flower' }),
-  'multi-krum:m=1': ({ f }) => ({ f, m: 1 }),
-  'multi-krum:preset=byzfl': ({ f }) => ({ f, preset: 'byzfl' }),
-  'multi-krum:preset=byzfl,m=5': ({ f }) => ({ f, preset: 'byzfl', m: 5 }),
-  'multi-krum:preset=byzfl,weighting=examples': ({ f }) => ({
-    f,
-    preset: 'byzfl',
-    weighting: 'examples',
-  }),
-  'multi-krum:preset=flower': ({ f }) => ({ f, preset: 'flower' }),
-  'weighted-mean:weights=1/2/…': ({ n }) => ({
-    weights: Array.from({ length: n }, (_, i) => i + 1),
-  }),
-};
 
 /**
  * Pipelines without a rule that selects at the end: mixed rows are rounded, and values that tie or
@@ -59,18 +39,15 @@ const PIPELINES: Readonly<Record<string, readonly string[]>> = {
 /** Some cohort, for what does not depend on it. */
 const ANY: Cohort = { n: 11, f: 1 };
 
-/** Every line of the list of rules, with its sample. */
-export const entrySubjects: readonly Subject[] = rules.map((entry) =>
+/** All that the list offers: every line with its sample, then with each of its variants. */
+export const subjects: readonly Subject[] = rules.flatMap((entry) => [
   subjectOf(entry.name, entry, entry.sample),
-);
-
-/** All that the list offers: lines with their samples, then with other options. */
-export const subjects: readonly Subject[] = [
-  ...entrySubjects,
-  ...Object.entries(VARIANTS).map(([name, options]) =>
-    subjectOf(name, entryCalled(name.slice(0, name.indexOf(':'))), options),
-  ),
-];
+  ...entry
+    .variants(ANY)
+    .map((options, i) =>
+      subjectOf(nameOf(entry, options), entry, (cohort) => entry.variants(cohort)[i]!),
+    ),
+]);
 
 /** Some pipelines. They have the laws that follow from those of their parts, and maybe more. */
 export const pipelineSubjects: readonly Subject[] = Object.entries(PIPELINES).map(
@@ -95,10 +72,13 @@ function subjectOf(name: string, entry: Entry, options: (cohort: Cohort) => Opti
   return { name, kind: entry.kind, entry: entry.name, laws: make(ANY).laws, scaled, options, make };
 }
 
-function entryCalled(name: string): Entry {
-  const found = rules.find((entry) => entry.name === name);
-  if (found === undefined) throw new RangeError(`the list of rules has no ${name}`);
-  return found;
+/** The SPEC of a variant for 11 clients and f = 1, without what the sample has too. */
+function nameOf(entry: Entry, options: Options): string {
+  const sample = entry.sample(ANY);
+  const list = Object.entries(options).filter(([key, value]) => value !== sample[key]);
+  const text = ([key, value]: [string, unknown]): string =>
+    `${key}=${Array.isArray(value) ? `${value[0]}/${value[1]}/…` : value}`;
+  return `${entry.name}:${list.map(text).join(',')}`;
 }
 
 /** The subject of that name. */
