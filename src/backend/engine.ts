@@ -154,11 +154,13 @@ export class Engine implements Backend {
     return (await this.screen(x)).squaredNorms;
   }
 
-  screen(x: Matrix): Promise<RowScreen> {
+  async screen(x: Matrix): Promise<RowScreen> {
+    this.#assertOpen();
     return remember(this.#screens, matrix.asNode('x', x), (node) => this.#screen(node));
   }
 
-  pairs(x: Matrix): Promise<Pairs> {
+  async pairs(x: Matrix): Promise<Pairs> {
+    this.#assertOpen();
     return remember(this.#pairs, matrix.asNode('x', x), (node) => this.#allPairs(node));
   }
 
@@ -220,6 +222,10 @@ export class Engine implements Backend {
     await this.close();
   }
 
+  #assertOpen(): void {
+    if (this.#closed) throw new BackendError('closed', 'the backend was closed');
+  }
+
   // Shards
 
   /**
@@ -232,20 +238,19 @@ export class Engine implements Backend {
     body: (tile: Tile, from: number, to: number) => Promise<(() => void | Promise<void>) | void>,
   ): Promise<void> {
     await this.#exclusively(async () => {
-      if (this.#closed) throw new BackendError('closed', 'the backend was closed');
+      this.#assertOpen();
       const plan = planOf(node, unit);
       let width = this.#shardWidth(plan, node.cols);
       let rebuilds = 0;
       for (let from = 0; from < node.cols; ) {
         const to = Math.min(node.cols, from + width);
+        let finish: (() => void | Promise<void>) | void;
         try {
-          const finish = await this.#onShard(node, from, to, body);
-          await finish?.();
-          from = to;
-          rebuilds = 0;
+          this.#makeRoomFor(node, { from, to, bytes: plan.bytesPerCol * (to - from) });
+          finish = await this.#onShard(node, from, to, body);
         } catch (error) {
           if (!(error instanceof BackendError)) throw error;
-          if (error.code === 'out-of-memory' && this.#makeRoom()) continue;
+          if (error.code === 'out-of-memory' && this.#makeRoom(node)) continue;
           if (error.code === 'out-of-memory' && width > plan.unit) {
             width = Math.max(plan.unit, roundDown(Math.min(width, node.cols) / 2, plan.unit));
           } else if (error.code === 'device-lost' && rebuilds < MAX_REBUILDS) {
@@ -255,7 +260,12 @@ export class Engine implements Backend {
           } else {
             throw error;
           }
+          continue;
         }
+        // What it throws is the caller's own, and no reason to do the shard again.
+        await finish?.();
+        from = to;
+        rebuilds = 0;
       }
     });
   }
@@ -301,7 +311,6 @@ export class Engine implements Backend {
     const kernels = this.#kernels;
     switch (node.op) {
       case 'source':
-        this.#evictFor(4 * node.rows * (to - from));
         return kernels.upload(node.sources, from, to);
       case 'select':
         return kernels.select(await of(node.x), node.indices);
@@ -325,7 +334,8 @@ export class Engine implements Backend {
   #shardWidth(plan: Plan, cols: number): number {
     const limit = Math.min(
       this.#memory / plan.bytesPerCol,
-      this.#kernels.maxTileBytes / plan.widestPerCol,
+      // A body may pad rows to whole units.
+      roundDown(this.#kernels.maxTileBytes / plan.widestPerCol, COLUMN_UNIT),
     );
     if (limit >= cols) return cols;
     const width = roundDown(limit, plan.unit);
@@ -353,18 +363,25 @@ export class Engine implements Backend {
     return !node.sources.some(isDeviceRow) && 8 * node.rows * node.cols <= this.#memory;
   }
 
-  /** Evicts the oldest kept sources until `bytes` more fit the budget. */
-  #evictFor(bytes: number): void {
-    for (const node of [...this.#resident.keys()]) {
-      if (this.#tileBytes + bytes <= this.#memory) return;
-      this.#evict(node);
+  /** Evicts kept sources, oldest first, until all tiles of a shard of `node` fit beside the rest. */
+  #makeRoomFor(node: matrix.Node, shard: { from: number; to: number; bytes: number }): void {
+    const used = new Set(isWhole(node, shard) ? matrix.nodesOf(node) : []);
+    const others = [...this.#resident].filter(([kept]) => !used.has(kept));
+    let bytes = others.reduce((sum, [, tile]) => sum + bytesOf(tile), shard.bytes);
+    for (const [kept, tile] of others) {
+      if (bytes <= this.#memory) return;
+      this.#evict(kept);
+      bytes -= bytesOf(tile);
     }
   }
 
-  #makeRoom(): boolean {
+  /** Evicts every kept source. Whether that leaves more room for `node` than it had before. */
+  #makeRoom(node: matrix.Node): boolean {
     const kept = [...this.#resident.keys()];
-    for (const node of kept) this.#evict(node);
-    return kept.length > 0;
+    for (const source of kept) this.#evict(source);
+    // Its own sources will be uploaded again, and take the same room.
+    const used = new Set(matrix.nodesOf(node));
+    return kept.some((source) => !used.has(source));
   }
 
   #evict(node: matrix.Node): void {
@@ -386,7 +403,7 @@ export class Engine implements Backend {
 
   #account(node: matrix.Node, tile: Tile, sign: 1 | -1): void {
     if (node.op === 'select') return;
-    this.#tileBytes += sign * 4 * tile.rows * tile.cols;
+    this.#tileBytes += sign * bytesOf(tile);
     this.#peakTileBytes = Math.max(this.#peakTileBytes, this.#tileBytes);
   }
 
@@ -405,6 +422,10 @@ function planOf(node: matrix.Node, unit: number): Plan {
 
 function widestRows(node: matrix.Node): number {
   return Math.max(...matrix.nodesOf(node).map((part) => part.rows));
+}
+
+function bytesOf(tile: Tile): number {
+  return 4 * tile.rows * tile.cols;
 }
 
 function isWhole(node: matrix.Node, shard: { from: number; to: number }): boolean {

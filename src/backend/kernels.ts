@@ -123,7 +123,11 @@ export interface Backend extends Ops, AsyncDisposable {
   readonly info: BackendInfo;
   /** The whole of `x`, row-major. */
   read(x: Matrix): Promise<Float32Array>;
-  /** Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. */
+  /**
+   * Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. The sink
+   * runs within this evaluation's turn: were it to wait for another call of this backend, both would
+   * wait for ever.
+   */
   stream(
     x: Matrix,
     sink: (tile: Float32Array, from: number, to: number) => void | Promise<void>,
