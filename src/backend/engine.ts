@@ -23,7 +23,7 @@ import type {
   Weights,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
-import { isDeviceRow } from './rows.ts';
+import { checkBuffer, isDeviceRow } from './rows.ts';
 
 /** Settings of an engine. */
 export interface EngineOptions {
@@ -141,6 +141,7 @@ export class Engine implements Backend {
       throw new BackendError('unavailable', `the ${info.name} backend has no device buffers`);
     }
     if (node.rows !== 1) throw new RangeError(`copyTo needs one row, got ${node.rows}`);
+    checkBuffer('buffer', buffer, { bytes: 4 * node.cols, usage: 'COPY_DST' });
     await this.#shards(node, COLUMN_UNIT, async (tile, from) => {
       await copyTo.call(this.#kernels, tile, buffer, 4 * from);
     });

@@ -132,7 +132,10 @@ export interface Backend extends Ops, AsyncDisposable {
     x: Matrix,
     sink: (tile: Float32Array, from: number, to: number) => void | Promise<void>,
   ): Promise<void>;
-  /** Writes the one row of `x` into a buffer of the backend's device; nothing is read back. */
+  /**
+   * Writes the one row of `x` into a buffer of the backend's device, usage COPY_DST, of at least
+   * 4·d bytes; nothing is read back.
+   */
   copyTo(x: Matrix, buffer: GPUBuffer): Promise<void>;
   /** Largest number of bytes that tiles have taken at once since the start. */
   readonly peakTileBytes: number;
