@@ -136,9 +136,22 @@ async function run(
   rule: Rule,
   options: RunOptions,
 ): Promise<AggregateReport & { value?: Float32Array }> {
-  const { backend, signal } = options;
   const start = performance.now();
   const reference = await referenceOf(options);
+  try {
+    const report = await screenedAndApplied(updates, rule, { ...options, reference });
+    return { ...report, seconds: (performance.now() - start) / 1000 };
+  } finally {
+    if (reference) options.backend.release(reference);
+  }
+}
+
+async function screenedAndApplied(
+  updates: Updates,
+  rule: Rule,
+  { reference, ...options }: Omit<RunOptions, 'reference'> & { reference: Matrix | undefined },
+): Promise<Omit<AggregateReport, 'seconds'> & { value?: Float32Array }> {
+  const { backend, signal } = options;
   const wanted = options.cols ?? reference?.cols;
   const screened = await screen(updates, {
     ...options,
@@ -164,12 +177,10 @@ async function run(
       backend: backend.info,
       rows,
       cols,
-      seconds: (performance.now() - start) / 1000,
       peakTileBytes: backend.peakTileBytes,
     };
   } finally {
     backend.release(screened.admitted);
-    if (reference) backend.release(reference);
   }
 }
 
@@ -195,6 +206,7 @@ async function referenceOf({ backend, cols, reference }: RunOptions): Promise<Ma
   }
   const [nonFinite] = await backend.countNonFinite(matrix);
   if (nonFinite! > 0) {
+    backend.release(matrix);
     throw new RangeError(`reference must be finite, got ${nonFinite} entries that are not`);
   }
   return matrix;

@@ -8,7 +8,8 @@
  * @module
  */
 
-import type { Matrix, Ops, RowScreen, RowSource } from './backend/kernels.ts';
+import type { Backend, Matrix, Ops, RowScreen, RowSource } from './backend/kernels.ts';
+import { checkRow, isDeviceRow } from './backend/rows.ts';
 import { assertInteger, assertOneOf, assertPositive, show } from './core/assert.ts';
 import { AggregationError } from './core/errors.ts';
 import { quote } from './formats/quote.ts';
@@ -104,6 +105,13 @@ interface Candidate {
   fingerprint?: bigint;
 }
 
+/** What the screen works with. */
+interface ScreenCall {
+  /** Whose `release`, where it has one, is called for rows that were read in vain. */
+  readonly ops: Ops & Partial<Pick<Backend, 'release'>>;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Screens the updates of a round: client ids, claimed counts and lengths from what is known
  * already, then finiteness, norm and content in one pass over the rows.
@@ -115,10 +123,11 @@ interface Candidate {
  * @throws {AggregationError} `no-clients` if no update is left, or no length has a majority.
  *   Reading the admitted rows may throw `unreadable`, or the reason of `signal`.
  * @throws {TypeError} if `updates` holds something that is no row, or names only some clients.
+ * @throws {RangeError} if a row on the GPU does not lie within its buffer.
  */
 export async function screen(
   updates: Updates,
-  { ops, signal, ...options }: ScreenOptions & { readonly ops: Ops; readonly signal?: AbortSignal },
+  { ops, signal, ...options }: ScreenOptions & ScreenCall,
 ): Promise<Screened> {
   checkOptions(options);
   const candidates = candidatesOf(updates);
@@ -130,7 +139,10 @@ export async function screen(
   const all = ops.matrix(read.map(({ client, row }) => watched(row!, { client, signal })));
   judgeContent(read, await ops.screen(all), options);
   const kept = read.flatMap((candidate, i) => (isIn(candidate) ? [i] : []));
-  if (kept.length === 0) throw nobodyLeft(candidates);
+  if (kept.length === 0) {
+    ops.release?.(all);
+    throw nobodyLeft(candidates);
+  }
   return {
     admitted: kept.length === read.length ? all : ops.select(all, kept),
     ...(options.weights === 'examples' && {
@@ -210,24 +222,8 @@ function candidate(client: string, entry: Entry): Candidate {
     };
   }
   const { row, examples }: ClientRow = isRow(entry) ? { row: entry } : entry;
-  checkRow(client, row);
+  checkRow(`the update of ${quote(client)}`, row);
   return { client, row, examples, verdict: 'accepted', reasons: [] };
-}
-
-function checkRow(client: string, row: unknown): void {
-  if (row instanceof Float32Array) return;
-  const source = row as Partial<{ cols: number; read: unknown; buffer: unknown }> | null;
-  const isSource =
-    typeof source === 'object' &&
-    source !== null &&
-    !ArrayBuffer.isView(source) &&
-    (typeof source.read === 'function' || source.buffer !== undefined);
-  if (!isSource) {
-    throw new TypeError(
-      `the update of ${quote(client)} must be a Float32Array or a row source, got ${show(row)}`,
-    );
-  }
-  assertInteger(`cols of the update of ${quote(client)}`, source.cols as number, 0);
 }
 
 /**
@@ -238,7 +234,7 @@ function watched(
   row: Float32Array | RowSource,
   { client, signal }: { client: string; signal: AbortSignal | undefined },
 ): Float32Array | RowSource {
-  if (row instanceof Float32Array || 'buffer' in row) return row;
+  if (row instanceof Float32Array || isDeviceRow(row)) return row;
   return {
     cols: row.cols,
     read: async (from, to, into) => {

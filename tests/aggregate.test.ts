@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Aggregate, aggregateWith } from '../src/aggregate.ts';
 import { Engine } from '../src/backend/engine.ts';
-import type { Backend, HostRow } from '../src/backend/kernels.ts';
+import type { Backend, HostRow, Tile, TileKernels } from '../src/backend/kernels.ts';
 import { ReferenceKernels } from '../src/backend/reference/reference.ts';
 import { AggregationError } from '../src/core/errors.ts';
 import { monna } from '../src/rules/monna.ts';
@@ -487,6 +487,38 @@ describe('backends and destinations', () => {
     expect((await aggregate([row(2)], plainMean, { backend })).value).toEqual(row(2));
     const error = await errorOf(aggregate([row(1)], plainMean, { backend, memory: 100 }));
     expect(error).toBeInstanceOf(TypeError);
+  });
+
+  test.each([
+    ['no row is left', [row(Number.NaN)], {}],
+    ['no row is left beside a reference', [row(Number.NaN)], { reference: row(1) }],
+    ['no length is wanted', [row(1, 2)], { reference: row(1) }],
+    ['the reference is not finite', [row(1)], { reference: row(Number.NaN) }],
+    ['the rule refuses', [row(1)], { reference: row(1) }],
+  ])('a backend of the caller is left with nothing where %s', async (_, updates, options) => {
+    const kernels: TileKernels = new ReferenceKernels();
+    const held = new Set<Tile>();
+    const upload = kernels.upload.bind(kernels);
+    kernels.upload = async (...args) => {
+      const tile = await upload(...args);
+      held.add(tile);
+      return tile;
+    };
+    kernels.free = (tile: Tile) => void held.delete(tile);
+    await using backend = new Engine(kernels);
+    await errorOf(aggregate(updates, middle, { ...options, backend }));
+    // Releases take their turn: one more evaluation comes after them.
+    const other = backend.matrix([row(1)]);
+    await backend.read(other);
+    expect(held.size).toBe(1);
+  });
+
+  test('a row on the GPU that its buffer does not hold is named by its client', async () => {
+    const buffer = { size: 4, usage: 0x04 } as GPUBuffer;
+    const error = await errorOf(
+      aggregate([{ client: 'anna', row: { cols: 2, buffer } }], plainMean),
+    );
+    expect(error.message).toBe('buffer of the update of "anna" must hold at least 8 bytes, got 4');
   });
 
   test('a sink receives the value in column order, and no array is made', async () => {

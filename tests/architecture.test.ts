@@ -20,7 +20,8 @@ interface Row {
 }
 
 const ground = ['core', 'backend/kernels', 'formats'] as const;
-const road = [...ground, 'rules', 'backend/engine', 'backend/create', 'aggregate'] as const;
+const backends = ['backend/shared', 'backend/engine', 'backend/create'] as const;
+const road = [...ground, 'rules', ...backends, 'aggregate'] as const;
 const study = [...road, 'attacks', 'analysis', 'federation', 'lab'] as const;
 const body = ['core', 'backend/kernels', 'backend/shared'] as const;
 

@@ -23,7 +23,7 @@ import type {
   Weights,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
-import { isDeviceRow } from './rows.ts';
+import { checkBuffer, isDeviceRow } from './rows.ts';
 
 /** Settings of an engine. */
 export interface EngineOptions {
@@ -141,9 +141,7 @@ export class Engine implements Backend {
       throw new BackendError('unavailable', `the ${info.name} backend has no device buffers`);
     }
     if (node.rows !== 1) throw new RangeError(`copyTo needs one row, got ${node.rows}`);
-    if (buffer.size < 4 * node.cols) {
-      throw new RangeError(`buffer must hold ${4 * node.cols} bytes, got ${buffer.size}`);
-    }
+    checkBuffer('buffer', buffer, { bytes: 4 * node.cols, usage: 'COPY_DST' });
     await this.#shards(node, COLUMN_UNIT, async (tile, from) => {
       await copyTo.call(this.#kernels, tile, buffer, 4 * from);
     });
@@ -157,11 +155,13 @@ export class Engine implements Backend {
     return (await this.screen(x)).squaredNorms;
   }
 
-  screen(x: Matrix): Promise<RowScreen> {
+  async screen(x: Matrix): Promise<RowScreen> {
+    this.#assertOpen();
     return remember(this.#screens, matrix.asNode('x', x), (node) => this.#screen(node));
   }
 
-  pairs(x: Matrix): Promise<Pairs> {
+  async pairs(x: Matrix): Promise<Pairs> {
+    this.#assertOpen();
     return remember(this.#pairs, matrix.asNode('x', x), (node) => this.#allPairs(node));
   }
 
@@ -223,6 +223,10 @@ export class Engine implements Backend {
     await this.close();
   }
 
+  #assertOpen(): void {
+    if (this.#closed) throw new BackendError('closed', 'the backend was closed');
+  }
+
   // Shards
 
   /**
@@ -235,20 +239,19 @@ export class Engine implements Backend {
     body: (tile: Tile, from: number, to: number) => Promise<(() => void | Promise<void>) | void>,
   ): Promise<void> {
     await this.#exclusively(async () => {
-      if (this.#closed) throw new BackendError('closed', 'the backend was closed');
+      this.#assertOpen();
       const plan = planOf(node, unit);
       let width = this.#shardWidth(plan, node.cols);
       let rebuilds = 0;
       for (let from = 0; from < node.cols; ) {
         const to = Math.min(node.cols, from + width);
+        let finish: (() => void | Promise<void>) | void;
         try {
-          const finish = await this.#onShard(node, from, to, body);
-          await finish?.();
-          from = to;
-          rebuilds = 0;
+          this.#makeRoomFor(node, { from, to, bytes: plan.bytesPerCol * (to - from) });
+          finish = await this.#onShard(node, from, to, body);
         } catch (error) {
           if (!(error instanceof BackendError)) throw error;
-          if (error.code === 'out-of-memory' && this.#makeRoom()) continue;
+          if (error.code === 'out-of-memory' && this.#makeRoom(node)) continue;
           if (error.code === 'out-of-memory' && width > plan.unit) {
             width = Math.max(plan.unit, roundDown(Math.min(width, node.cols) / 2, plan.unit));
           } else if (error.code === 'device-lost' && rebuilds < MAX_REBUILDS) {
@@ -258,7 +261,12 @@ export class Engine implements Backend {
           } else {
             throw error;
           }
+          continue;
         }
+        // What it throws is the caller's own, and no reason to do the shard again.
+        await finish?.();
+        from = to;
+        rebuilds = 0;
       }
     });
   }
@@ -304,7 +312,6 @@ export class Engine implements Backend {
     const kernels = this.#kernels;
     switch (node.op) {
       case 'source':
-        this.#evictFor(4 * node.rows * (to - from));
         return kernels.upload(node.sources, from, to);
       case 'select':
         return kernels.select(await of(node.x), node.indices);
@@ -328,7 +335,8 @@ export class Engine implements Backend {
   #shardWidth(plan: Plan, cols: number): number {
     const limit = Math.min(
       this.#memory / plan.bytesPerCol,
-      this.#kernels.maxTileBytes / plan.widestPerCol,
+      // A body may pad rows to whole units.
+      roundDown(this.#kernels.maxTileBytes / plan.widestPerCol, COLUMN_UNIT),
     );
     if (limit >= cols) return cols;
     const width = roundDown(limit, plan.unit);
@@ -356,18 +364,25 @@ export class Engine implements Backend {
     return !node.sources.some(isDeviceRow) && 8 * node.rows * node.cols <= this.#memory;
   }
 
-  /** Evicts the oldest kept sources until `bytes` more fit the budget. */
-  #evictFor(bytes: number): void {
-    for (const node of [...this.#resident.keys()]) {
-      if (this.#tileBytes + bytes <= this.#memory) return;
-      this.#evict(node);
+  /** Evicts kept sources, oldest first, until all tiles of a shard of `node` fit beside the rest. */
+  #makeRoomFor(node: matrix.Node, shard: { from: number; to: number; bytes: number }): void {
+    const used = new Set(isWhole(node, shard) ? matrix.nodesOf(node) : []);
+    const others = [...this.#resident].filter(([kept]) => !used.has(kept));
+    let bytes = others.reduce((sum, [, tile]) => sum + bytesOf(tile), shard.bytes);
+    for (const [kept, tile] of others) {
+      if (bytes <= this.#memory) return;
+      this.#evict(kept);
+      bytes -= bytesOf(tile);
     }
   }
 
-  #makeRoom(): boolean {
+  /** Evicts every kept source. Whether that leaves more room for `node` than it had before. */
+  #makeRoom(node: matrix.Node): boolean {
     const kept = [...this.#resident.keys()];
-    for (const node of kept) this.#evict(node);
-    return kept.length > 0;
+    for (const source of kept) this.#evict(source);
+    // Its own sources will be uploaded again, and take the same room.
+    const used = new Set(matrix.nodesOf(node));
+    return kept.some((source) => !used.has(source));
   }
 
   #evict(node: matrix.Node): void {
@@ -389,7 +404,7 @@ export class Engine implements Backend {
 
   #account(node: matrix.Node, tile: Tile, sign: 1 | -1): void {
     if (node.op === 'select') return;
-    this.#tileBytes += sign * 4 * tile.rows * tile.cols;
+    this.#tileBytes += sign * bytesOf(tile);
     this.#peakTileBytes = Math.max(this.#peakTileBytes, this.#tileBytes);
   }
 
@@ -408,6 +423,10 @@ function planOf(node: matrix.Node, unit: number): Plan {
 
 function widestRows(node: matrix.Node): number {
   return Math.max(...matrix.nodesOf(node).map((part) => part.rows));
+}
+
+function bytesOf(tile: Tile): number {
+  return 4 * tile.rows * tile.cols;
 }
 
 function isWhole(node: matrix.Node, shard: { from: number; to: number }): boolean {

@@ -123,12 +123,19 @@ export interface Backend extends Ops, AsyncDisposable {
   readonly info: BackendInfo;
   /** The whole of `x`, row-major. */
   read(x: Matrix): Promise<Float32Array>;
-  /** Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. */
+  /**
+   * Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. The sink
+   * runs within this evaluation's turn: were it to wait for another call of this backend, both would
+   * wait for ever.
+   */
   stream(
     x: Matrix,
     sink: (tile: Float32Array, from: number, to: number) => void | Promise<void>,
   ): Promise<void>;
-  /** Writes the one row of `x` into a buffer of the backend's device; nothing is read back. */
+  /**
+   * Writes the one row of `x` into a buffer of the backend's device, usage COPY_DST, of at least
+   * 4·d bytes; nothing is read back.
+   */
   copyTo(x: Matrix, buffer: GPUBuffer): Promise<void>;
   /** Largest number of bytes that tiles have taken at once since the start. */
   readonly peakTileBytes: number;

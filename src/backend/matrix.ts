@@ -10,7 +10,7 @@
 
 import { assertInteger, show } from '../core/assert.ts';
 import type { Matrix, RowSource, Weights } from './kernels.ts';
-import { arrayRow } from './rows.ts';
+import { arrayRow, checkRow } from './rows.ts';
 
 /** An expression node. The engine evaluates it shard by shard. */
 export type Node = Source | Select | Combine | Stack | RankMean | NearestMean | SignSum | Deviation;
@@ -103,10 +103,14 @@ export function nodesOf(node: Node): Node[] {
 /**
  * The given rows.
  *
- * @throws {RangeError} if there is no row, a row is empty, or lengths differ; names the row.
+ * @throws {TypeError} if one is neither a Float32Array nor a row source; names the row.
+ * @throws {RangeError} if there is no row, a row is empty or not within its buffer, or lengths
+ *   differ; names the row.
  */
 export function source(rows: readonly (RowSource | Float32Array)[]): Matrix {
+  if (!Array.isArray(rows)) throw new TypeError(`rows must be an array, got ${show(rows)}`);
   assertInteger('number of rows', rows.length, 1);
+  for (let i = 0; i < rows.length; i++) checkRow(`row ${i}`, rows[i]);
   const sources = rows.map((row) => (row instanceof Float32Array ? arrayRow(row) : row));
   const cols = assertInteger('length of row 0', sources[0]!.cols, 1);
   for (const [i, row] of sources.entries()) {
@@ -120,17 +124,19 @@ export function source(rows: readonly (RowSource | Float32Array)[]): Matrix {
 /** The given rows of `x`, in the given order; a row may come twice. */
 export function select(x: Matrix, rows: readonly number[]): Matrix {
   const node = asNode('x', x);
-  assertInteger('number of selected rows', rows.length, 1);
-  for (const row of rows) assertInteger('selected row', row, 0, node.rows - 1);
-  const shape = { rows: rows.length, cols: node.cols };
+  // A typed array is taken, too; its own `map` could not hold rows of weights.
+  const chosen = Array.from(rows);
+  assertInteger('number of selected rows', chosen.length, 1);
+  for (const row of chosen) assertInteger('selected row', row, 0, node.rows - 1);
+  const shape = { rows: chosen.length, cols: node.cols };
   if (node.op === 'combine') {
-    return build({ ...node, ...shape, weights: rows.map((row) => node.weights[row]!) });
+    return build({ ...node, ...shape, weights: chosen.map((row) => node.weights[row]!) });
   }
   if (node.op === 'select') {
-    const indices = rows.map((row) => node.indices[row]!);
+    const indices = chosen.map((row) => node.indices[row]!);
     return build({ op: 'select', ...shape, x: node.x, indices });
   }
-  return build({ op: 'select', ...shape, x: node, indices: [...rows] });
+  return build({ op: 'select', ...shape, x: node, indices: chosen });
 }
 
 /** weights · x. m×n, n×d → m×d */

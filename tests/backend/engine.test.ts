@@ -159,6 +159,39 @@ describe('faults', () => {
     expect(kernels.freed).toBe(1);
   });
 
+  test('out of memory beside the uploaded rows halves the shard, however often they are kept', async () => {
+    const kernels = new FaultyKernels();
+    const rankMean = kernels.rankMean.bind(kernels);
+    kernels.rankMean = async (tile, from, to) => {
+      if (tile.cols > 70_000) throw new BackendError('out-of-memory', 'injected');
+      return rankMean(tile, from, to);
+    };
+    // Rows fit the budget and are kept at once: giving them up is no room gained.
+    kernels.beforeUpload = () => {
+      if (kernels.uploads.length > 9) throw new Error('uploaded for ever');
+    };
+    const e = engine(kernels);
+    const calm = engine(new ReferenceKernels());
+    expect(await e.read(e.rankMean(e.matrix(rows), 1, 2))).toEqual(
+      await calm.read(calm.rankMean(calm.matrix(rows), 1, 2)),
+    );
+  });
+
+  test.each(['out-of-memory', 'device-lost'] as const)(
+    'a sink that fails with %s is not called again: the fault is not of this backend',
+    async (code) => {
+      const e = engine(new FaultyKernels());
+      let calls = 0;
+      const sink = (): void => {
+        calls++;
+        if (calls > 9) throw new Error('called for ever');
+        throw new BackendError(code, 'of another backend');
+      };
+      await expect(e.stream(e.matrix(rows), sink)).rejects.toThrow('of another backend');
+      expect(calls).toBe(1);
+    },
+  );
+
   test('a lost device is rebuilt and the shard done again, its outcome counted once', async () => {
     const kernels = new FaultyKernels();
     const e = engine(kernels, 4 * 70_000 * 4);
@@ -202,6 +235,16 @@ describe('faults', () => {
     await expect(e.read(x)).rejects.toMatchObject({ code: 'closed' });
   });
 
+  test('a closed backend says so of results that it remembers, too', async () => {
+    const e = engine(new ReferenceKernels());
+    const x = e.matrix(rows);
+    await e.pairs(x);
+    await e.screen(x);
+    await e.close();
+    await expect(e.pairs(x)).rejects.toMatchObject({ code: 'closed' });
+    await expect(e.screen(x)).rejects.toMatchObject({ code: 'closed' });
+  });
+
   test('copyTo needs a backend with device buffers', async () => {
     const e = engine(new ReferenceKernels());
     await expect(e.copyTo(e.matrix(rows), {} as GPUBuffer)).rejects.toMatchObject({
@@ -220,6 +263,35 @@ describe('memory', () => {
     expect(e.peakTileBytes).toBeLessThanOrEqual(7 * rowBytes);
     await e.read(a);
     expect(kernels.uploads.length).toBe(4);
+  });
+
+  test('kept sources give way to what is computed, not only to other sources', async () => {
+    const memory = 2 * 3 * rowBytes;
+    const e = engine(new FaultyKernels(), memory);
+    const [a, b] = [e.matrix(rows), e.matrix(rows)];
+    await e.read(a);
+    await e.read(b);
+    const mixed = Array.from({ length: 3 }, (_, i) => [i, 1, 1]);
+    await e.read(e.combine(mixed, b));
+    expect(e.peakTileBytes).toBeLessThanOrEqual(memory);
+  });
+
+  test('a shard is cut where its rows, padded to whole units, would exceed a buffer', async () => {
+    const kernels = new FaultyKernels();
+    Object.defineProperty(kernels, 'maxTileBytes', { value: 4 * 100 });
+    const e = engine(kernels);
+    await e.read(e.matrix([new Float32Array(100)]));
+    expect(kernels.uploads).toEqual([
+      [0, 64],
+      [64, 100],
+    ]);
+  });
+
+  test('a sink that writes into its tile changes no later result', async () => {
+    const e = engine(new ReferenceKernels());
+    const x = e.matrix([Float32Array.of(1, 2)]);
+    await e.stream(x, (tile) => void tile.fill(7));
+    expect(await e.read(x)).toEqual(Float32Array.of(1, 2));
   });
 
   test('released sources are freed', async () => {

@@ -42,12 +42,35 @@ describe('expressions', () => {
     expect(node.weights[0]![0]).toBe(1);
   });
 
+  test('selected rows may be given as a typed array', () => {
+    const inner = matrix.combine(
+      [
+        [1, 0, 0],
+        [0, 1, 0],
+      ],
+      x,
+    );
+    const rows = Uint32Array.of(1) as unknown as number[];
+    const picked = matrix.select(inner, rows) as Combine;
+    expect([...(picked.weights[0] as Float64Array)]).toEqual([0, 1, 0]);
+  });
+
   test('nodes are listed once, inputs first', () => {
     const center = matrix.rankMean(x, 1, 2);
     const node = matrix.nearestMean(x, center, 2);
     expect(matrix.nodesOf(matrix.asNode('x', node))).toEqual([x, center, node]);
   });
 });
+
+/** A buffer as far as it can be looked at. */
+function buffer(size: number, usage = 0x04): GPUBuffer {
+  return { size, usage } as GPUBuffer;
+}
+
+/** What `matrix.source` is given in programs that no compiler checks. */
+function sourceOf(...rows: unknown[]): unknown {
+  return matrix.source(rows as Float32Array[]);
+}
 
 describe('bad expressions name the argument', () => {
   const cases: [string, () => unknown, string][] = [
@@ -61,6 +84,45 @@ describe('bad expressions name the argument', () => {
       'unequal rows',
       () => matrix.source([Float32Array.of(1), Float32Array.of(1, 2)]),
       'row 0 has 1, row 1 2',
+    ],
+    [
+      'rows that are no list',
+      () => matrix.source('ab' as never),
+      'rows must be an array, got "ab"',
+    ],
+    [
+      'a missing row',
+      () => sourceOf(Float32Array.of(1), undefined),
+      'row 1 must be a Float32Array',
+    ],
+    ['a row of doubles', () => sourceOf(new Float64Array(2)), 'row 0 must be a Float32Array or a'],
+    ['a row of numbers', () => sourceOf([1, 2]), 'row source, got an array of 2'],
+    ['a row from nowhere', () => sourceOf({ cols: 2 }), 'row 0 must be a Float32Array or a row'],
+    ['a row of no length', () => sourceOf({ read: () => {} }), 'cols of row 0 must be an integer'],
+    [
+      'a row beyond its buffer',
+      () => sourceOf({ cols: 2, buffer: buffer(16), byteOffset: 12 }),
+      'buffer of row 0 must hold at least 20 bytes, got 16',
+    ],
+    [
+      'a row between words',
+      () => sourceOf({ cols: 2, buffer: buffer(16), byteOffset: 2 }),
+      'byteOffset of row 0 must be a multiple of 4, got 2',
+    ],
+    [
+      'a row before its buffer',
+      () => sourceOf({ cols: 2, buffer: buffer(16), byteOffset: -4 }),
+      'byteOffset of row 0 must be at least 0, got -4',
+    ],
+    [
+      'a row that cannot be copied',
+      () => sourceOf({ cols: 2, buffer: buffer(16, 0x80) }),
+      'buffer of row 0 must have the usage COPY_SRC, got usage 128',
+    ],
+    [
+      'a row in no buffer',
+      () => sourceOf({ cols: 2, buffer: {} }),
+      'buffer of row 0 must be a GPUB',
     ],
     ['a foreign matrix', () => matrix.select({ rows: 1, cols: 1 }, [0]), 'x must be a matrix expr'],
     ['a row outside', () => matrix.select(x, [3]), 'selected row must be in [0, 2], got 3'],

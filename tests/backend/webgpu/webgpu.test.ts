@@ -139,6 +139,32 @@ describe("rows and results on the caller's own device", () => {
     expect(await backend.read(seen)).toEqual(await reference.read(want));
   });
 
+  test('a row that can be read is read, whatever it calls its buffer', async () => {
+    await using backend = await createBackend('webgpu', { device });
+    const row = {
+      cols: 1,
+      buffer: Buffer.alloc(4),
+      read: (_f: number, _t: number, into: Float32Array) => into.fill(5),
+    };
+    expect(await backend.read(backend.matrix([row as unknown as Float32Array]))).toEqual(
+      Float32Array.of(5),
+    );
+  });
+
+  test('a buffer that cannot take the result is refused before anything is computed', async () => {
+    await using backend = await createBackend('webgpu', { device });
+    const x = backend.matrix([new Float32Array(100)]);
+    const small = device.createBuffer({ size: 16, usage: STORAGE_AND_COPIES });
+    const readOnly = device.createBuffer({ size: 400, usage: 0x80 });
+    await expect(backend.copyTo(x, small)).rejects.toThrow(
+      'buffer must hold at least 400 bytes, got 16',
+    );
+    await expect(backend.copyTo(x, readOnly)).rejects.toThrow(
+      'buffer must have the usage COPY_DST',
+    );
+    expect(backend.peakTileBytes).toBe(0);
+  });
+
   test("the device is still the caller's after close", async () => {
     const mine = await newDevice();
     const backend = await createBackend('webgpu', { device: mine });
