@@ -150,6 +150,12 @@ describe('smoothed Weiszfeld steps', () => {
     ]);
   });
 
+  test('take ν = 0.1 by default', async () => {
+    // The distances 0 and 1 give the weights 10 and 1.
+    const { value } = await applyTo(geometricMedian({ iterations: 1 }), [0, 1]);
+    expect(value[0]).toBeCloseTo(1 / 11, 7);
+  });
+
   test('agree with byzfl’s documentation for ν = 0.1 and three steps', async () => {
     const { value } = await applyTo(geometricMedian({ iterations: 3 }), BYZFL_ROWS);
     for (const [j, expected] of [3.78788764, 4.78788764, 5.78788764].entries()) {

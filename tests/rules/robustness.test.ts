@@ -90,7 +90,8 @@ const PROVED: readonly Proved[] = [
     kappa: (n, f) => (krumFactor(2) * (n - f)) / (n - 2 * f),
   },
   {
-    // The same with n − f − 2 others: two rows of S fewer in an honest score, one fewer among the q.
+    // The same with n − f − 2 others: an honest score leaves out the farthest of its N − 1 honest others,
+    // and q ≥ n − 2f − 1.
     name: 'krum',
     make: (f) => krum({ f }),
     kappa: (n, f) => (krumFactor((2 * (n - f - 2)) / (n - f - 1)) * (n - f)) / (n - 2 * f - 1),

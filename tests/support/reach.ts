@@ -20,7 +20,7 @@ interface Known extends Cohort {
 type Reach = (known: Known) => Excess;
 
 const REACH: Readonly<Record<string, Reach>> = {
-  // With at most f values of n beyond either end of the honest ones, so many ranks are honest.
+  // At most f values lie beyond either end of the honest ones: the ranks in use lie between these.
   median: insideRange(0),
   'trimmed-mean': insideRange(0),
   'trimmed-mean-beta': insideRange(0),
@@ -55,8 +55,8 @@ const REACH: Readonly<Record<string, Reach>> = {
 };
 
 /**
- * The place of a rule's result. Of rules without a line above no more is asked than not to leave by
- * 4n times the length of an honest row or of an option that has the unit of an update.
+ * The place of a rule's result. Of rules without a line above, and of pipelines, no more is asked than a
+ * norm of at most 4n times that of the longest honest row, or 4n where all are shorter than 1.
  */
 export function reachOf(entry: string, known: Known): Excess {
   const reach = REACH[entry];
