@@ -42,10 +42,11 @@ interface Flags {
 }
 
 const DETAILS = `
-FILES are safetensors or npy. A client is named by its file (below the folder that all share); of an
-npy array with several rows, each row is a client. A file that is malformed, has other tensors than
-the base or most files, another length, or an entry that is not finite is excluded and reported, and
-the round goes on as long as the rule's condition holds for the rest.
+FILES are safetensors or npy. A client is named by its file (below the folder that all share). An npy
+array that is the only file may have several rows, each of them a client's; beside others it needs one.
+A file that is malformed, has other tensors than the base or most files, another length, or an entry
+that is not finite is excluded and reported, and the round goes on as long as the rule's condition
+holds for the rest.
 
 With --base, files are full models: what is aggregated are their differences to it, and the result is
 the base plus the aggregate. Without, files are differences already.

@@ -208,6 +208,24 @@ describe('aggregis aggregate', () => {
     ]).toEqual([3, 4]);
   });
 
+  test('beside others, an npy array of several rows or none is no way to more votes', async () => {
+    for (const k of [1, 2, 3]) await npy(at(`${k}.npy`), [2], [k, k]);
+    await npy(at('many.npy'), [4, 2], [9, 9, 9, 9, 9, 9, 9, 9]);
+    await npy(at('none.npy'), [0, 2], []);
+    const files = ['1.npy', '2.npy', '3.npy', 'many.npy', 'none.npy'];
+    const done = await run(...files, '--rule', 'median', '-o', 'out.npy', '--json');
+    expect(JSON.parse(done.stdout)).toMatchObject({
+      rows: 3,
+      clients: [
+        { name: '1.npy', verdict: 'accepted' },
+        { name: '2.npy', verdict: 'accepted' },
+        { name: '3.npy', verdict: 'accepted' },
+        { name: 'many.npy', reasons: ['mismatch: has 4 rows, needs 1'] },
+        { name: 'none.npy', reasons: ['mismatch: has 0 rows, needs 1'] },
+      ],
+    });
+  });
+
   test('names clients by their folders where file names are equal', async () => {
     for (const [i, client] of ['ann', 'bob', 'cyd'].entries()) {
       await mkdir(at(client));
