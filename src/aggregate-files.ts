@@ -21,7 +21,7 @@ import {
   type TensorPolicies,
   vectorLayout,
 } from './formats/layout.ts';
-import { type FileSource, fileSource, writeFileAtomic } from './formats/node-files.ts';
+import { type FileSource, fileSource, replacedBy, writeFileAtomic } from './formats/node-files.ts';
 import { npyResult, type ResultWriter, resultFormat, safetensorsResult } from './formats/result.ts';
 import { differenceRow, npyRows, tensorRow } from './formats/rows.ts';
 import { readSafetensorsHeader, type TensorFile } from './formats/safetensors.ts';
@@ -79,7 +79,7 @@ export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {
   return async (paths, rule, options) => {
     const { output } = options;
     resultFormat(output);
-    refuseToOverwrite(paths, options);
+    await refuseToOverwrite(paths, options);
     const opened: FileSource[] = [];
     const open = async (path: string): Promise<FileSource> => {
       const file = await fileSource(path);
@@ -136,10 +136,12 @@ interface Cohort {
 /** Entries of the base that are looked at at once. */
 const CHECKED_AT_ONCE = 2 ** 18;
 
-function refuseToOverwrite(paths: readonly string[], options: AggregateFilesOptions): void {
-  const { output, base, reference } = options;
+async function refuseToOverwrite(
+  paths: readonly string[],
+  { output, base, reference }: AggregateFilesOptions,
+): Promise<void> {
   const inputs = [...paths, base, reference].filter((path) => path !== undefined);
-  if (inputs.some((path) => resolve(path) === resolve(output))) {
+  if ((await replacedBy(output, inputs)) !== undefined) {
     throw new RangeError(`output must not be one of the files read, got ${show(output)}`);
   }
 }

@@ -357,6 +357,21 @@ describe('what aggregate refuses', () => {
       'output must not be one of',
     ],
     [
+      'the output as report',
+      [...FILES, '--rule', 'mean', '-o', 'out.npy', '--report', './out.npy'],
+      '--report must have a file of its own',
+    ],
+    [
+      'an input as report',
+      [...FILES, '--rule', 'mean', ...OUT, '--report', FILES[0]!],
+      '--report must have a file of its own',
+    ],
+    [
+      'a folder as output',
+      [...FILES, '--rule', 'mean', '-o', 'folder.npy'],
+      'folder.npy: is a folder',
+    ],
+    [
       'a missing file',
       ['nobody.safetensors', '--rule', 'mean', ...OUT],
       'nobody.safetensors: no such file',
@@ -375,7 +390,7 @@ describe('what aggregate refuses', () => {
     [
       'an output folder that is not there',
       [...FILES, '--rule', 'mean', '-o', 'nowhere/out.safetensors'],
-      'no such file or folder',
+      'nowhere/out.safetensors: no such file or folder',
     ],
   ])('%s: exit 2, one clear line, nothing written', async (_, words, message) => {
     const cwd = await temporaryFolder();
@@ -384,6 +399,7 @@ describe('what aggregate refuses', () => {
     }
     await writeFile(join(cwd, 'broken.safetensors'), 'broken');
     await model(join(cwd, 'nan.safetensors'), { w: floats([2], 1, Number.NaN) });
+    await mkdir(join(cwd, 'folder.npy'));
     const before = await readdir(cwd);
     const done = await aggregis(['aggregate', ...words], { cwd });
     expect(done).toMatchObject({ code: 2, stdout: '' });
@@ -421,6 +437,26 @@ describe('what aggregate refuses', () => {
     const { stderr } = await aggregis(words, { cwd: folder, env: { AGGREGIS_DEBUG: '1' } });
     expect(stderr).toMatch(/^\s+at /m);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'an input reached through a linked folder is not overwritten',
+    async () => {
+      await mkdir(at('real'));
+      await model(at('real', 'a.safetensors'), { w: floats([1], 3) });
+      await symlink(at('real'), at('link'));
+      const { code, stderr } = await run(
+        'real/a.safetensors',
+        '--rule',
+        'mean',
+        '-o',
+        'link/a.safetensors',
+      );
+      expect({ code, stderr }).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('output must not be one of the files read'),
+      });
+    },
+  );
 
   test.skipIf(process.platform === 'win32')(
     'a link to an input counts as that input’s path only',
