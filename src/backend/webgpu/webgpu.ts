@@ -539,7 +539,8 @@ function weightWords(weights: Weights): Uint32Array {
     for (let i = 0; i < cols; i++) {
       const weight = row[i]!;
       if (weight === 0) continue;
-      const exponent = Math.floor(Math.log2(Math.abs(weight)));
+      // The logarithm of the largest numbers rounds up to 1024, whose power is infinite.
+      const exponent = Math.min(1023, Math.floor(Math.log2(Math.abs(weight))));
       const at = 2 * (k * cols + i);
       mantissas[at] = weight / 2 ** exponent;
       words[at + 1] = exponent;
