@@ -7,8 +7,10 @@
 //
 // One invocation owns one column and sorts it in registers, as keys: a generated network (see
 // network.ts) fills the slot and leaves all keys in the array `kept`. In a sorted column
-// the nearest values stand together; their window starts above the last value that is farther away
-// than the one `count` places up. Equal distances go to the lower value.
+// the nearest values stand together, up to ties; their window starts above the last value that is
+// farther away than the one `count` places up, and tells the largest distance kept. What is nearer is
+// kept, and of the values at that distance the lowest: rounding and infinities make ties of values
+// that differ.
 
 #import bits
 #import sum
@@ -46,15 +48,33 @@ fn nearest_mean(
         // Not a count: below a run of equal values the comparison fails for a while.
         if here > distance_word(word_of(kept[i + p.count]), center, shift) { first = i + 1u; }
     }
+    let last = first + p.count - 1u;
+    let far = max(
+        distance_word(word_of(kept[first]), center, shift),
+        distance_word(word_of(kept[last]), center, shift),
+    );
+    var at_far = p.count;
+    for (var i = first; i <= last; i++) {
+        at_far -= u32(distance_word(word_of(kept[i]), center, shift) < far);
+    }
+    // Moves what is kept to the front; it stays in order.
+    var taken = 0u;
+    for (var i = 0u; i <= last; i++) {
+        let away = distance_word(word_of(kept[i]), center, shift);
+        if away > far || (away == far && at_far == 0u) { continue; }
+        at_far -= u32(away == far);
+        kept[taken] = kept[i];
+        taken++;
+    }
     if p.count == 1u {
-        out[col] = word_of(kept[first]);
+        out[col] = word_of(kept[0]);
         return;
     }
     var top = NO_EXPONENT;
     var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[first + i]), &top, &total); }
+    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }
     for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
-        total.sum = add(total.sum, scaled(word_of(kept[first + i]), -top), p.zero);
+        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
     }
     out[col] = total_word(total, f32(p.count), top);
 }

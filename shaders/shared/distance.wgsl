@@ -9,7 +9,7 @@ fn distance_shift(top: i32) -> i32 {
 }
 
 fn distance_word(word: u32, center: u32, shift: i32) -> u32 {
-    if word == center { return 0u; }
+    if word == center && !is_nan(word) { return 0u; }
     if !is_finite(word) || !is_finite(center) { return INFINITE; }
     return bitcast<u32>(abs(scaled(word, shift) - scaled(center, shift))) & MAGNITUDE;
 }

@@ -146,7 +146,10 @@ export function combine(weights: Weights, x: Matrix): Matrix {
   for (const [k, row] of weights.entries()) checkWeights(k, row, node.rows);
   const shape = { rows: weights.length, cols: node.cols };
   if (node.op === 'combine') {
-    return build({ ...node, ...shape, weights: multiply(weights, node.weights) });
+    const product = multiply(weights, node.weights);
+    // Where it leaves f64, the two are applied one after the other.
+    const isFinite = product.every((row) => row.every(Number.isFinite));
+    if (isFinite) return build({ ...node, ...shape, weights: product });
   }
   const copied = weights.map((row) => Float64Array.from(row));
   return build({ op: 'combine', ...shape, x: node, weights: copied });

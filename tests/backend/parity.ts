@@ -140,6 +140,91 @@ export function paritySuite(name: string, make: MakeBackend, reference: MakeBack
       expectClose(got, want, { what: 'nearestMean', bounds: [5] });
     });
 
+    test('distances that round to one are equal: the lower value is kept', async () => {
+      // From 0.5 both of the first two are 1.1 away, after rounding; with 0.6 the lower one adds to 0.
+      const upper = Math.fround(-0.6) - 2 ** -24;
+      const lower = Math.fround(-0.6) - 2 ** -23;
+      expect(Math.fround(0.5 - lower)).toBe(Math.fround(0.5 - upper));
+      const data = [lower, upper, -lower].map((value) => Float32Array.of(value));
+      const op = (ops: Ops, x: Matrix): Matrix =>
+        ops.nearestMean(x, ops.matrix([Float32Array.of(0.5)]), 2);
+      const [got, want] = await both(backend, meaning, data, op);
+      expect([...want]).toEqual([0]);
+      expect([...got]).toEqual([0]);
+    });
+
+    test.each([
+      [
+        'an infinite center ties all that is finite with the other infinity',
+        Number.POSITIVE_INFINITY,
+      ],
+      ['a finite center puts both infinities last, the lower one first', 1],
+      ['a center that is no number ties all', Number.NaN],
+    ])('%s', async (_, center) => {
+      const { NEGATIVE_INFINITY, POSITIVE_INFINITY, NaN: nan } = Number;
+      const column = [nan, 1, POSITIVE_INFINITY, 2, POSITIVE_INFINITY, NEGATIVE_INFINITY, nan];
+      // The second is long enough for a search.
+      for (const copies of [1, 11]) {
+        const data = Array.from({ length: copies }, () => column).flat();
+        for (let count = 1; count <= data.length; count += copies) {
+          const op = (ops: Ops, x: Matrix): Matrix =>
+            ops.nearestMean(x, ops.matrix([Float32Array.of(center)]), count);
+          const rows = data.map((value) => Float32Array.of(value));
+          const [got, want] = await both(backend, meaning, rows, op);
+          expect([...got], `${count} of ${data.length}`).toEqual([...want]);
+        }
+      }
+    });
+
+    test('weights of any size neither overflow nor vanish', async () => {
+      const data = [1e30, 1e30, 1e-30].map((value) => Float32Array.of(value));
+      const cases: [number[], number][] = [
+        [[1e300, -1e300, 0], 0],
+        [[Number.MAX_VALUE, 0, 0], Number.POSITIVE_INFINITY],
+        [[-Number.MAX_VALUE, 0, 0], Number.NEGATIVE_INFINITY],
+        [[1e-60, 0, 0], Math.fround(Math.fround(1e30) * 1e-60)],
+        [[Number.MIN_VALUE, 1e-310, -1e-300], 0],
+      ];
+      for (const [weights, want] of cases) {
+        for (const ops of [backend, meaning]) {
+          const [got] = await ops.read(ops.combine([weights], ops.matrix(data)));
+          // A GPU rounds the weight, the term and the result.
+          const close = want === got || Math.abs(got! - want) <= 4 * 2 ** -24 * Math.abs(want);
+          expect(close, `${ops.info.name}: ${weights} must give ${want}, gave ${got}`).toBe(true);
+        }
+      }
+    });
+
+    test('weights whose product leaves f64 are applied one after the other', async () => {
+      const op = (ops: Ops, x: Matrix): Matrix =>
+        ops.combine(
+          [[1e200, -1e200]],
+          ops.combine(
+            [
+              [1e200, 0],
+              [0, 1e200],
+            ],
+            x,
+          ),
+        );
+      const [got, want] = await both(
+        backend,
+        meaning,
+        [Float32Array.of(0), Float32Array.of(0)],
+        op,
+      );
+      expect([...want]).toEqual([0]);
+      expect([...got]).toEqual([0]);
+    });
+
+    test('a row that is selected twice is two rows, infinite or not', async () => {
+      const data = [Float32Array.of(Number.POSITIVE_INFINITY, 1)];
+      for (const ops of [backend, meaning]) {
+        const { products } = await ops.pairs(ops.select(ops.matrix(data), [0, 0]));
+        expect([...products]).toEqual([Infinity, Number.NaN, Number.NaN, Infinity]);
+      }
+    });
+
     for (const scale of [1e-38, 1e-30, 1e30, 3e37]) {
       test(`values around ${scale} neither overflow nor vanish`, async () => {
         const data = randomRows(9, 130, 3).map((row) => row.map((value) => value * scale));

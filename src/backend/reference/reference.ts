@@ -53,14 +53,15 @@ export class ReferenceKernels implements TileKernels {
     const out = allocate(weights.length, x.cols);
     for (const [k, row] of weights.entries()) {
       const sum = new Float64Array(x.cols);
+      const unit = unitOf(row);
       for (let i = 0; i < x.rows; i++) {
-        const weight = row[i]!;
+        const weight = row[i]! / unit;
         // A row of weight 0 is not read: 0 · Infinity must not become NaN.
         if (weight === 0) continue;
         const values = rowOf(tile, i);
         for (let j = 0; j < x.cols; j++) sum[j]! += weight * values[j]!;
       }
-      rowOf(out, k).set(sum);
+      rowOf(out, k).set(unit === 1 ? sum : sum.map((value) => value * unit));
     }
     return out;
   }
@@ -75,7 +76,7 @@ export class ReferenceKernels implements TileKernels {
       const c = centers[j]!;
       const near = Array.from(column.sort(), (value) => ({ value, away: distance(value, c) }));
       // The sort is stable and the column ascending: equal distances go to the lower value.
-      near.sort((a, b) => a.away - b.away);
+      near.sort((a, b) => (a.away === b.away ? 0 : a.away - b.away));
       return meanOf(near.slice(0, count).map(({ value }) => value));
     });
   }
@@ -126,7 +127,9 @@ export class ReferenceKernels implements TileKernels {
       for (let i = 0; i < n; i++) {
         for (let j = i; j < n; j++) {
           const { product, squaredDistance } = pairOf(rowOf(block, i), rowOf(block, j));
-          products[i * n + j] = products[j * n + i] = product;
+          // A row that is not finite has an infinite norm.
+          const own = Number.isNaN(product) ? Number.POSITIVE_INFINITY : product;
+          products[i * n + j] = products[j * n + i] = i === j ? own : product;
           squaredDistances[i * n + j] = squaredDistances[j * n + i] = i === j ? 0 : squaredDistance;
         }
       }
@@ -188,6 +191,15 @@ function blocksOf<T>(
   return results;
 }
 
+/** 1, or where weights are so large that terms could leave f64, a power of two to divide them by. */
+function unitOf(weights: ArrayLike<number>): number {
+  for (let i = 0; i < weights.length; i++) {
+    // Weights below 2⁻³⁰⁰ add nothing to an f32, so that the division loses nothing.
+    if (Math.abs(weights[i]!) > 2 ** 800) return 2 ** 400;
+  }
+  return 1;
+}
+
 function meanOf(values: ArrayLike<number>): number {
   if (values.length === 1) return values[0]!;
   let sum = 0;
@@ -199,6 +211,7 @@ function meanOf(values: ArrayLike<number>): number {
 function distance(value: number, center: number): number {
   if (value === center) return 0;
   const away = Math.abs(value - center);
+  if (Number.isNaN(away)) return Number.POSITIVE_INFINITY;
   return away < 2 ** 126 ? Math.fround(away) : 4 * Math.fround(away / 4);
 }
 
@@ -214,9 +227,5 @@ function pairOf(a: Float32Array, b: Float32Array): { product: number; squaredDis
   if (Number.isFinite(product) && Number.isFinite(squaredDistance)) {
     return { product, squaredDistance };
   }
-  const same = a === b || (a.buffer === b.buffer && a.byteOffset === b.byteOffset);
-  return {
-    product: same ? Number.POSITIVE_INFINITY : Number.NaN,
-    squaredDistance: Number.POSITIVE_INFINITY,
-  };
+  return { product: Number.NaN, squaredDistance: Number.POSITIVE_INFINITY };
 }

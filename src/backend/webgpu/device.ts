@@ -51,7 +51,7 @@ export class Session {
   readonly #uncaptured: string[] = [];
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
 
-  constructor(device: GPUDevice) {
+  constructor({ device, owned = true }: Pick<MadeDevice, 'device' | 'owned'>) {
     this.device = device;
     device.lost.then(
       ({ reason, message }) => {
@@ -59,6 +59,8 @@ export class Session {
       },
       () => {},
     );
+    // On a device of the caller's, errors outside our scopes are the caller's.
+    if (!owned) return;
     device.addEventListener('uncapturederror', (event) => {
       this.#uncaptured.push((event as GPUUncapturedErrorEvent).error.message);
     });
@@ -88,6 +90,8 @@ export class Session {
     }
     const pops = [...kinds].reverse().map(() => device.popErrorScope());
     const [internal, memory, validation] = await this.settled(Promise.all(pops), what);
+    // A lost device reports no errors: its scopes are empty, and nothing was done.
+    this.assertAlive();
     if (memory) throw new BackendError('out-of-memory', `${what}: ${memory.message}`);
     const failure = internal ?? validation;
     if (failure) throw new BackendError('failed', `${what}: ${failure.message}`);
@@ -133,24 +137,24 @@ export class Session {
 
   async #compile({ name, bindings, slot, constants }: KernelSource): Promise<Pipeline> {
     const text: string = shaders[name];
-    const { module, layout } = await this.guarded(`compiling ${name}`, () => ({
-      module: this.device.createShaderModule({
-        label: name,
-        code: slot === undefined ? text : text.replace('#slot sort', slot),
-      }),
-      layout: this.device.createBindGroupLayout({
+    const { module, layout, pipelineLayout } = await this.guarded(`compiling ${name}`, () => {
+      const layout = this.device.createBindGroupLayout({
         label: name,
         entries: bindings.map((kind, binding) => ({
           binding,
           visibility: 4, // GPUShaderStage.COMPUTE
           buffer: { type: BUFFER_TYPE[kind] },
         })),
-      }),
-    }));
+      });
+      const code = slot === undefined ? text : text.replace('#slot sort', slot);
+      const module = this.device.createShaderModule({ label: name, code });
+      const pipelineLayout = this.device.createPipelineLayout({ bindGroupLayouts: [layout] });
+      return { module, layout, pipelineLayout };
+    });
     const pipeline = await this.settled(
       this.device.createComputePipelineAsync({
         label: name,
-        layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        layout: pipelineLayout,
         compute: { module, entryPoint: name, ...(constants && { constants }) },
       }),
       `compiling ${name}`,

@@ -31,7 +31,11 @@ export function deviceMaker(gpu: GpuFinder, options: { software: boolean }): Dev
       const reason = (await gpu.explain(options)) ?? 'the GPU is gone';
       throw new BackendError('unavailable', `no WebGPU here: ${reason}`);
     }
-    const device = await requestDevice(found.adapter);
+    const device = await requestDevice(found.adapter).catch((cause: unknown) => {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const what = `${found.description} gives no device: ${reason}`;
+      throw new BackendError('unavailable', what, { cause });
+    });
     return { device, description: found.description, software: found.software };
   };
 }

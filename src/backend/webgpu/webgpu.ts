@@ -10,7 +10,6 @@
 import { BackendError } from '../../core/errors.ts';
 import type {
   BackendInfo,
-  HostRow,
   PairBlock,
   RowScreen,
   RowSource,
@@ -20,7 +19,7 @@ import type {
 } from '../kernels.ts';
 import { networkBody } from '../network.ts';
 import { isDeviceRow } from '../rows.ts';
-import { dataBuffer, Readback, storageBuffer, uniformBuffer } from './buffers.ts';
+import { dataBuffer, Readback, storageBuffer, UploadQueue, uniformBuffer } from './buffers.ts';
 import { type DeviceMaker, type KernelSource, type MadeDevice, Session } from './device.ts';
 import { PAIR_BYTES, PAIR_TILE, type PairGrid, pairBlocks, suspectPairs } from './pair-blocks.ts';
 import { judge, PROBES, WORDS_PER_PROBE } from './self-test.ts';
@@ -32,12 +31,12 @@ export const MAX_NETWORK_ROWS = 64;
 const SLICE_COLS = 4096;
 /** Invocations in a workgroup of a column kernel. */
 const COLUMN_GROUP = 64;
+/** Rows start at multiples of 256 bytes, so that any row may be bound by itself. */
+const ROW_UNIT = 64;
 /** Workgroups along one dimension of a dispatch, by default limits. */
 const MAX_GROUPS = 65_535;
 /** Entries that are read from a row and handed to the queue at once: 4 MiB. */
 const UPLOAD_COLS = 2 ** 20;
-/** Bytes that may wait in the queue before an upload waits for the device. */
-const UPLOAD_AHEAD_BYTES = 2 ** 26;
 
 /** A tile on the device. */
 interface GpuTile extends Tile {
@@ -75,7 +74,7 @@ export class WebGpuKernels implements TileKernels {
   private constructor(make: DeviceMaker, made: MadeDevice) {
     this.#make = make;
     this.#owned = made.owned ?? true;
-    this.#session = new Session(made.device);
+    this.#session = new Session(made);
     this.#readback = new Readback(this.#session);
     this.#info = { name: 'webgpu', adapter: made.description, software: made.software };
   }
@@ -91,7 +90,12 @@ export class WebGpuKernels implements TileKernels {
     observe: (words: Uint32Array) => void = () => {},
   ): Promise<WebGpuKernels> {
     const kernels = new WebGpuKernels(make, await make());
-    await kernels.#selfTest(observe);
+    try {
+      await kernels.#selfTest(observe);
+    } catch (error) {
+      await kernels.close();
+      throw error;
+    }
     return kernels;
   }
 
@@ -138,27 +142,37 @@ export class WebGpuKernels implements TileKernels {
     const tile = await this.#allocate(rows.length, to - from);
     try {
       await this.#copyDeviceRows(tile, rows, from);
-      const chunk = new Float32Array(Math.min(UPLOAD_COLS, tile.cols));
-      let waiting = 0;
-      for (const [i, row] of rows.entries()) {
-        if (isDeviceRow(row)) continue;
-        for (let at = 0; at < tile.cols; at += UPLOAD_COLS) {
-          const part = chunk.subarray(0, Math.min(UPLOAD_COLS, tile.cols - at));
-          await (row as HostRow).read(from + at, from + at + part.length, part);
-          const offset = 4 * (tile.starts[i]! + at);
-          this.device.queue.writeBuffer(tile.slab.buffer, offset, part);
-          waiting += part.byteLength;
-          if (waiting < UPLOAD_AHEAD_BYTES) continue;
-          // The queue accepts without limit; waiting keeps its copies from piling up.
-          await this.#session.settled(this.device.queue.onSubmittedWorkDone(), 'uploading');
-          waiting = 0;
-        }
-      }
+      await this.#writeHostRows(tile, rows, from);
       return tile;
     } catch (error) {
       this.free(tile);
       throw error;
     }
+  }
+
+  /** Short rows go together: what is between them in the chunk is padding in the slab. */
+  async #writeHostRows(tile: GpuTile, rows: readonly RowSource[], from: number): Promise<void> {
+    const { stride } = tile.slab;
+    const chunk = new Float32Array(Math.min(UPLOAD_COLS, rows.length * stride));
+    const queue = new UploadQueue(this.#session, tile.slab.buffer);
+    let begin = 0;
+    let end = 0;
+    for (const [i, row] of rows.entries()) {
+      if (isDeviceRow(row)) continue;
+      for (let at = 0; at < tile.cols; at += UPLOAD_COLS) {
+        const target = tile.starts[i]! + at;
+        const length = Math.min(UPLOAD_COLS, tile.cols - at);
+        if (target - end >= ROW_UNIT || target + length - begin > chunk.length) {
+          await queue.write(begin, chunk.subarray(0, end - begin));
+          begin = target;
+        }
+        const into = chunk.subarray(target - begin, target - begin + length);
+        await row.read(from + at, from + at + length, into);
+        end = target + length;
+      }
+    }
+    await queue.write(begin, chunk.subarray(0, end - begin));
+    await queue.settled();
   }
 
   async #copyDeviceRows(tile: GpuTile, rows: readonly RowSource[], from: number): Promise<void> {
@@ -246,25 +260,30 @@ export class WebGpuKernels implements TileKernels {
   async stack(...parts: Tile[]): Promise<Tile> {
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
     const tile = await this.#allocate(rows, parts[0]!.cols);
-    await this.#session.guarded('stacking rows', () => {
-      const encoder = this.device.createCommandEncoder();
-      const target = tile.slab.buffer;
-      let row = 0;
-      for (const { slab, starts } of parts.map(own)) {
-        for (const start of starts) {
-          const bytes = 4 * tile.cols;
-          encoder.copyBufferToBuffer(
-            slab.buffer,
-            4 * start,
-            target,
-            4 * tile.starts[row++]!,
-            bytes,
-          );
+    try {
+      await this.#session.guarded('stacking rows', () => {
+        const encoder = this.device.createCommandEncoder();
+        const target = tile.slab.buffer;
+        let row = 0;
+        for (const { slab, starts } of parts.map(own)) {
+          for (const start of starts) {
+            const bytes = 4 * tile.cols;
+            encoder.copyBufferToBuffer(
+              slab.buffer,
+              4 * start,
+              target,
+              4 * tile.starts[row++]!,
+              bytes,
+            );
+          }
         }
-      }
-      this.device.queue.submit([encoder.finish()]);
-    });
-    return tile;
+        this.device.queue.submit([encoder.finish()]);
+      });
+      return tile;
+    } catch (error) {
+      this.free(tile);
+      throw error;
+    }
   }
 
   /** Runs a kernel that makes `rows` rows of `x`'s width, one invocation a column. */
@@ -311,7 +330,7 @@ export class WebGpuKernels implements TileKernels {
   async screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]> {
     const blocks = Math.ceil(x.cols / blockCols);
     const bytes = 8 * blocks * x.rows;
-    const scratch = await this.#scratch(['screen', 'norms', 'fingerprints'], bytes);
+    const scratch = await this.#scratch({ screen: bytes, norms: bytes, fingerprints: bytes });
     const [screen, norms, prints] = scratch as [GPUBuffer, GPUBuffer, GPUBuffer];
     try {
       const rows = [own(x).slab.buffer, await this.#table(x)];
@@ -341,9 +360,9 @@ export class WebGpuKernels implements TileKernels {
   async pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
     const grid = pairGrid(x, blockCols);
     const screenBytes = 8 * grid.blocks * x.rows;
-    const [screen] = (await this.#scratch(['screen'], screenBytes)) as [GPUBuffer];
     const pairBytes = PAIR_BYTES * grid.slices * grid.tiles * PAIR_TILE * PAIR_TILE;
-    const sums = await storageBuffer(this.#session, 'pairs', pairBytes);
+    const scratch = await this.#scratch({ screen: screenBytes, pairs: pairBytes });
+    const [screen, sums] = scratch as [GPUBuffer, GPUBuffer];
     try {
       const rows = [own(x).slab.buffer, await this.#table(x)];
       const { slicesPerBlock, sliceCols, tilesPerSide } = grid;
@@ -364,8 +383,7 @@ export class WebGpuKernels implements TileKernels {
       await this.#repair(x, blocks, words, grid);
       return blocks;
     } finally {
-      screen.destroy();
-      sums.destroy();
+      for (const buffer of scratch) buffer.destroy();
     }
   }
 
@@ -420,25 +438,28 @@ export class WebGpuKernels implements TileKernels {
     );
     const uniforms: GPUBuffer[] = [];
     const what = launches.map(({ kernel }) => kernel.name).join(', ');
-    await session.guarded(what, () => {
-      const encoder = session.device.createCommandEncoder({ label: what });
-      const pass = encoder.beginComputePass({ label: what });
-      for (const [k, { buffers, params, groups }] of launches.entries()) {
-        const { pipeline, layout } = compiled[k]!;
-        const uniform = uniformBuffer(session.device, params);
-        uniforms.push(uniform);
-        const entries = [...buffers, uniform].map((buffer, binding) => ({
-          binding,
-          resource: { buffer },
-        }));
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, session.device.createBindGroup({ label: what, layout, entries }));
-        pass.dispatchWorkgroups(...groups);
-      }
-      pass.end();
-      session.device.queue.submit([encoder.finish()]);
-    });
-    for (const uniform of uniforms) uniform.destroy();
+    try {
+      await session.guarded(what, () => {
+        const encoder = session.device.createCommandEncoder({ label: what });
+        const pass = encoder.beginComputePass({ label: what });
+        for (const [k, { buffers, params, groups }] of launches.entries()) {
+          const { pipeline, layout } = compiled[k]!;
+          const uniform = uniformBuffer(session.device, params);
+          uniforms.push(uniform);
+          const entries = [...buffers, uniform].map((buffer, binding) => ({
+            binding,
+            resource: { buffer },
+          }));
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, session.device.createBindGroup({ label: what, layout, entries }));
+          pass.dispatchWorkgroups(...groups);
+        }
+        pass.end();
+        session.device.queue.submit([encoder.finish()]);
+      });
+    } finally {
+      for (const uniform of uniforms) uniform.destroy();
+    }
   }
 
   #withConstants(kernel: KernelSource): KernelSource {
@@ -456,8 +477,16 @@ export class WebGpuKernels implements TileKernels {
     return { rows, cols, slab: { buffer, stride, users: 1 }, starts };
   }
 
-  #scratch(labels: readonly string[], bytes: number): Promise<GPUBuffer[]> {
-    return Promise.all(labels.map((label) => storageBuffer(this.#session, label, bytes)));
+  /** Storage buffers of so many bytes each: all of them, or none. */
+  async #scratch(bytes: Readonly<Record<string, number>>): Promise<GPUBuffer[]> {
+    const made = await Promise.allSettled(
+      Object.entries(bytes).map(([label, size]) => storageBuffer(this.#session, label, size)),
+    );
+    const buffers = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const failure = made.find((one) => one.status === 'rejected');
+    if (failure === undefined) return buffers;
+    for (const buffer of buffers) buffer.destroy();
+    throw failure.reason;
   }
 
   async #table(x: Tile): Promise<GPUBuffer> {
@@ -475,10 +504,16 @@ export class WebGpuKernels implements TileKernels {
 
   async rebuild(): Promise<void> {
     const made = await this.#make();
-    this.#session = new Session(made.device);
+    this.#session = new Session(made);
     this.#readback = new Readback(this.#session);
     this.#info = { name: 'webgpu', adapter: made.description, software: made.software };
-    await this.#selfTest();
+    try {
+      await this.#selfTest();
+    } catch (error) {
+      // A device that failed is not to be met by the next call.
+      await this.close();
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
@@ -491,9 +526,8 @@ function own(x: Tile): GpuTile {
   return x as GpuTile;
 }
 
-/** Rows start at multiples of 256 bytes, so that any row may be bound by itself. */
 function paddedShape(cols: number): { stride: number } {
-  return { stride: Math.ceil(cols / 64) * 64 };
+  return { stride: Math.ceil(cols / ROW_UNIT) * ROW_UNIT };
 }
 
 /** Each weight as the word of its mantissa, in [1, 2), and its exponent. */
@@ -505,7 +539,8 @@ function weightWords(weights: Weights): Uint32Array {
     for (let i = 0; i < cols; i++) {
       const weight = row[i]!;
       if (weight === 0) continue;
-      const exponent = Math.floor(Math.log2(Math.abs(weight)));
+      // The logarithm of the largest numbers rounds up to 1024, whose power is infinite.
+      const exponent = Math.min(1023, Math.floor(Math.log2(Math.abs(weight))));
       const at = 2 * (k * cols + i);
       mantissas[at] = weight / 2 ** exponent;
       words[at + 1] = exponent;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { backendMaker } from '../../../src/backend/create.ts';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import { Engine } from '../../../src/backend/engine.ts';
 import { ReferenceKernels } from '../../../src/backend/reference/reference.ts';
@@ -71,7 +72,55 @@ describe('a device that goes away', () => {
   });
 });
 
+/** Counts the buffers of a device that are not destroyed, by label. */
+function liveBuffers(device: GPUDevice): Map<GPUBuffer, string> {
+  const live = new Map<GPUBuffer, string>();
+  const createBuffer = device.createBuffer.bind(device);
+  device.createBuffer = (descriptor) => {
+    const buffer = createBuffer(descriptor);
+    live.set(buffer, descriptor.label ?? '');
+    const destroy = buffer.destroy.bind(buffer);
+    buffer.destroy = () => {
+      live.delete(buffer);
+      destroy();
+    };
+    return buffer;
+  };
+  return live;
+}
+
 describe('want of memory', () => {
+  test('within an operation, it leaves no buffer behind', async () => {
+    const { make, devices } = observedMaker();
+    await using engine = new Engine(await WebGpuKernels.create(make));
+    const device = devices[0]!;
+    const x = engine.matrix(randomRows(3, 64));
+    await engine.read(x);
+    const live = liveBuffers(device);
+    const createBuffer = device.createBuffer;
+    for (const label of ['pairs', 'params', 'norms', '1×64 tile', '4×64 tile']) {
+      device.createBuffer = (descriptor) => {
+        if (descriptor.label === label) throw new RangeError('injected');
+        return createBuffer(descriptor);
+      };
+      const y = engine.select(x, [2, 0, 1]);
+      const results = await Promise.allSettled([
+        engine.pairs(y),
+        engine.screen(y),
+        engine.read(engine.stack(y, engine.rankMean(x, 0, 1))),
+      ]);
+      expect(
+        results.some(({ status }) => status === 'rejected'),
+        label,
+      ).toBe(true);
+      engine.release(x);
+      device.createBuffer = createBuffer;
+      await engine.read(engine.matrix([Float32Array.of(1)]));
+      const left = [...live.values()].filter((what) => what !== 'read back');
+      expect(new Set(left), label).toEqual(new Set(['1×1 tile']));
+    }
+  });
+
   test('reported by the device, it halves the tile; the result is the same', async () => {
     const device = await newDevice();
     const limit = 2 ** 20;
@@ -139,6 +188,23 @@ describe("rows and results on the caller's own device", () => {
     expect(await backend.read(seen)).toEqual(await reference.read(want));
   });
 
+  test.each([100, 2 ** 20 + 100])(
+    'rows of %i in memory and on the device may be mixed',
+    async (cols) => {
+      await using backend = await createBackend('webgpu', { device });
+      const rows = randomRows(1, 5 * cols).flatMap((all) =>
+        Array.from({ length: 5 }, (_, i) => all.slice(i * cols, (i + 1) * cols)),
+      );
+      const buffer = device.createBuffer({ size: 4 * cols, usage: STORAGE_AND_COPIES });
+      device.queue.writeBuffer(buffer, 0, rows[2] as Float32Array<ArrayBuffer>);
+      const x = backend.matrix(rows.map((row, i) => (i === 2 ? { cols, buffer } : row)));
+      const got = await backend.read(x);
+      expect(rows.findIndex((row, i) => row.some((value, j) => got[i * cols + j] !== value))).toBe(
+        -1,
+      );
+    },
+  );
+
   test('a row that can be read is read, whatever it calls its buffer', async () => {
     await using backend = await createBackend('webgpu', { device });
     const row = {
@@ -165,6 +231,31 @@ describe("rows and results on the caller's own device", () => {
     expect(backend.peakTileBytes).toBe(0);
   });
 
+  test("an error of the caller's own on it is not ours", async () => {
+    await using backend = await createBackend('webgpu', { device });
+    const small = device.createBuffer({ size: 16, usage: STORAGE_AND_COPIES });
+    const reported = new Promise((resolve) => {
+      device.addEventListener('uncapturederror', resolve, { once: true });
+    });
+    device.queue.writeBuffer(small, 8, new Float32Array(10));
+    await reported;
+    expect(await backend.read(backend.matrix([Float32Array.of(3)]))).toEqual(Float32Array.of(3));
+  });
+
+  test('an upload that fails is an exception, never zeros', async () => {
+    const mine = await newDevice();
+    await using backend = await createBackend('webgpu', { device: mine });
+    const writeBuffer = mine.queue.writeBuffer.bind(mine.queue);
+    Object.defineProperty(mine.queue, 'writeBuffer', {
+      value: (buffer: GPUBuffer, _: number, data: Float32Array<ArrayBuffer>) =>
+        writeBuffer(buffer, 2 ** 20, data),
+    });
+    await expect(backend.read(backend.matrix([Float32Array.of(3)]))).rejects.toMatchObject({
+      code: 'failed',
+    });
+    mine.destroy();
+  });
+
   test("the device is still the caller's after close", async () => {
     const mine = await newDevice();
     const backend = await createBackend('webgpu', { device: mine });
@@ -182,6 +273,26 @@ describe("rows and results on the caller's own device", () => {
     const buffer = device.createBuffer({ size: 16, usage: STORAGE_AND_COPIES });
     const x = reference.matrix([Float32Array.of(1), { cols: 1, buffer }]);
     await expect(reference.read(x)).rejects.toThrow('row 1 lies on a GPU');
+  });
+});
+
+describe('an adapter that gives no device', () => {
+  const adapter = {
+    info: { vendor: 'v', architecture: 'a', device: 'd', description: 'broken GPU' },
+    limits: { maxBufferSize: 1, maxStorageBufferBindingSize: 1 },
+    requestDevice: () => Promise.reject(new Error('out of luck')),
+  } as unknown as GPUAdapter;
+  const found = { gpu: {} as GPU, adapter, software: false, description: 'broken GPU' };
+  const create = backendMaker({ find: async () => found, explain: async () => undefined });
+
+  test('is unavailable by name', async () => {
+    const error = { code: 'unavailable', message: 'broken GPU gives no device: out of luck' };
+    await expect(create('webgpu')).rejects.toMatchObject(error);
+  });
+
+  test('leaves auto to the CPU', async () => {
+    await using backend = await create('auto');
+    expect(backend.info.name).toBe('reference');
   });
 });
 
@@ -216,6 +327,34 @@ describe('the self-test', () => {
         expect(() => judge(wrong)).toThrow('numeric self-test');
       }
     }
+  });
+
+  test('a device that fails it is given back', async () => {
+    const { make, devices } = observedMaker();
+    const spoil = (words: Uint32Array): void => {
+      words[0]! ^= 1;
+    };
+    await expect(WebGpuKernels.create(make, spoil)).rejects.toMatchObject({ code: 'self-test' });
+    expect(await devices[0]!.lost).toMatchObject({ reason: 'destroyed' });
+  });
+
+  test('a new device that fails it serves no later call', async () => {
+    const { make, devices } = observedMaker();
+    const second: DeviceMaker = async () => {
+      const made = await make();
+      if (devices.length !== 2) return made;
+      const createShaderModule = made.device.createShaderModule.bind(made.device);
+      made.device.createShaderModule = ({ code, ...rest }) =>
+        createShaderModule({ ...rest, code: code.replace('is_finite(word)) |', 'false) |') });
+      return made;
+    };
+    await using engine = new Engine(await WebGpuKernels.create(second));
+    devices[0]!.destroy();
+    await devices[0]!.lost;
+    const x = engine.matrix([Float32Array.of(4)]);
+    await expect(engine.read(x)).rejects.toMatchObject({ code: 'self-test' });
+    expect(await engine.read(x)).toEqual(Float32Array.of(4));
+    expect(devices.length).toBe(3);
   });
 
   test('plain sums serve where compensated ones cannot', async () => {
