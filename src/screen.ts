@@ -192,7 +192,8 @@ function fromList(updates: Updates): Candidate[] {
   const list: readonly Update[] = updates;
   const width = String(list.length - 1).length;
   let named = 0;
-  const candidates = list.map((update, i) => {
+  // Unlike `map`, it does not skip the holes of a list.
+  const candidates = Array.from(list, (update, i) => {
     if (isRow(update)) return candidate(String(i).padStart(width, '0'), update);
     named++;
     return candidate(update.client, update);
