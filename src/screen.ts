@@ -235,7 +235,8 @@ function watched(
   row: Float32Array | RowSource,
   { client, signal }: { client: string; signal: AbortSignal | undefined },
 ): Float32Array | RowSource {
-  if (row instanceof Float32Array || isDeviceRow(row)) return row;
+  if (row instanceof Float32Array) return signal === undefined ? row : heeding(row, signal);
+  if (isDeviceRow(row)) return row;
   return {
     cols: row.cols,
     read: async (from, to, into) => {
@@ -248,6 +249,17 @@ function watched(
         const what = `could not read entries ${from} to ${to} of the update of ${quote(client)}: ${why}`;
         throw new AggregationError('unreadable', what, { cause });
       }
+    },
+  };
+}
+
+/** A row in memory, whose reads end with the signal. */
+function heeding(row: Float32Array, signal: AbortSignal): RowSource {
+  return {
+    cols: row.length,
+    read: (from, to, into) => {
+      signal.throwIfAborted();
+      into.set(row.subarray(from, to));
     },
   };
 }

@@ -439,6 +439,16 @@ describe('what ends a round', () => {
     expect(await errorOf(during)).toBe(reason);
   });
 
+  test('a signal that a timer gives, though all rows are in memory on the CPU', async () => {
+    // Blocks of 65,536 columns, so a hundred shards, of some milliseconds each.
+    const cols = 100 * 65_536;
+    const rows = Array.from({ length: 4 }, (_, i) => new Float32Array(cols).fill(i));
+    await using backend = new Engine(new ReferenceKernels(), { memory: 4 * 5 * 65_536 });
+    const signal = AbortSignal.timeout(1);
+    const error = await errorOf(aggregate(rows, plainMean, { backend, signal }));
+    expect(error).toMatchObject({ name: 'TimeoutError' });
+  });
+
   test.each<[string, () => Promise<unknown>, string]>([
     ['a list of numbers as row', () => aggregate([[1, 2]] as never, plainMean), 'Float32Array'],
     ['f64 rows', () => aggregate([new Float64Array(2)] as never, plainMean), 'Float32Array'],
