@@ -347,11 +347,11 @@ export class Engine implements Backend {
     if (limit >= cols) return cols;
     const width = roundDown(limit, plan.unit);
     if (width >= plan.unit) return width;
-    const needed = plan.unit * plan.bytesPerCol;
+    const least = Math.min(plan.unit, cols);
     throw new BackendError(
       'limit',
-      `memory must be at least ${needed} bytes for ${plan.bytesPerCol / 4} rows of ` +
-        `${plan.unit} columns, got ${this.#memory} (largest buffer: ${this.#kernels.maxTileBytes})`,
+      `memory must be at least ${least * plan.bytesPerCol} bytes for ${plan.bytesPerCol / 4} rows of ` +
+        `${least} columns, got ${this.#memory} (largest buffer: ${this.#kernels.maxTileBytes})`,
     );
   }
 

@@ -96,6 +96,8 @@ describe('shards', () => {
       `memory must be at least ${3 * 4 * 65_536} bytes for 3 rows of 65536 columns, got 1000`,
     );
     await expect(e.pairs(x)).rejects.toMatchObject({ code: 'limit' });
+    const short = e.matrix(randomRows(3, 100));
+    await expect(e.pairs(short)).rejects.toThrow('at least 1200 bytes for 3 rows of 100 columns');
   });
 
   test('blocks narrow with the number of rows, by that number alone', () => {
