@@ -100,7 +100,10 @@ async function loadIdxPair(
 
 /** A file's bytes, unzipped if its name says so, never more than the limit. */
 async function readBounded(path: string): Promise<Uint8Array> {
-  const { size } = await stat(path);
+  const found = await stat(path);
+  // Reading a pipe would wait for a writer, for ever.
+  if (!found.isFile()) throw new FormatError('unsupported', `${path}: is not a regular file`);
+  const { size } = found;
   if (size > MAX_BYTES) {
     throw new FormatError('too-large', `${path}: ${size} bytes, the limit is ${MAX_BYTES}`);
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -162,6 +163,12 @@ describe('CSV', () => {
     expect([Math.min(...column(0)), Math.max(...column(0))]).toEqual([0, 1]);
     expect(column(1)).toEqual(new Array(8).fill(0));
     expect(unseen.inputs.every((value) => value >= 0 && value <= 1)).toBe(true);
+  });
+
+  test.skipIf(process.platform === 'win32')('a pipe is refused, not waited for', async () => {
+    const path = join(await inFolder('pipe', {}), 'table.csv');
+    execFileSync('mkfifo', [path]);
+    await expect(loadData(path, { random: random() })).rejects.toThrow('is not a regular file');
   });
 
   test('bytes that are not UTF-8 and names that say nothing are refused', async () => {
