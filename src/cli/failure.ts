@@ -6,6 +6,7 @@
 
 import { CommanderError } from 'commander';
 import { AggregationError, BackendError, FormatError } from '../core/errors.ts';
+import { visible } from '../formats/quote.ts';
 
 /** What a command ends with, for its help. */
 export const EXIT_CODES: string = `
@@ -37,7 +38,8 @@ export function explain(error: unknown): string {
     return [`aggregis: ${error.stack ?? error.message}`, ...causesOf(error)].join('\n');
   }
   const message = error instanceof Error ? systemMessage(error) : String(error);
-  return `aggregis: ${message.replaceAll(/\s*\n\s*/g, ' ')}`;
+  // Paths are others' words too: a client may have named its file.
+  return `aggregis: ${visible(message.replaceAll(/\s*\n\s*/g, ' '))}`;
 }
 
 function causesOf({ cause }: Error): string[] {
@@ -47,6 +49,9 @@ function causesOf({ cause }: Error): string[] {
 }
 
 const SYSTEM: Readonly<Record<string, string>> = {
+  EEXIST: 'there is a file of that name',
+  ELOOP: 'links lead in a circle',
+  ENAMETOOLONG: 'the name is too long',
   ENOENT: 'no such file or folder',
   EACCES: 'permission denied',
   EPERM: 'not permitted',
@@ -61,7 +66,7 @@ const SYSTEM: Readonly<Record<string, string>> = {
 function systemMessage(error: Error): string {
   const { code, path } = error as NodeJS.ErrnoException;
   const known = code === undefined ? undefined : SYSTEM[code];
-  return known !== undefined && path !== undefined ? `${path}: ${known}` : error.message;
+  return known !== undefined && path !== undefined ? `${path || '""'}: ${known}` : error.message;
 }
 
 /** The exit code of a failure; see `aggregis --help`. */

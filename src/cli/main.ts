@@ -76,8 +76,11 @@ function version(): string {
 // A reader that has seen enough, as in `aggregis … | head`, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
-  throw error;
+  process.stderr.write(`${explain(error)}\n`);
+  process.exit(exitCodeOf(error));
 });
+// Progress and complaints that nobody can read are no reason to stop, nor to exit otherwise.
+process.stderr.on('error', () => {});
 
 try {
   await main(process.argv.slice(2));

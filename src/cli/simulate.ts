@@ -103,7 +103,8 @@ async function run(flags: Flags): Promise<void> {
   if (!flags.json) process.stderr.write(opening(flags, { data, backend }));
   const onRound = flags.json ? undefined : progressOn(process.stderr, rules);
   const result = await simulate({ ...flags, attack, rules, data, backend, onRound });
-  const judged = flags.attack === DEFAULT_ATTACK && !flags.data && result.attackers.length > 0;
+  const judged =
+    flags.attack === DEFAULT_ATTACK && flags.data === undefined && result.attackers.length > 0;
   const check = flags.crossCheck ? await checkElsewhere(result, { rules, backend }) : {};
   const summary = { result, judged, ...check };
   await writeRunFolder(folder, summary);
@@ -151,13 +152,14 @@ function option<T>(name: string, make: () => T): T {
 
 async function readData({ data, seed, clients }: Flags): Promise<TrainTest> {
   const random = streamOf(seed, 'data');
-  const read = data
-    ? await loadData(data, { random })
-    : {
-        source: 'drawn digits',
-        train: drawDigits(TRAIN_SIZE, random),
-        test: drawDigits(TEST_SIZE, random),
-      };
+  const read =
+    data === undefined
+      ? {
+          source: 'drawn digits',
+          train: drawDigits(TRAIN_SIZE, random),
+          test: drawDigits(TEST_SIZE, random),
+        }
+      : await loadData(data, { random });
   if (clients > read.train.size) {
     throw new UsageError(
       `--clients must be at most the ${read.train.size} examples to train on, got ${clients}`,

@@ -1,5 +1,5 @@
 /**
- * How names from foreign files read in messages.
+ * How names and texts from foreign files read in messages.
  *
  * @module
  */
@@ -11,8 +11,10 @@ const MAX_LENGTH = 80;
  */
 export function quote(name: string): string {
   const short = name.length > MAX_LENGTH ? `${name.slice(0, MAX_LENGTH)}…` : name;
-  return JSON.stringify(short).replace(
-    /\p{C}/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
+  return visible(JSON.stringify(short));
+}
+
+/** Text whose characters that steer a terminal or reorder text are written as their numbers. */
+export function visible(text: string): string {
+  return text.replace(/\p{C}/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

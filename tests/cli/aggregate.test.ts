@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -429,6 +430,41 @@ describe('what aggregate refuses', () => {
       });
       expect({ code, stderr }).toEqual({ code: 130, stderr: 'aggregis: interrupted\n' });
       expect(await readdir(folder)).toEqual(before);
+    },
+  );
+
+  test('a name with escape sequences does not steer the terminal', async () => {
+    const { code, stderr } = await run('a\u001b[2J\u202e.npy', '--rule', 'mean', '-o', 'out.npy');
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: 'aggregis: a\\u{1b}[2J\\u{202e}.npy: no such file or folder\n',
+    });
+  });
+
+  test('with nobody to read its complaints, it exits all the same', async () => {
+    const { code } = await aggregis(
+      ['aggregate', 'nobody.npy', '--rule', 'mean', '-o', 'out.npy'],
+      {
+        cwd: folder,
+        onStart: (child) => child.stderr?.destroy(),
+      },
+    );
+    expect(code).toBe(2);
+  });
+
+  test.skipIf(!existsSync('/dev/full'))(
+    'output that cannot be printed: exit 2, one clear line',
+    async () => {
+      await npy(at('a.npy'), [1], [1]);
+      const words = ['a.npy', '--rule', 'mean', '-o', 'out.npy'];
+      const { code, stderr } = await aggregis(['aggregate', ...words], {
+        cwd: folder,
+        printsTo: '/dev/full',
+      });
+      expect({ code, stderr }).toEqual({
+        code: 2,
+        stderr: 'aggregis: ENOSPC: no space left on device, write\n',
+      });
     },
   );
 

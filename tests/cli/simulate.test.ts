@@ -91,8 +91,10 @@ describe('aggregis simulate', () => {
     [['--rules', 'mean', 'mean'], '--rules names mean twice'],
     [['--rules', 'krum:f=9'], '--rules: krum:f=9 needs at least 21 clients, got 20'],
     [['--data', 'absent.csv'], 'absent.csv: no such file'],
+    [['--data', ''], '"": no such file'],
     [['--data', 'bad.csv'], 'bad.csv: line 2 needs 2 fields, got 1'],
     [['--out', '.'], '. must be empty or new'],
+    [['--out', 'package.json'], 'package.json: there is a file of that name'],
     [['--backend', 'cuda'], "'--backend <name>' argument 'cuda' is invalid"],
     [['--rouns', '3'], "unknown option '--rouns'"],
   ])('refuses %j with 2, naming what is wrong', async (words, message) => {

@@ -20,6 +20,8 @@ export interface Outcome {
 export interface Surroundings {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A file that takes what it prints, by way of a shell. */
+  readonly printsTo?: string;
   /** Told of the process once it runs. */
   readonly onStart?: (child: ChildProcess) => void;
 }
@@ -27,14 +29,17 @@ export interface Surroundings {
 /** Runs `aggregis` with these words. */
 export function aggregis(
   words: readonly string[],
-  { cwd = ROOT, env = {}, onStart }: Surroundings = {},
+  { cwd = ROOT, env = {}, printsTo, onStart }: Surroundings = {},
 ): Promise<Outcome> {
   const loader = import.meta.resolve('tsx');
   const main = join(ROOT, 'src/cli/main.ts');
+  const command = [process.execPath, '--import', loader, main, ...words];
+  const [file, ...args] =
+    printsTo === undefined ? command : ['sh', '-c', `exec "$@" >${printsTo}`, 'sh', ...command];
   return new Promise((resolve) => {
     const child = execFile(
-      process.execPath,
-      ['--import', loader, main, ...words],
+      file!,
+      args,
       { cwd, env: { ...process.env, ...env } },
       (error, stdout, stderr) =>
         resolve({ code: error ? (error.code ?? null) : 0, stdout, stderr }),
