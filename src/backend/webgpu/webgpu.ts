@@ -7,7 +7,6 @@
  * @module
  */
 
-import { BackendError } from '../../core/errors.ts';
 import type {
   BackendInfo,
   PairBlock,
@@ -21,7 +20,17 @@ import { networkBody } from '../network.ts';
 import { isDeviceRow } from '../rows.ts';
 import { dataBuffer, Readback, storageBuffer, UploadQueue, uniformBuffer } from './buffers.ts';
 import { type DeviceMaker, type KernelSource, type MadeDevice, Session } from './device.ts';
-import { PAIR_BYTES, PAIR_TILE, type PairGrid, pairBlocks, suspectPairs } from './pair-blocks.ts';
+import {
+  type BlockPair,
+  bytesOf,
+  emptyBlock,
+  fillBlocks,
+  PAIR_TILE,
+  type PairGrid,
+  type PairPass,
+  pairPasses,
+  slicesOf,
+} from './pair-blocks.ts';
 import { judge, PROBES, WORDS_PER_PROBE } from './self-test.ts';
 import { shaders } from './shaders.gen.ts';
 
@@ -37,6 +46,9 @@ const ROW_UNIT = 64;
 const MAX_GROUPS = 65_535;
 /** Entries that are read from a row and handed to the queue at once: 4 MiB. */
 const UPLOAD_COLS = 2 ** 20;
+
+/** Bytes that one pass of `pairs` may write; they are read back before the next. */
+const MAX_PAIR_BYTES = 2 ** 26;
 
 /** A tile on the device. */
 interface GpuTile extends Tile {
@@ -336,7 +348,7 @@ export class WebGpuKernels implements TileKernels {
       const rows = [own(x).slab.buffer, await this.#table(x)];
       const groups = [x.rows, blocks] as const;
       await this.#run([
-        this.#screenLaunch(x, blockCols, screen, rows),
+        await this.#screenLaunch(x, blockCols, screen),
         {
           kernel: { name: 'squared_norms', bindings: ['read', 'read', 'read', 'write', 'uniform'] },
           buffers: [...rows, screen, norms],
@@ -359,70 +371,88 @@ export class WebGpuKernels implements TileKernels {
 
   async pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
     const grid = pairGrid(x, blockCols);
-    const screenBytes = 8 * grid.blocks * x.rows;
-    const pairBytes = PAIR_BYTES * grid.slices * grid.tiles * PAIR_TILE * PAIR_TILE;
-    const scratch = await this.#scratch({ screen: screenBytes, pairs: pairBytes });
-    const [screen, sums] = scratch as [GPUBuffer, GPUBuffer];
+    const blocks = Array.from({ length: grid.blocks }, () => emptyBlock(grid));
+    const lost: BlockPair[] = [];
+    let prints: BigUint64Array[] | undefined;
+    const [screen] = (await this.#scratch({ screen: screenBytes(grid) })) as [GPUBuffer];
     try {
-      const rows = [own(x).slab.buffer, await this.#table(x)];
-      const { slicesPerBlock, sliceCols, tilesPerSide } = grid;
-      await this.#run([
-        this.#screenLaunch(x, blockCols, screen, rows),
-        {
-          kernel: { name: 'pairs', bindings: ['read', 'read', 'read', 'write', 'uniform'] },
-          buffers: [...rows, screen, sums],
-          params: [x.rows, x.cols, blockCols, sliceCols, slicesPerBlock, tilesPerSide, 0],
-          groups: [grid.tiles, grid.slices],
-        },
-      ]);
-      const words = await this.#readback.words([
-        { buffer: screen, bytes: screenBytes },
-        { buffer: sums, bytes: pairBytes },
-      ]);
-      const blocks = pairBlocks(words, grid);
-      await this.#repair(x, blocks, words, grid);
-      return blocks;
-    } finally {
-      for (const buffer of scratch) buffer.destroy();
-    }
-  }
-
-  /**
-   * Computes on the CPU, in f64, the distances that may have vanished between scaled rows. Colluders
-   * who send equal rows are told from those by their content, and cost nothing more.
-   */
-  async #repair(x: Tile, blocks: PairBlock[], words: Uint32Array, grid: PairGrid): Promise<void> {
-    const near = suspectPairs(words, grid);
-    if (near.length === 0) return;
-    const prints = (await this.screen(x, 0, grid.blockCols)).map((block) => block.fingerprints);
-    const lost = near.filter(({ block, i, j }) => prints[block]![i] !== prints[block]![j]);
-    if (lost.length === 0) return;
-    const involved = [...new Set(lost.flatMap(({ i, j }) => [i, j]))];
-    const view = this.select(x, involved);
-    try {
-      const home = await this.read(view);
-      const rowOf = (i: number): Float32Array => {
-        const at = involved.indexOf(i) * x.cols;
-        return home.subarray(at, at + x.cols);
-      };
-      for (const { block, i, j } of lost) {
-        const from = block * grid.blockCols;
-        const range = [from, Math.min(x.cols, from + grid.blockCols)] as const;
-        const { squaredDistances } = blocks[block]!;
-        squaredDistances[i * x.rows + j] = squaredDistances[j * x.rows + i] = squaredDistance(
-          rowOf(i).subarray(...range),
-          rowOf(j).subarray(...range),
-        );
+      const bytes = Math.min(MAX_PAIR_BYTES, this.maxTileBytes);
+      await this.#run([await this.#screenLaunch(x, blockCols, screen)]);
+      for (const pass of pairPasses(grid, { bytes, groups: MAX_GROUPS })) {
+        const words = await this.#pairSums(x, screen, { grid, pass });
+        for (const pair of fillBlocks(words, { grid, pass, blocks })) {
+          // Colluders who send equal rows are told from near ones by content, and cost no more.
+          prints ??= (await this.screen(x, 0, blockCols)).map(({ fingerprints }) => fingerprints);
+          const { block, i, j } = pair;
+          if (prints[block]![i] !== prints[block]![j]) lost.push(pair);
+        }
       }
     } finally {
-      this.free(view);
+      screen.destroy();
+    }
+    await this.#repair(x, { blocks, lost, blockCols });
+    return blocks;
+  }
+
+  /** The words of the screen followed by those of the pass. */
+  async #pairSums(
+    x: Tile,
+    screen: GPUBuffer,
+    { grid, pass }: { grid: PairGrid; pass: PairPass },
+  ): Promise<Uint32Array> {
+    const bytes = bytesOf(pass, grid);
+    const [sums] = (await this.#scratch({ pairs: bytes })) as [GPUBuffer];
+    try {
+      const { blockCols, sliceCols, slicesPerBlock, tilesPerSide } = grid;
+      const slices = slicesOf(pass, grid);
+      const shape = [x.rows, x.cols, blockCols, sliceCols, slicesPerBlock, tilesPerSide];
+      await this.#run([
+        {
+          kernel: { name: 'pairs', bindings: ['read', 'read', 'read', 'write', 'uniform'] },
+          buffers: [own(x).slab.buffer, await this.#table(x), screen, sums],
+          params: [...shape, slices.first, pass.firstTile, 0],
+          groups: [pass.tiles, slices.count],
+        },
+      ]);
+      return await this.#readback.words([
+        { buffer: screen, bytes: screenBytes(grid) },
+        { buffer: sums, bytes },
+      ]);
+    } finally {
+      sums.destroy();
     }
   }
 
-  #screenLaunch(x: Tile, blockCols: number, screen: GPUBuffer, rows: readonly GPUBuffer[]): Launch {
+  /** Computes on the CPU, in f64, the distances that may have vanished between scaled rows. */
+  async #repair(
+    x: Tile,
+    { blocks, lost, blockCols }: { blocks: PairBlock[]; lost: BlockPair[]; blockCols: number },
+  ): Promise<void> {
+    const { slab, starts } = own(x);
+    for (const [block, { squaredDistances }] of blocks.entries()) {
+      const pairs = lost.filter((pair) => pair.block === block);
+      if (pairs.length === 0) continue;
+      const from = block * blockCols;
+      const bytes = 4 * Math.min(blockCols, x.cols - from);
+      const rows = [...new Set(pairs.flatMap(({ i, j }) => [i, j]))];
+      const parts = rows.map((row) => {
+        return { buffer: slab.buffer, from: 4 * (starts[row]! + from), bytes };
+      });
+      const { buffer } = await this.#readback.words(parts);
+      const home = new Map(
+        rows.map((row, k) => [row, new Float32Array(buffer, k * bytes, bytes / 4)]),
+      );
+      for (const { i, j } of pairs) {
+        const distance = squaredDistance(home.get(i)!, home.get(j)!);
+        squaredDistances[i * x.rows + j] = squaredDistances[j * x.rows + i] = distance;
+      }
+    }
+  }
+
+  async #screenLaunch(x: Tile, blockCols: number, screen: GPUBuffer): Promise<Launch> {
     return {
       kernel: { name: 'count_non_finite', bindings: ['read', 'read', 'write', 'uniform'] },
-      buffers: [...rows, screen],
+      buffers: [own(x).slab.buffer, await this.#table(x), screen],
       params: [x.rows, x.cols, blockCols],
       groups: [x.rows, Math.ceil(x.cols / blockCols)],
     };
@@ -574,15 +604,17 @@ function squaredDistance(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
+/** Bytes of the count and the exponent of each row in each block. */
+function screenBytes({ blocks, rows }: PairGrid): number {
+  return 8 * blocks * rows;
+}
+
 function pairGrid(x: Tile, blockCols: number): PairGrid {
   const sliceCols = Math.min(SLICE_COLS, blockCols);
   const slicesPerBlock = Math.ceil(blockCols / sliceCols);
   const tilesPerSide = Math.ceil(x.rows / PAIR_TILE);
   // Blocks are whole numbers of slices, and only the last block is cut short.
   const slices = Math.ceil(x.cols / sliceCols);
-  if (slices > MAX_GROUPS) {
-    throw new BackendError('limit', `a tile may have ${MAX_GROUPS} slices, got ${slices}`);
-  }
   return {
     rows: x.rows,
     blockCols,
