@@ -19,43 +19,58 @@ const folder = join(root, 'shaders');
 const target = join(root, 'src/backend/webgpu/shaders.gen.ts');
 const IMPORT = /^\s*(?:\/\/ )?#import (\w+)$/;
 
-function link(path: string, taken: Set<string>): string {
-  const lines: string[] = [];
-  for (const line of readFileSync(path, 'utf8').split('\n')) {
-    const imported = IMPORT.exec(line)?.[1];
-    if (imported === undefined) {
-      lines.push(line);
-    } else if (!taken.has(imported)) {
-      taken.add(imported);
-      lines.push(link(join(folder, 'shared', `${imported}.wgsl`), taken));
-    }
-  }
-  return lines.join('\n');
+interface Text {
+  /** Shared files it takes in, each after what it needs itself. */
+  readonly imports: readonly string[];
+  /** The file's own code. Comments stay in shaders/. */
+  readonly code: string;
 }
 
-function module(): string {
-  const names = readdirSync(folder)
+function shared(name: string): string {
+  return join(folder, 'shared', `${name}.wgsl`);
+}
+
+function read(path: string): Text {
+  const imports = new Set<string>();
+  const code: string[] = [];
+  for (const line of readFileSync(path, 'utf8').split('\n')) {
+    const imported = IMPORT.exec(line)?.[1];
+    if (imported !== undefined) {
+      for (const deeper of read(shared(imported)).imports) imports.add(deeper);
+      imports.add(imported);
+      continue;
+    }
+    const kept = line.replace(/\s*\/\/.*$/, '');
+    if (kept !== '') code.push(kept);
+  }
+  return { imports: [...imports], code: code.join('\n') };
+}
+
+function namesIn(path: string): string[] {
+  return readdirSync(path)
     .filter((file) => file.endsWith('.wgsl'))
     .map((file) => basename(file, '.wgsl'))
     .sort();
-  const entries = names.map((name) => {
-    const text = link(join(folder, `${name}.wgsl`), new Set());
-    // Comments stay in shaders/: the module carries code.
-    const code = text
-      .split('\n')
-      .map((line) => line.replace(/\s*\/\/.*$/, ''))
-      .filter((line) => line !== '')
-      .join('\n');
-    return `  ${name}: ${JSON.stringify(code)},`;
+}
+
+function module(): string {
+  const names = namesIn(folder);
+  const parts = namesIn(join(folder, 'shared')).map(
+    (name) => `const ${name} = \`${read(shared(name)).code}\n\`;\n`,
+  );
+  const kernels = names.map((name) => {
+    const { imports, code } = read(join(folder, `${name}.wgsl`));
+    return `  ${name}: \`${imports.map((part) => `\${${part}}`).join('')}${code}\n\`,`;
   });
   return [
     '/** Linked from shaders/ by scripts/link-shaders.ts. Do not edit. @module */',
     '',
-    'export const shaders = {',
-    ...entries,
-    '} as const;',
+    ...parts,
+    `export type ShaderName =\n${names.map((name) => `  | '${name}'`).join('\n')};`,
     '',
-    'export type ShaderName = keyof typeof shaders;',
+    'export const shaders: Readonly<Record<ShaderName, string>> = {',
+    ...kernels,
+    '};',
     '',
   ].join('\n');
 }

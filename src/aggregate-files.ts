@@ -86,6 +86,7 @@ export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {
     };
     try {
       const cohort = await cohortOf(paths, { ...options, open });
+      if (cohort.base) await assertFinite(cohort.base);
       let report: AggregateReport | undefined;
       await writeFileAtomic(output, async (append) => {
         report = await aggregateCohort(cohort, { aggregate, rule, append, options });
@@ -130,11 +131,27 @@ interface Cohort {
   };
 }
 
+/** Entries of the base that are looked at at once. */
+const CHECKED_AT_ONCE = 2 ** 18;
+
 function refuseToOverwrite(paths: readonly string[], options: AggregateFilesOptions): void {
   const { output, base, reference } = options;
   const inputs = [...paths, base, reference].filter((path) => path !== undefined);
   if (inputs.some((path) => resolve(path) === resolve(output))) {
     throw new RangeError(`output must not be one of the files read, got ${show(output)}`);
+  }
+}
+
+/** Else every difference to the base would not be finite, and the clients would be blamed. */
+async function assertFinite(base: HostRow): Promise<void> {
+  const values = new Float32Array(Math.min(base.cols, CHECKED_AT_ONCE));
+  for (let from = 0; from < base.cols; from += CHECKED_AT_ONCE) {
+    const part = values.subarray(0, Math.min(CHECKED_AT_ONCE, base.cols - from));
+    await base.read(from, from + part.length, part);
+    const at = part.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) {
+      throw new FormatError('mismatch', `base must be finite, entry ${from + at} is ${part[at]}`);
+    }
   }
 }
 

@@ -59,6 +59,7 @@ export type {
   Options as RuleOptions,
   Parameter,
   Schema as RuleSchema,
+  SchemaOf as RuleSchemaOf,
   Values as RuleValues,
 } from './core/parameter.ts';
 export { type Append, type ByteSource, blobSource, bytesSource } from './formats/byte-source.ts';

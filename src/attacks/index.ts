@@ -33,6 +33,7 @@ export interface AttackEntry {
   readonly name: string;
   /** Its options in a SPEC. */
   readonly parameters: Schema;
+  /** The attack with options that were read by `parameters`. */
   make(options: Options, surroundings: AttackSurroundings): Attack;
 }
 

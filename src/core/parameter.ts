@@ -27,6 +27,14 @@ export type Values<S extends Schema> = {
 };
 type ValueOf<P> = P extends Parameter<infer T> ? T : never;
 
+/** A schema for an options object: a parameter for each option, required where the option is. */
+export type SchemaOf<O extends object> = {
+  readonly [K in keyof O]-?: Parameter<
+    Exclude<O[K], undefined>,
+    Record<never, never> extends Pick<O, K> ? false : true
+  >;
+};
+
 /** Options whose names and types a schema has checked. */
 export type Options = Readonly<Record<string, unknown>>;
 

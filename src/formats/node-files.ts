@@ -6,13 +6,16 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FormatError } from '../core/errors.ts';
 import { type Append, assertRange, type ByteSource, endedEarly } from './byte-source.ts';
 
 /** Most bytes in one call: the system calls behind it count in signed 32 bits. */
 const MAX_TRANSFER = 2 ** 30;
+/** Opening a pipe to read would wait for a writer, for ever and deaf to signals. Windows has no such flag. */
+const READ_AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** A file that is open for reading. Reads may overlap; `await using` closes it. */
 export interface FileSource extends ByteSource, AsyncDisposable {
@@ -27,7 +30,7 @@ export interface FileSource extends ByteSource, AsyncDisposable {
  *   cannot be opened.
  */
 export async function fileSource(path: string): Promise<FileSource> {
-  const handle = await open(path, 'r');
+  const handle = await open(path, READ_AT_ONCE);
   try {
     const stat = await handle.stat();
     if (!stat.isFile()) throw new FormatError('unsupported', `${path}: is not a regular file`);
@@ -70,26 +73,30 @@ function sourceOf(name: string, handle: FileHandle, size: number): FileSource {
  * stood at `path` is untouched. A symbolic link at `path` is replaced, not followed.
  *
  * @param body - Appends the content; the file is there once its promise is fulfilled.
- * @throws whatever `body` throws, or the system's own error.
+ * @throws {FormatError} `unsupported` if `path` is a folder, before `body` is called.
+ * @throws whatever `body` throws, or the system's own error, which names `path`.
  */
 export async function writeFileAtomic(
   path: string,
   body: (append: Append) => Promise<void>,
 ): Promise<void> {
+  if ((await lstat(path).catch(() => undefined))?.isDirectory()) {
+    throw new FormatError('unsupported', `${path}: is a folder`);
+  }
   const folder = dirname(path);
   const temporary = join(folder, `.aggregis-${randomUUID()}.tmp`);
-  const handle = await open(temporary, 'wx');
+  const handle = await naming(path, open(temporary, 'wx'));
   // Appends form a queue, so that one that nobody awaited can neither interleave nor get lost.
   let queue = Promise.resolve();
   try {
     await body((bytes) => {
-      queue = queue.then(() => writeAll(handle, bytes));
+      queue = queue.then(() => naming(path, writeAll(handle, bytes)));
       return queue;
     });
     await queue;
-    await handle.sync();
+    await naming(path, handle.sync());
     await handle.close();
-    await rename(temporary, path);
+    await naming(path, rename(temporary, path));
   } catch (error) {
     await queue.catch(() => {});
     await handle.close().catch(() => {});
@@ -97,6 +104,20 @@ export async function writeFileAtomic(
     throw error;
   }
   await syncFolder(folder);
+}
+
+/**
+ * The outcome of a call on the temporary file. An error of the system's is told of `path`, which the
+ * caller knows; that of a write names no file by itself.
+ */
+async function naming<T>(path: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    const [what] = error.message.split(`, ${error.syscall}`);
+    throw Object.assign(error, { path, message: `${what}, ${error.syscall} '${path}'` });
+  }
 }
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {

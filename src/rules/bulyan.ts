@@ -15,7 +15,7 @@ import { medianOf } from './coordinates.ts';
 import { defineRule, f, type RuleEntry } from './entry.ts';
 import { type Geometry, geometryOf, nearestTo } from './geometry.ts';
 import { krumNeighbours, krumScores } from './krum-scores.ts';
-import type { Rule } from './rule.ts';
+import type { Law, Rule } from './rule.ts';
 
 /**
  * How rows are picked.
@@ -51,9 +51,11 @@ export function bulyan({ f, preset = 'paper' }: BulyanOptions): Rule {
     min: 4 * f + 3,
     given: `f = ${f}`,
   };
+  const laws: Law[] = ['translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'];
   return {
     name: 'bulyan',
-    laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'],
+    // The last picks compare each row with its one nearest: two that are nearest to each other tie.
+    laws: preset === 'paper' ? laws : ['permutation', ...laws],
     minClients: condition.min,
     async apply(x, ops) {
       const n = x.rows;
@@ -105,11 +107,12 @@ function pickAtOnce(geometry: Geometry, f: number): number[] {
 }
 
 /** Bulyan's line in the list. */
-export const bulyanEntry: RuleEntry = defineRule({
+export const bulyanEntry: RuleEntry = defineRule<BulyanOptions>({
   name: 'bulyan',
   parameters: { f, preset: optional(word('how rows are picked', BULYAN_PRESETS)) },
   make: bulyan,
   sample: ({ f }) => ({ f }),
+  variants: ({ f }) => [{ f, preset: 'flower' }],
   paper: 'El Mhamdi et al. 2018',
   guarantee: 'bounded in each coordinate for n ≥ 4f + 3',
   cost: 'n²·d, then n³, then n·log n·d',

@@ -23,14 +23,14 @@ import {
   spread,
   sumOf,
 } from './geometry.ts';
-import type { Rule } from './rule.ts';
+import type { Law, Rule } from './rule.ts';
 
 /**
  * Rows over which the greatest projection is taken.
  *
  * - `active`: rows that still have weight. Each step takes all weight from at least one row.
  * - `all`: every row, as byzfl does. A row that lost its weight and lies far away may keep all others
- *   from losing any; the filter ends there.
+ *   from losing any, attackers among them; the filter ends there.
  */
 export type CafTauMax = 'active' | 'all';
 
@@ -44,7 +44,7 @@ export interface CafOptions {
   readonly tauMax?: CafTauMax;
 }
 
-/** A step that takes less than this share of all weight has stalled. */
+/** A step must take at least this share of some row's weight. */
 const LEAST_PROGRESS = 1e-9;
 /** Bounds the steps of `all`, which may go on with little progress. */
 const MAX_STEPS = 1000;
@@ -61,9 +61,11 @@ export function caf({ f, tauMax = 'active' }: CafOptions): Rule {
   assertInteger('f', f, 0);
   assertOneOf('tauMax', tauMax, TAU_MAX);
   const condition = honestMajority('caf', f);
+  const laws: Law[] = ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement'];
   return {
     name: 'caf',
-    laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'],
+    // A far row that `all` has removed shields the next one, so that may be as far as it likes.
+    laws: tauMax === 'active' ? [...laws, 'bounded'] : laws,
     minClients: condition.min,
     async apply(x, ops) {
       const n = x.rows;
@@ -97,10 +99,18 @@ function filter(
     const largest = Math.max(...counted);
     if (!(largest > 0)) break;
     const next = weights.map((weight, i) => weight * Math.max(0, 1 - squares[i]! / largest));
-    if (sumOf(weights) - sumOf(next) < LEAST_PROGRESS * sumOf(weights)) break;
+    if (isStalled(weights, next)) break;
     weights = next;
   }
   return best.weights;
+}
+
+/**
+ * Whether a step has stalled. Each row is held against its own weight: rounding may leave a far row a
+ * last 10⁻¹⁶, and the step that takes it is the one that matters.
+ */
+function isStalled(before: Float64Array, after: Float64Array): boolean {
+  return after.every((weight, i) => weight >= before[i]! * (1 - LEAST_PROGRESS));
 }
 
 /** The top eigenvalue of the weighted covariance, and τᵢ = ⟨xᵢ − μ, v⟩² along its eigenvector. */
@@ -125,12 +135,13 @@ function topDirection(geometry: Geometry, weights: Float64Array) {
 }
 
 /** CAF's line in the list. */
-export const cafEntry: RuleEntry = defineRule({
+export const cafEntry: RuleEntry = defineRule<CafOptions>({
   name: 'caf',
   parameters: { f, tauMax: optional(word('rows that set the scale of a step', TAU_MAX)) },
   make: caf,
   sample: ({ f }) => ({ f }),
+  variants: ({ f }) => [{ f, tauMax: 'all' }],
   paper: 'Allouah et al. 2025',
-  guarantee: 'bounded for n ≥ 2f + 1',
+  guarantee: 'bounded for n ≥ 2f + 1 with tauMax = active',
   cost: 'n²·d, then up to 2f·n³',
 });

@@ -121,7 +121,7 @@ function clipTowards(geometry: Geometry, { tau, iterations, clients, n }: Steps)
 }
 
 /** Centered clipping's line in the list. */
-export const centeredClippingEntry: RuleEntry = defineRule({
+export const centeredClippingEntry: RuleEntry = defineRule<CenteredClippingOptions>({
   name: 'centered-clipping',
   parameters: {
     tau: real('greatest distance at which an update pulls in full'),
@@ -130,6 +130,7 @@ export const centeredClippingEntry: RuleEntry = defineRule({
   },
   make: centeredClipping,
   sample: () => ({ tau: 1, iterations: 3 }),
+  variants: () => [{ tau: 10 }],
   scaled: ['tau'],
   paper: 'Karimireddy et al. 2021',
   guarantee: 'moves at most τ per step from its start',

@@ -11,7 +11,7 @@ import {
   type Options,
   type Parameter,
   type Schema,
-  type Values,
+  type SchemaOf,
 } from '../core/parameter.ts';
 import type { Rule, Stage } from './rule.ts';
 
@@ -30,17 +30,22 @@ interface Description {
   readonly guarantee: string;
   /** Time on the wide rows, then on the host. */
   readonly cost: string;
-  /** Options that have the unit of an update: they take the factor in the law `joint-scale`. */
+  /**
+   * Options that have the unit of an update: they take the factor in the law `joint-scale`. Samples
+   * and variants state them where they matter, defaults too.
+   */
   readonly scaled?: readonly string[];
 }
 
-/** What a rule or stage gives to enter the list: what `Made` is, and how it is made. */
-export interface Definition<S extends Schema, Made> extends Description {
-  readonly parameters: S;
+/** What a rule or stage gives to enter the list: what `Made` is, and how it is made from options O. */
+export interface Definition<O extends object, Made> extends Description {
+  readonly parameters: SchemaOf<O>;
   /** The factory. */
-  readonly make: (options: Values<S>) => Made;
+  readonly make: (options: O) => Made;
   /** Options that suit a cohort; the laws are tested on what they make. */
-  readonly sample: (cohort: Cohort) => Values<S>;
+  readonly sample: (cohort: Cohort) => O;
+  /** Further options that suit a cohort: presets and choices with laws of their own. */
+  readonly variants?: (cohort: Cohort) => readonly O[];
 }
 
 interface Erased<Made> extends Description {
@@ -49,6 +54,8 @@ interface Erased<Made> extends Description {
   make(options: Options): Made;
   /** Options that suit a cohort. */
   sample(cohort: Cohort): Options;
+  /** Further options that suit a cohort; may be none. */
+  variants(cohort: Cohort): readonly Options[];
 }
 
 /** A rule in the list. */
@@ -64,19 +71,26 @@ export interface StageEntry extends Erased<Stage> {
 /** A line of the list of rules. */
 export type Entry = RuleEntry | StageEntry;
 
-/** Describes a rule for the list. Its factory must take what its schema reads. */
-export function defineRule<S extends Schema>(definition: Definition<S, Rule>): RuleEntry {
+/** Describes a rule whose factory takes the options O. */
+export function defineRule<O extends object>(definition: Definition<O, Rule>): RuleEntry {
   return { kind: 'rule', ...erase(definition) };
 }
 
-/** Describes a stage for the list. Its factory must take what its schema reads. */
-export function defineStage<S extends Schema>(definition: Definition<S, Stage>): StageEntry {
+/** Describes a stage whose factory takes the options O. */
+export function defineStage<O extends object>(definition: Definition<O, Stage>): StageEntry {
   return { kind: 'stage', ...erase(definition) };
 }
 
 /** Forgets the types of the options: who calls `make` has read them with the same schema. */
-function erase<S extends Schema, Made>(definition: Definition<S, Made>): Erased<Made> {
-  return { ...definition, make: (options) => definition.make(options as Values<S>) };
+function erase<O extends object, Made>(definition: Definition<O, Made>): Erased<Made> {
+  const { make, sample, variants = () => [], parameters, ...description } = definition;
+  return {
+    ...description,
+    parameters: parameters as Schema,
+    make: (options) => make(options as O),
+    sample: (cohort) => sample(cohort) as Options,
+    variants: (cohort) => variants(cohort) as readonly Options[],
+  };
 }
 
 /** Whether a value is a line of the list of rules. */

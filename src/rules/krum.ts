@@ -42,7 +42,7 @@ export function krum({ f, preset = 'paper' }: KrumOptions): Rule {
   const laws: Law[] = ['permutation', 'translation', 'scale', 'agreement'];
   return {
     name: 'krum',
-    // Flower sets no condition: with f + 2 of 2f + 2 clients or fewer honest, colluders win.
+    // Flower sets no condition: for n ≤ 2f + 1 colluders can be nearest to one another.
     laws: preset === 'flower' ? laws : [...laws, 'bounded'],
     minClients: condition.min,
     async apply(x, ops) {
@@ -61,11 +61,12 @@ export function krum({ f, preset = 'paper' }: KrumOptions): Rule {
 }
 
 /** Krum's line in the list. */
-export const krumEntry: RuleEntry = defineRule({
+export const krumEntry: RuleEntry = defineRule<KrumOptions>({
   name: 'krum',
   parameters: { f, preset: optional(word('whose neighbours and condition', KRUM_PRESETS)) },
   make: krum,
   sample: ({ f }) => ({ f }),
+  variants: ({ f }) => KRUM_PRESETS.map((preset) => ({ f, preset })),
   paper: 'Blanchard et al. 2017',
   guarantee: 'bounded for n ≥ 2f + 3; returns one client’s update',
   cost: 'n²·d, then n²·log n',

@@ -37,7 +37,7 @@ export function meaMed({ f }: MeaMedOptions): Rule {
 }
 
 /** MeaMed's line in the list. */
-export const meaMedEntry: RuleEntry = defineRule({
+export const meaMedEntry: RuleEntry = defineRule<MeaMedOptions>({
   name: 'mea-med',
   parameters: { f },
   make: meaMed,

@@ -24,7 +24,7 @@ export function mean(): Rule {
 }
 
 /** The mean's line in the list. */
-export const meanEntry: RuleEntry = defineRule({
+export const meanEntry: RuleEntry = defineRule<object>({
   name: 'mean',
   parameters: {},
   make: mean,

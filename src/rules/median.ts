@@ -27,7 +27,7 @@ export function median(): Rule {
 }
 
 /** The median's line in the list. */
-export const medianEntry: RuleEntry = defineRule({
+export const medianEntry: RuleEntry = defineRule<object>({
   name: 'median',
   parameters: {},
   make: median,

@@ -90,11 +90,12 @@ const trustedClient: Parameter<number | string, true> = {
 };
 
 /** MoNNA's line in the list. */
-export const monnaEntry: RuleEntry = defineRule({
+export const monnaEntry: RuleEntry = defineRule<MonnaOptions>({
   name: 'monna',
   parameters: { f, trusted: trustedClient },
   make: monna,
   sample: ({ f }) => ({ f, trusted: 0 }),
+  variants: ({ n, f }) => [{ f, trusted: n - 1 }],
   paper: 'Farhadkhani et al. 2023',
   guarantee: 'bounded for n ≥ 2f + 1 while the trusted client is honest',
   cost: 'n²·d',

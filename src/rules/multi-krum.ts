@@ -120,7 +120,7 @@ function lawsOf({ m, preset, weighting }: Omit<Choice, 'f'> & { weighting: Weigh
 }
 
 /** Multi-Krum's line in the list. */
-export const multiKrumEntry: RuleEntry = defineRule({
+export const multiKrumEntry: RuleEntry = defineRule<MultiKrumOptions>({
   name: 'multi-krum',
   parameters: {
     f,
@@ -130,6 +130,13 @@ export const multiKrumEntry: RuleEntry = defineRule({
   },
   make: multiKrum,
   sample: ({ f }) => ({ f }),
+  variants: ({ n, f }) => [
+    { f, m: 1 },
+    { f, preset: 'byzfl' },
+    { f, preset: 'byzfl', weighting: 'examples' },
+    { f, preset: 'flower' },
+    { f, preset: 'flower', m: n },
+  ],
   paper: 'Blanchard et al. 2017',
   guarantee: 'bounded for n ≥ 2f + 3 and m ≤ n − f − 2',
   cost: 'n²·d, then n²·log n',

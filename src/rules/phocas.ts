@@ -37,7 +37,7 @@ export function phocas({ f }: PhocasOptions): Rule {
 }
 
 /** Phocas's line in the list. */
-export const phocasEntry: RuleEntry = defineRule({
+export const phocasEntry: RuleEntry = defineRule<PhocasOptions>({
   name: 'phocas',
   parameters: { f },
   make: phocas,

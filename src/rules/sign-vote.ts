@@ -27,7 +27,7 @@ export function signVote(): Rule {
 }
 
 /** The sign vote's line in the list. */
-export const signVoteEntry: RuleEntry = defineRule({
+export const signVoteEntry: RuleEntry = defineRule<object>({
   name: 'sign-vote',
   parameters: {},
   make: signVote,

@@ -7,7 +7,7 @@
  *
  * Subsets are visited in lexicographic order. A row more never lowers an eigenvalue of the scatter,
  * Σ (xᵢ − μ)(xᵢ − μ)ᵀ, so a partial subset is dropped as soon as a bound on its own scatter exceeds the
- * best seen: half the squared distance of a pair, or its trace divided by its rank.
+ * best seen: half the squared distance of a pair, or the trace over the greatest possible rank.
  *
  * @module
  */
@@ -22,9 +22,9 @@ import {
   type Geometry,
   geometryOf,
   nearestTo,
-  productsAround,
   restrict,
   rowsToChooseFrom,
+  sumOf,
 } from './geometry.ts';
 import type { Rule } from './rule.ts';
 
@@ -37,8 +37,8 @@ export interface SmeaOptions {
 }
 
 const DEFAULT_MAX_SUBSETS = 100_000;
-/** A bound must exceed the best by this share, so that rounding drops no subset that ties. */
-const SLACK = 1e-12;
+/** A bound must exceed the best by this share: distances may have been summed in f32. */
+const SLACK = 2 ** -16;
 
 /**
  * The mean of the n − f rows whose covariance has the smallest top eigenvalue, computed exactly; among
@@ -64,23 +64,11 @@ export function smea({ f, maxSubsets = DEFAULT_MAX_SUBSETS }: SmeaOptions): Rule
       const all = await geometryOf(x, ops);
       const rows = rowsToChooseFrom(all, n - f);
       const geometry = restrict(all, rows);
-      const kept = smallestScatter(geometry, { size: n - f, rank: x.cols, maxSubsets });
-      const weights = [
-        uniformOn(
-          kept.map((k) => rows[k]!),
-          n,
-        ),
-      ];
-      const reason = 'not in the subset of smallest top eigenvalue';
-      return {
-        value: ops.combine(weights, x),
-        weights,
-        evidence: membersOf(
-          kept.map((k) => rows[k]!),
-          n,
-          reason,
-        ),
-      };
+      const subset = smallestScatter(geometry, { size: n - f, maxSubsets });
+      const kept = subset.map((k) => rows[k]!);
+      const weights = [uniformOn(kept, n)];
+      const evidence = membersOf(kept, n, 'not in the subset of smallest top eigenvalue');
+      return { value: ops.combine(weights, x), weights, evidence };
     },
   };
 }
@@ -88,62 +76,78 @@ export function smea({ f, maxSubsets = DEFAULT_MAX_SUBSETS }: SmeaOptions): Rule
 interface Search {
   /** Rows to keep. */
   readonly size: number;
-  /** No scatter has more eigenvalues above 0 than this. */
-  readonly rank: number;
   readonly maxSubsets: number;
 }
 
+/** A subset in ascending order, and the top eigenvalue of its scatter. */
+interface Subset {
+  readonly rows: readonly number[];
+  readonly top: number;
+}
+
 /** The first subset, in lexicographic order, among those of smallest top eigenvalue. */
-function smallestScatter(geometry: Geometry, { size, rank, maxSubsets }: Search): number[] {
+function smallestScatter(geometry: Geometry, { size, maxSubsets }: Search): readonly number[] {
   const { n, squaredDistances: D } = geometry;
   // With a single subset there is nothing to compare, and its rows may hold infinities.
-  if (n === size) return Array.from({ length: n }, (_, i) => i);
+  if (n === size) return [...geometry.finite.keys()];
   let computed = 0;
   let best = firstGuess(geometry, size);
-  let found: number[] | undefined;
+  let guessed = true;
 
   const visit = (chosen: readonly number[], squares: number): void => {
     if (chosen.length === size) {
       if (++computed > maxSubsets) throw tooMany({ n, size, maxSubsets });
-      const value = scatterOf(geometry, chosen);
-      if (value < best || (found === undefined && value === best))
-        [best, found] = [value, [...chosen]];
+      const top = scatterOf(geometry, chosen);
+      // Subsets come in order: the first one met replaces a guess that is only as good.
+      if (top < best.top || (guessed && top === best.top)) {
+        best = { rows: chosen, top };
+        guessed = false;
+      }
       return;
     }
     const last = n - (size - chosen.length);
     for (let row = (chosen.at(-1) ?? -1) + 1; row <= last; row++) {
       const distances = chosen.map((other) => D[row * n + other]!);
       const sum = distances.reduce((total, distance) => total + distance, squares);
-      const rows = chosen.length + 1;
+      const m = chosen.length + 1;
       // The trace of a scatter of m rows is the sum of squared distances of its pairs over m.
-      const trace = sum / rows / Math.max(1, Math.min(rows - 1, rank));
-      const pair = Math.max(0, ...distances) / 2;
-      if (Math.max(trace, pair) * (1 - SLACK) <= best) visit([...chosen, row], sum);
+      const bound = Math.max(sum / m / Math.max(1, m - 1), Math.max(0, ...distances) / 2);
+      if (bound * (1 - SLACK) <= best.top) visit([...chosen, row], sum);
     }
   };
   visit([], 0);
-  return found!;
+  return best.rows;
 }
 
-/** The least top eigenvalue among each row with its nearest: a start that lets bounds bite. */
-function firstGuess(geometry: Geometry, size: number): number {
-  const rows = Array.from({ length: geometry.n }, (_, i) => i);
-  return Math.min(
-    ...rows.map((i) => {
-      const nearest = nearestTo(geometry, i).slice(0, size);
-      return scatterOf(
-        geometry,
-        nearest.sort((a, b) => a - b),
-      );
-    }),
-  );
+/** The best among each row with its nearest: a start that lets bounds bite. */
+function firstGuess(geometry: Geometry, size: number): Subset {
+  const guesses = Array.from({ length: geometry.n }, (_, i) => {
+    const rows = nearestTo(geometry, i).slice(0, size);
+    rows.sort((a, b) => a - b);
+    return { rows, top: scatterOf(geometry, rows) };
+  });
+  return guesses.reduce((best, guess) => (guess.top < best.top ? guess : best));
 }
 
-/** The top eigenvalue of Σ (xᵢ − μ)(xᵢ − μ)ᵀ over the given rows, which is that of their products. */
-function scatterOf(geometry: Geometry, rows: readonly number[]): number {
+/**
+ * The top eigenvalue of Σ (xᵢ − μ)(xᵢ − μ)ᵀ over the given rows: that of the products around μ, which are
+ * their squared distances centred twice. It is at least half the largest squared distance, so what
+ * rounding does to the distances does not show.
+ */
+function scatterOf({ n, squaredDistances: D }: Geometry, rows: readonly number[]): number {
   const size = rows.length;
-  const part = restrict(geometry, rows);
-  return topEigenvalue(productsAround(part, new Float64Array(size).fill(1 / size)), size);
+  const around = new Float64Array(size * size);
+  const means = new Float64Array(size);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) means[i]! += D[rows[i]! * n + rows[j]!]! / size;
+  }
+  const mean = sumOf(means) / size;
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) {
+      around[i * size + j] = (means[i]! + means[j]! - D[rows[i]! * n + rows[j]!]! - mean) / 2;
+    }
+  }
+  return topEigenvalue(around, size);
 }
 
 function tooMany(search: { n: number; size: number; maxSubsets: number }): AggregationError {
@@ -155,7 +159,7 @@ function tooMany(search: { n: number; size: number; maxSubsets: number }): Aggre
 }
 
 /** SMEA's line in the list. */
-export const smeaEntry: RuleEntry = defineRule({
+export const smeaEntry: RuleEntry = defineRule<SmeaOptions>({
   name: 'smea',
   parameters: { f, maxSubsets: optional(integer('subsets computed before giving up')) },
   make: smea,

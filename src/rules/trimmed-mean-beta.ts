@@ -41,12 +41,12 @@ export function trimmedMeanBeta({ beta }: TrimmedMeanBetaOptions): Rule {
 }
 
 /** The line of the trimmed mean by a fraction in the list. */
-export const trimmedMeanBetaEntry: RuleEntry = defineRule({
+export const trimmedMeanBetaEntry: RuleEntry = defineRule<TrimmedMeanBetaOptions>({
   name: 'trimmed-mean-beta',
   parameters: { beta: real('share dropped at each end') },
   make: trimmedMeanBeta,
-  // Half a client more than f, so that no rounding of β·n falls below f.
-  sample: ({ n, f }) => ({ beta: f === 0 ? 0 : (f + 0.5) / n }),
+  // A quarter of a client more than f: no rounding of β·n falls below f, and β < ½ for n = 2f + 1.
+  sample: ({ n, f }) => ({ beta: f === 0 ? 0 : (f + 0.25) / n }),
   paper: 'Yin et al. 2018',
   guarantee: 'bounded for f ≤ ⌊βn⌋',
   cost: 'n·log n·d',

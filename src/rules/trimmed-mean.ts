@@ -37,7 +37,7 @@ export function trimmedMean({ f }: TrimmedMeanOptions): Rule {
 }
 
 /** The trimmed mean's line in the list. */
-export const trimmedMeanEntry: RuleEntry = defineRule({
+export const trimmedMeanEntry: RuleEntry = defineRule<TrimmedMeanOptions>({
   name: 'trimmed-mean',
   parameters: { f },
   make: trimmedMean,

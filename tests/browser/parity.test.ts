@@ -1,4 +1,4 @@
-import { createBackend } from '../../src/backend/create-browser.ts';
+import { createBackend } from '../../src/browser.ts';
 import { paritySuite } from '../backend/parity.ts';
 
 paritySuite(

@@ -350,6 +350,11 @@ describe('what aggregate refuses', () => {
       'broken.safetensors: ',
     ],
     [
+      'a base that is not finite',
+      [...FILES, '--base', 'nan.safetensors', '--rule', 'mean', ...OUT],
+      'base must be finite, entry 1 is NaN',
+    ],
+    [
       'an output folder that is not there',
       [...FILES, '--rule', 'mean', '-o', 'nowhere/out.safetensors'],
       'no such file or folder',
@@ -360,6 +365,7 @@ describe('what aggregate refuses', () => {
       await model(join(cwd, file), { w: floats([2], i, 1) });
     }
     await writeFile(join(cwd, 'broken.safetensors'), 'broken');
+    await model(join(cwd, 'nan.safetensors'), { w: floats([2], 1, Number.NaN) });
     const before = await readdir(cwd);
     const done = await aggregis(['aggregate', ...words], { cwd });
     expect(done).toMatchObject({ code: 2, stdout: '' });

@@ -85,7 +85,7 @@ describe('aggregis simulate', () => {
     [['--clients', '0'], "'--clients <n>' argument '0' is invalid"],
     [['--clients', '5'], '--attackers must be fewer than --clients (5), got 5'],
     [['--clients', '4000'], '--clients must be at most the 3000 examples to train on, got 4000'],
-    [['--attack', 'flip'], '--attack: there is no attack "flip"'],
+    [['--attack', 'flip'], '--attack: no attack is called "flip"'],
     [['--attack', 'ipm'], '--attack: ipm needs the option tau'],
     [['--rules', 'means'], '--rules: no rule is called "means"'],
     [['--rules', 'mean', 'mean'], '--rules names mean twice'],

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +35,15 @@ describe('fileSource', () => {
     await expectRefusal(fileSource(folder), 'unsupported', 'not a regular file');
     await expect(fileSource(join(folder, 'none'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'refuses a pipe at once, where opening it would wait for a writer',
+    async () => {
+      const path = join(folder, 'pipe');
+      execFileSync('mkfifo', [path]);
+      await expectRefusal(fileSource(path), 'unsupported', 'not a regular file');
+    },
+  );
 
   it('tells of a file that shrank after it was opened', async () => {
     const path = join(folder, 'data');
@@ -86,10 +96,31 @@ describe('writeFileAtomic', () => {
     expect(await readdir(folder)).toEqual(['out']);
   });
 
+  it('refuses a folder before any work', async () => {
+    const path = join(folder, 'sub');
+    await mkdir(path);
+    let worked = false;
+    const attempt = writeFileAtomic(path, async () => {
+      worked = true;
+    });
+    await expectRefusal(attempt, 'unsupported', `${path}: is a folder`);
+    expect(worked).toBe(false);
+    expect(await readdir(folder)).toEqual(['sub']);
+  });
+
+  it('names the file that was asked for where the system fails, not the temporary one', async () => {
+    const path = join(folder, 'no', 'out');
+    await expect(writeFileAtomic(path, async () => {})).rejects.toMatchObject({
+      code: 'ENOENT',
+      path,
+      message: `ENOENT: no such file or directory, open '${path}'`,
+    });
+  });
+
   it('leaves nothing behind where it cannot rename', async () => {
-    await mkdir(join(folder, 'sub'));
-    await expect(writeFileAtomic(join(folder, 'sub'), async () => {})).rejects.toThrow();
-    await expect(writeFileAtomic(join(folder, 'no', 'out'), async () => {})).rejects.toThrow();
+    const path = join(folder, 'sub');
+    const attempt = writeFileAtomic(path, () => mkdir(path));
+    await expect(attempt).rejects.toMatchObject({ syscall: 'rename', path });
     expect(await readdir(folder)).toEqual(['sub']);
   });
 });

@@ -197,10 +197,10 @@ describe('selection of cases', () => {
   });
 });
 
-describe('an index that cannot be trusted', () => {
-  const right = { ...values(2, 20) };
-  const place = 'index.json: cases[0]';
+const place = 'index.json: cases[0]';
+const right = values(2, 20);
 
+describe('an index that cannot be trusted', () => {
   test.each<[string, GoldenFixture, string]>([
     [
       'another format',
@@ -222,6 +222,39 @@ describe('an index that cannot be trusted', () => {
       { cases: [{ ...right, id: '\u001b[2J' }] },
       `${place}.id must be 1 to 200 printable`,
     ],
+    [
+      'an input outside the folder',
+      { cases: [right], input: { file: '../x.f32' } },
+      'must name a file below it, got "../x.f32"',
+    ],
+    [
+      'an input that is missing',
+      { cases: [right], input: { file: 'y.f32' } },
+      'y.f32 cannot be read',
+    ],
+    [
+      'an input of another size',
+      { cases: [right], input: { shape: [2, 2] } },
+      'inputs/x.f32 must have 16 bytes, got 24',
+    ],
+    [
+      'an input of another content',
+      { cases: [right], input: { sha256: '00' } },
+      'inputs/x.f32 must have the SHA-256 that is listed',
+    ],
+  ])('is refused for %s', async (_, fixture, message) => {
+    await expect(run(fixture)).rejects.toThrow(
+      expect.objectContaining({ name: 'FormatError', message: expect.stringContaining(message) }),
+    );
+  });
+
+  test('is refused where there is none', async () => {
+    await expect(openGoldenFile('/nowhere.json')).rejects.toThrow('/nowhere.json cannot be read');
+  });
+});
+
+describe('a malformed case', () => {
+  test.each<[string, GoldenFixture, string]>([
     ['no expected value', { cases: [{}] }, `${place}.expected must be an object, got nothing`],
     [
       'an unknown kind of reference',
@@ -296,26 +329,6 @@ describe('an index that cannot be trusted', () => {
       'index.json: inputs.__proto__ must be an object, got nothing',
     ],
     [
-      'an input outside the folder',
-      { cases: [right], input: { file: '../x.f32' } },
-      'must name a file below it, got "../x.f32"',
-    ],
-    [
-      'an input that is missing',
-      { cases: [right], input: { file: 'y.f32' } },
-      'y.f32 cannot be read',
-    ],
-    [
-      'an input of another size',
-      { cases: [right], input: { shape: [2, 2] } },
-      'inputs/x.f32 must have 16 bytes, got 24',
-    ],
-    [
-      'an input of another content',
-      { cases: [right], input: { sha256: '00' } },
-      'inputs/x.f32 must have the SHA-256 that is listed',
-    ],
-    [
       'a parameter that is missing',
       { cases: [{ ...right, rule: 'krum' }] },
       `${place}.params.f must be an integer`,
@@ -325,13 +338,13 @@ describe('an index that cannot be trusted', () => {
       { cases: [{ ...right, rule: 'krum', params: { f: 0, neighbours: 'n' } }] },
       'neighbours must be one of "n-f-1", "n-f-2"',
     ],
-  ])('is refused for %s', async (_, fixture, message) => {
-    await expect(run(fixture)).rejects.toThrow(
-      expect.objectContaining({ name: 'FormatError', message: expect.stringContaining(message) }),
-    );
+  ])('fails for %s, and says where', async (_, fixture, message) => {
+    const { cases } = await run(fixture);
+    const reason = expect.stringContaining(message);
+    expect(cases).toMatchObject([{ ok: false, worst: null, reason }]);
   });
 
-  test('is refused where there is none', async () => {
-    await expect(openGoldenFile('/nowhere.json')).rejects.toThrow('/nowhere.json cannot be read');
+  test('does not hide the others', async () => {
+    expect(await run({ cases: [{}, right] })).toMatchObject({ passed: 1, failed: 1 });
   });
 });

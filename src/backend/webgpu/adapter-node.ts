@@ -64,7 +64,7 @@ async function searchSystem(
   { software, flags }: { software: boolean; flags: readonly string[] },
 ): Promise<Outcome> {
   if (process.platform === 'linux' && !hasSystemVulkanLoader()) {
-    return 'no GPU driver is installed (there is no Vulkan loader, libvulkan.so.1)';
+    return 'no Vulkan loader is installed (libvulkan.so.1; on Debian and Ubuntu: apt install libvulkan1)';
   }
   const { gpu, adapter } = await start(create, flags);
   if (adapter === null) return 'no GPU driver offers an adapter';

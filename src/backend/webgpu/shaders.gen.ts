@@ -1,18 +1,681 @@
 /** Linked from shaders/ by scripts/link-shaders.ts. Do not edit. @module */
 
-export const shaders = {
-  combine: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\noverride compensated: bool = true;\nstruct Sum { high: f32, low: f32 }\nfn opaque(value: f32, zero: u32) -> f32 {\n    return bitcast<f32>(bitcast<u32>(value) ^ zero);\n}\nfn two_sum(a: f32, b: f32, zero: u32) -> Sum {\n    let s = opaque(a + b, zero);\n    if !compensated { return Sum(s, 0.0); }\n    let b_part = opaque(s - a, zero);\n    let a_part = opaque(s - b_part, zero);\n    return Sum(s, (a - a_part) + (b - b_part));\n}\nfn add(sum: Sum, value: f32, zero: u32) -> Sum {\n    let next = two_sum(sum.high, value, zero);\n    return Sum(next.high, sum.low + next.low);\n}\nfn add_sums(a: Sum, b: Sum, zero: u32) -> Sum {\n    let next = two_sum(a.high, b.high, zero);\n    return Sum(next.high, next.low + (a.low + b.low));\n}\nstruct Total { sum: Sum, infinities: u32 }\nconst POSITIVE: u32 = 1u;\nconst NEGATIVE: u32 = 2u;\nconst INVALID: u32 = 4u;\nfn infinity_of(word: u32, factor_sign: u32) -> u32 {\n    if is_nan(word) { return INVALID; }\n    return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);\n}\nfn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {\n    if is_finite(word) {\n        *top = max(*top, exponent(word));\n    } else {\n        (*total).infinities |= infinity_of(word, 0u);\n    }\n}\nfn total_word(total: Total, divisor: f32, shift: i32) -> u32 {\n    switch total.infinities {\n        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }\n        case POSITIVE: { return INFINITE; }\n        case NEGATIVE: { return INFINITE | SIGN; }\n        default: { return NOT_A_NUMBER; }\n    }\n}\noverride WG_SIZE: u32 = 64;\nfn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {\n    return (group.y * groups.x + group.x) * WG_SIZE + local;\n}\nstruct Params { rows: u32, cols: u32, stride: u32, zero: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read> weights: array<vec2u>;\n@group(0) @binding(3) var<storage, read_write> out: array<u32>;\n@group(0) @binding(4) var<uniform> p: Params;\n@compute @workgroup_size(WG_SIZE)\nfn combine(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(num_workgroups) groups: vec3u,\n    @builtin(local_invocation_index) local: u32,\n) {\n    let col = column_of(group, groups, local);\n    if col >= p.cols { return; }\n    let first = group.z * p.rows;\n    var top = NO_EXPONENT;\n    var total = Total(Sum(0.0, 0.0), 0u);\n    for (var i = 0u; i < p.rows; i++) {\n        let weight = weights[first + i];\n        if weight.x == 0u { continue; }\n        let word = x[starts[i] + col];\n        if is_finite(word) {\n            top = max(top, exponent(word) + bitcast<i32>(weight.y));\n        } else {\n            total.infinities |= infinity_of(word, weight.x);\n        }\n    }\n    for (var i = 0u; i < p.rows && total.infinities == 0u; i++) {\n        let weight = weights[first + i];\n        if weight.x == 0u { continue; }\n        let term = scaled(x[starts[i] + col], bitcast<i32>(weight.y) - top);\n        total.sum = add(total.sum, bitcast<f32>(weight.x) * term, p.zero);\n    }\n    out[group.z * p.stride + col] = total_word(total, 1.0, top);\n}",
-  count_non_finite: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\nstruct Params { rows: u32, cols: u32, block_cols: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read_write> out: array<vec2u>;\n@group(0) @binding(3) var<uniform> p: Params;\nconst WG_SIZE: u32 = 64;\nvar<workgroup> sh_count: array<u32, WG_SIZE>;\nvar<workgroup> sh_top: array<i32, WG_SIZE>;\n@compute @workgroup_size(WG_SIZE)\nfn count_non_finite(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(local_invocation_index) local: u32,\n) {\n    let start = starts[group.x];\n    let begin = group.y * p.block_cols;\n    let to = min(p.cols, begin + p.block_cols);\n    var count = 0u;\n    var top = NO_EXPONENT;\n    for (var col = begin + local; col < to; col += WG_SIZE) {\n        let word = x[start + col];\n        if is_finite(word) {\n            top = max(top, exponent(word));\n        } else {\n            count++;\n        }\n    }\n    sh_count[local] = count;\n    sh_top[local] = top;\n    for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {\n        workgroupBarrier();\n        if local < half {\n            sh_count[local] += sh_count[local + half];\n            sh_top[local] = max(sh_top[local], sh_top[local + half]);\n        }\n    }\n    if local == 0u {\n        out[group.y * p.rows + group.x] = vec2u(sh_count[0], bitcast<u32>(sh_top[0]));\n    }\n}",
-  deviation: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\noverride compensated: bool = true;\nstruct Sum { high: f32, low: f32 }\nfn opaque(value: f32, zero: u32) -> f32 {\n    return bitcast<f32>(bitcast<u32>(value) ^ zero);\n}\nfn two_sum(a: f32, b: f32, zero: u32) -> Sum {\n    let s = opaque(a + b, zero);\n    if !compensated { return Sum(s, 0.0); }\n    let b_part = opaque(s - a, zero);\n    let a_part = opaque(s - b_part, zero);\n    return Sum(s, (a - a_part) + (b - b_part));\n}\nfn add(sum: Sum, value: f32, zero: u32) -> Sum {\n    let next = two_sum(sum.high, value, zero);\n    return Sum(next.high, sum.low + next.low);\n}\nfn add_sums(a: Sum, b: Sum, zero: u32) -> Sum {\n    let next = two_sum(a.high, b.high, zero);\n    return Sum(next.high, next.low + (a.low + b.low));\n}\nstruct Total { sum: Sum, infinities: u32 }\nconst POSITIVE: u32 = 1u;\nconst NEGATIVE: u32 = 2u;\nconst INVALID: u32 = 4u;\nfn infinity_of(word: u32, factor_sign: u32) -> u32 {\n    if is_nan(word) { return INVALID; }\n    return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);\n}\nfn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {\n    if is_finite(word) {\n        *top = max(*top, exponent(word));\n    } else {\n        (*total).infinities |= infinity_of(word, 0u);\n    }\n}\nfn total_word(total: Total, divisor: f32, shift: i32) -> u32 {\n    switch total.infinities {\n        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }\n        case POSITIVE: { return INFINITE; }\n        case NEGATIVE: { return INFINITE | SIGN; }\n        default: { return NOT_A_NUMBER; }\n    }\n}\noverride WG_SIZE: u32 = 64;\nfn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {\n    return (group.y * groups.x + group.x) * WG_SIZE + local;\n}\nstruct Params { rows: u32, cols: u32, zero: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read_write> out: array<u32>;\n@group(0) @binding(3) var<uniform> p: Params;\n@compute @workgroup_size(WG_SIZE)\nfn deviation(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(num_workgroups) groups: vec3u,\n    @builtin(local_invocation_index) local: u32,\n) {\n    let col = column_of(group, groups, local);\n    if col >= p.cols { return; }\n    var top = NO_EXPONENT;\n    for (var i = 0u; i < p.rows; i++) {\n        let word = x[starts[i] + col];\n        if !is_finite(word) {\n            out[col] = NOT_A_NUMBER;\n            return;\n        }\n        top = max(top, exponent(word));\n    }\n    var sum = Sum(0.0, 0.0);\n    for (var i = 0u; i < p.rows; i++) {\n        sum = add(sum, scaled(x[starts[i] + col], -top), p.zero);\n    }\n    let mean = opaque((sum.high + sum.low) / f32(p.rows), p.zero);\n    var squares = Sum(0.0, 0.0);\n    var rest = Sum(0.0, 0.0);\n    for (var i = 0u; i < p.rows; i++) {\n        let difference = opaque(scaled(x[starts[i] + col], -top) - mean, p.zero);\n        squares = add(squares, difference * difference, p.zero);\n        rest = add(rest, difference, p.zero);\n    }\n    let left = rest.high + rest.low;\n    let variance = max(0.0, squares.high + squares.low - left * left / f32(p.rows));\n    out[col] = joined(sqrt(variance / f32(p.rows - 1u)), top);\n}",
-  fingerprint: "struct Params { rows: u32, cols: u32, block_cols: u32, first_col: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read_write> out: array<vec2u>;\n@group(0) @binding(3) var<uniform> p: Params;\nconst WG_SIZE: u32 = 64;\nvar<workgroup> sh_words: array<vec2u, WG_SIZE>;\nfn mix(word: u32) -> u32 {\n    var h = word;\n    h = (h ^ (h >> 16u)) * 0x85ebca6bu;\n    h = (h ^ (h >> 13u)) * 0xc2b2ae35u;\n    return h ^ (h >> 16u);\n}\n@compute @workgroup_size(WG_SIZE)\nfn fingerprint(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(local_invocation_index) local: u32,\n) {\n    let start = starts[group.x];\n    let begin = group.y * p.block_cols;\n    let to = min(p.cols, begin + p.block_cols);\n    var words = vec2u(0u, 0u);\n    for (var col = begin + local; col < to; col += WG_SIZE) {\n        let word = x[start + col];\n        let place = p.first_col + col;\n        words.x += mix(word ^ (place * 0x9e3779b1u));\n        words.y += mix(word + (place * 0x85ebca77u));\n    }\n    sh_words[local] = words;\n    for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {\n        workgroupBarrier();\n        if local < half { sh_words[local] += sh_words[local + half]; }\n    }\n    if local == 0u { out[group.y * p.rows + group.x] = sh_words[0]; }\n}",
-  nearest_mean: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\noverride compensated: bool = true;\nstruct Sum { high: f32, low: f32 }\nfn opaque(value: f32, zero: u32) -> f32 {\n    return bitcast<f32>(bitcast<u32>(value) ^ zero);\n}\nfn two_sum(a: f32, b: f32, zero: u32) -> Sum {\n    let s = opaque(a + b, zero);\n    if !compensated { return Sum(s, 0.0); }\n    let b_part = opaque(s - a, zero);\n    let a_part = opaque(s - b_part, zero);\n    return Sum(s, (a - a_part) + (b - b_part));\n}\nfn add(sum: Sum, value: f32, zero: u32) -> Sum {\n    let next = two_sum(sum.high, value, zero);\n    return Sum(next.high, sum.low + next.low);\n}\nfn add_sums(a: Sum, b: Sum, zero: u32) -> Sum {\n    let next = two_sum(a.high, b.high, zero);\n    return Sum(next.high, next.low + (a.low + b.low));\n}\nstruct Total { sum: Sum, infinities: u32 }\nconst POSITIVE: u32 = 1u;\nconst NEGATIVE: u32 = 2u;\nconst INVALID: u32 = 4u;\nfn infinity_of(word: u32, factor_sign: u32) -> u32 {\n    if is_nan(word) { return INVALID; }\n    return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);\n}\nfn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {\n    if is_finite(word) {\n        *top = max(*top, exponent(word));\n    } else {\n        (*total).infinities |= infinity_of(word, 0u);\n    }\n}\nfn total_word(total: Total, divisor: f32, shift: i32) -> u32 {\n    switch total.infinities {\n        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }\n        case POSITIVE: { return INFINITE; }\n        case NEGATIVE: { return INFINITE | SIGN; }\n        default: { return NOT_A_NUMBER; }\n    }\n}\noverride WG_SIZE: u32 = 64;\nfn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {\n    return (group.y * groups.x + group.x) * WG_SIZE + local;\n}\nfn distance_shift(top: i32) -> i32 {\n    return 122 - top;\n}\nfn distance_word(word: u32, center: u32, shift: i32) -> u32 {\n    if word == center && !is_nan(word) { return 0u; }\n    if !is_finite(word) || !is_finite(center) { return INFINITE; }\n    return bitcast<u32>(abs(scaled(word, shift) - scaled(center, shift))) & MAGNITUDE;\n}\nstruct Params { rows: u32, cols: u32, count: u32, zero: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read> centers: array<u32>;\n@group(0) @binding(3) var<storage, read_write> out: array<u32>;\n@group(0) @binding(4) var<uniform> p: Params;\n@compute @workgroup_size(WG_SIZE)\nfn nearest_mean(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(num_workgroups) groups: vec3u,\n    @builtin(local_invocation_index) local: u32,\n) {\n    let col = column_of(group, groups, local);\n    if col >= p.cols { return; }\n    let center = centers[col];\n    var reach = NO_EXPONENT;\n    if is_finite(center) { reach = exponent(center); }\n    #slot sort\n    for (var i = 0u; i < p.rows; i++) {\n        let word = word_of(kept[i]);\n        if is_finite(word) { reach = max(reach, exponent(word)); }\n    }\n    let shift = distance_shift(reach);\n    var first = 0u;\n    for (var i = 0u; i < p.rows - p.count; i++) {\n        let here = distance_word(word_of(kept[i]), center, shift);\n        if here > distance_word(word_of(kept[i + p.count]), center, shift) { first = i + 1u; }\n    }\n    let last = first + p.count - 1u;\n    let far = max(\n        distance_word(word_of(kept[first]), center, shift),\n        distance_word(word_of(kept[last]), center, shift),\n    );\n    var at_far = p.count;\n    for (var i = first; i <= last; i++) {\n        at_far -= u32(distance_word(word_of(kept[i]), center, shift) < far);\n    }\n    var taken = 0u;\n    for (var i = 0u; i <= last; i++) {\n        let away = distance_word(word_of(kept[i]), center, shift);\n        if away > far || (away == far && at_far == 0u) { continue; }\n        at_far -= u32(away == far);\n        kept[taken] = kept[i];\n        taken++;\n    }\n    if p.count == 1u {\n        out[col] = word_of(kept[0]);\n        return;\n    }\n    var top = NO_EXPONENT;\n    var total = Total(Sum(0.0, 0.0), 0u);\n    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }\n    for (var i = 0u; i < p.count && total.infinities == 0u; i++) {\n        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);\n    }\n    out[col] = total_word(total, f32(p.count), top);\n}",
-  nearest_mean_search: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\noverride compensated: bool = true;\nstruct Sum { high: f32, low: f32 }\nfn opaque(value: f32, zero: u32) -> f32 {\n    return bitcast<f32>(bitcast<u32>(value) ^ zero);\n}\nfn two_sum(a: f32, b: f32, zero: u32) -> Sum {\n    let s = opaque(a + b, zero);\n    if !compensated { return Sum(s, 0.0); }\n    let b_part = opaque(s - a, zero);\n    let a_part = opaque(s - b_part, zero);\n    return Sum(s, (a - a_part) + (b - b_part));\n}\nfn add(sum: Sum, value: f32, zero: u32) -> Sum {\n    let next = two_sum(sum.high, value, zero);\n    return Sum(next.high, sum.low + next.low);\n}\nfn add_sums(a: Sum, b: Sum, zero: u32) -> Sum {\n    let next = two_sum(a.high, b.high, zero);\n    return Sum(next.high, next.low + (a.low + b.low));\n}\nstruct Total { sum: Sum, infinities: u32 }\nconst POSITIVE: u32 = 1u;\nconst NEGATIVE: u32 = 2u;\nconst INVALID: u32 = 4u;\nfn infinity_of(word: u32, factor_sign: u32) -> u32 {\n    if is_nan(word) { return INVALID; }\n    return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);\n}\nfn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {\n    if is_finite(word) {\n        *top = max(*top, exponent(word));\n    } else {\n        (*total).infinities |= infinity_of(word, 0u);\n    }\n}\nfn total_word(total: Total, divisor: f32, shift: i32) -> u32 {\n    switch total.infinities {\n        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }\n        case POSITIVE: { return INFINITE; }\n        case NEGATIVE: { return INFINITE | SIGN; }\n        default: { return NOT_A_NUMBER; }\n    }\n}\noverride WG_SIZE: u32 = 64;\nfn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {\n    return (group.y * groups.x + group.x) * WG_SIZE + local;\n}\nfn distance_shift(top: i32) -> i32 {\n    return 122 - top;\n}\nfn distance_word(word: u32, center: u32, shift: i32) -> u32 {\n    if word == center && !is_nan(word) { return 0u; }\n    if !is_finite(word) || !is_finite(center) { return INFINITE; }\n    return bitcast<u32>(abs(scaled(word, shift) - scaled(center, shift))) & MAGNITUDE;\n}\nstruct Params { rows: u32, cols: u32, count: u32, zero: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read> centers: array<u32>;\n@group(0) @binding(3) var<storage, read_write> out: array<u32>;\n@group(0) @binding(4) var<uniform> p: Params;\n@compute @workgroup_size(WG_SIZE)\nfn nearest_mean_search(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(num_workgroups) groups: vec3u,\n    @builtin(local_invocation_index) local: u32,\n) {\n    let col = column_of(group, groups, local);\n    if col >= p.cols { return; }\n    let center = centers[col];\n    var reach = NO_EXPONENT;\n    if is_finite(center) { reach = exponent(center); }\n    for (var i = 0u; i < p.rows; i++) {\n        let word = x[starts[i] + col];\n        if is_finite(word) { reach = max(reach, exponent(word)); }\n    }\n    let shift = distance_shift(reach);\n    var far = 0u;\n    for (var bit = SIGN; bit > 0u; bit >>= 1u) {\n        var below = 0u;\n        for (var i = 0u; i < p.rows; i++) {\n            below += u32(distance_word(x[starts[i] + col], center, shift) < (far | bit));\n        }\n        if below < p.count { far |= bit; }\n    }\n    var nearer = 0u;\n    for (var i = 0u; i < p.rows; i++) {\n        nearer += u32(distance_word(x[starts[i] + col], center, shift) < far);\n    }\n    let last = p.count - nearer - 1u;\n    var bound = 0u;\n    for (var bit = SIGN; bit > 0u; bit >>= 1u) {\n        var below = 0u;\n        for (var i = 0u; i < p.rows; i++) {\n            let word = x[starts[i] + col];\n            let at_bound = distance_word(word, center, shift) == far;\n            below += u32(at_bound && key_of(word) < (bound | bit));\n        }\n        if below <= last { bound |= bit; }\n    }\n    if p.count == 1u {\n        out[col] = word_of(bound);\n        return;\n    }\n    var top = NO_EXPONENT;\n    var below_bound = 0u;\n    var total = Total(Sum(0.0, 0.0), 0u);\n    for (var i = 0u; i < p.rows; i++) {\n        let word = x[starts[i] + col];\n        let away = distance_word(word, center, shift);\n        let key = key_of(word);\n        if away > far || (away == far && key > bound) { continue; }\n        below_bound += u32(away == far && key < bound);\n        measure(word, &top, &total);\n    }\n    if total.infinities == 0u {\n        for (var i = 0u; i < p.rows; i++) {\n            let word = x[starts[i] + col];\n            let away = distance_word(word, center, shift);\n            if away < far || (away == far && key_of(word) < bound) {\n                total.sum = add(total.sum, scaled(word, -top), p.zero);\n            }\n        }\n        let copies = f32(p.count - nearer - below_bound);\n        total.sum = add(total.sum, copies * scaled(word_of(bound), -top), p.zero);\n    }\n    out[col] = total_word(total, f32(p.count), top);\n}",
-  pairs: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\noverride compensated: bool = true;\nstruct Sum { high: f32, low: f32 }\nfn opaque(value: f32, zero: u32) -> f32 {\n    return bitcast<f32>(bitcast<u32>(value) ^ zero);\n}\nfn two_sum(a: f32, b: f32, zero: u32) -> Sum {\n    let s = opaque(a + b, zero);\n    if !compensated { return Sum(s, 0.0); }\n    let b_part = opaque(s - a, zero);\n    let a_part = opaque(s - b_part, zero);\n    return Sum(s, (a - a_part) + (b - b_part));\n}\nfn add(sum: Sum, value: f32, zero: u32) -> Sum {\n    let next = two_sum(sum.high, value, zero);\n    return Sum(next.high, sum.low + next.low);\n}\nfn add_sums(a: Sum, b: Sum, zero: u32) -> Sum {\n    let next = two_sum(a.high, b.high, zero);\n    return Sum(next.high, next.low + (a.low + b.low));\n}\nstruct Total { sum: Sum, infinities: u32 }\nconst POSITIVE: u32 = 1u;\nconst NEGATIVE: u32 = 2u;\nconst INVALID: u32 = 4u;\nfn infinity_of(word: u32, factor_sign: u32) -> u32 {\n    if is_nan(word) { return INVALID; }\n    return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);\n}\nfn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {\n    if is_finite(word) {\n        *top = max(*top, exponent(word));\n    } else {\n        (*total).infinities |= infinity_of(word, 0u);\n    }\n}\nfn total_word(total: Total, divisor: f32, shift: i32) -> u32 {\n    switch total.infinities {\n        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }\n        case POSITIVE: { return INFINITE; }\n        case NEGATIVE: { return INFINITE | SIGN; }\n        default: { return NOT_A_NUMBER; }\n    }\n}\nconst SIDE: u32 = 16;\nconst CHUNK: u32 = 64;\nconst PITCH: u32 = 65;\nstruct Params {\n    rows: u32,\n    cols: u32,\n    block_cols: u32,\n    slice_cols: u32,\n    slices_per_block: u32,\n    tiles_per_side: u32,\n    first_slice: u32,\n    first_tile: u32,\n    zero: u32,\n}\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read> screen: array<vec2u>;\n@group(0) @binding(3) var<storage, read_write> out: array<vec4f>;\n@group(0) @binding(4) var<uniform> p: Params;\nvar<workgroup> sh_a: array<f32, 1040>;\nvar<workgroup> sh_b: array<f32, 1040>;\nfn top_of(row: u32, block: u32) -> i32 {\n    if row >= p.rows { return NO_EXPONENT; }\n    return bitcast<i32>(screen[block * p.rows + row].y);\n}\nfn down(shift: i32) -> f32 {\n    return scaled(0x3f800000u, shift);\n}\n@compute @workgroup_size(SIDE, SIDE)\nfn pairs(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(num_workgroups) groups: vec3u,\n    @builtin(local_invocation_id) local: vec3u,\n    @builtin(local_invocation_index) local_index: u32,\n) {\n    var tile_a = 0u;\n    var tile_b = p.first_tile + group.x;\n    while tile_b >= p.tiles_per_side - tile_a {\n        tile_b -= p.tiles_per_side - tile_a;\n        tile_a++;\n    }\n    tile_b += tile_a;\n    let slice = p.first_slice + group.y;\n    let block = slice / p.slices_per_block;\n    let begin = block * p.block_cols + (slice % p.slices_per_block) * p.slice_cols;\n    let end = min(p.cols, min((block + 1u) * p.block_cols, begin + p.slice_cols));\n    let top_a = top_of(tile_a * SIDE + local.y, block);\n    let top_b = top_of(tile_b * SIDE + local.x, block);\n    let top = max(top_a, top_b);\n    let scale_a = down(top_a - top);\n    let scale_b = down(top_b - top);\n    var product = Sum(0.0, 0.0);\n    var distance = Sum(0.0, 0.0);\n    for (var chunk = begin; chunk < end; chunk += CHUNK) {\n        for (var k = local_index; k < SIDE * CHUNK; k += SIDE * SIDE) {\n            let row = k / CHUNK;\n            let col = chunk + k % CHUNK;\n            let place = row * PITCH + k % CHUNK;\n            sh_a[place] = staged(tile_a * SIDE + row, block, col, end);\n            sh_b[place] = staged(tile_b * SIDE + row, block, col, end);\n        }\n        workgroupBarrier();\n        for (var half = 0u; half < CHUNK; half += CHUNK / 2u) {\n            var products = vec4f(0.0);\n            var distances = vec4f(0.0);\n            for (var k = half; k < half + CHUNK / 2u; k += 4u) {\n                let i = local.y * PITCH + k;\n                let j = local.x * PITCH + k;\n                let a = vec4f(sh_a[i], sh_a[i + 1u], sh_a[i + 2u], sh_a[i + 3u]);\n                let b = vec4f(sh_b[j], sh_b[j + 1u], sh_b[j + 2u], sh_b[j + 3u]);\n                let difference = a * scale_a - b * scale_b;\n                products += a * b;\n                distances += difference * difference;\n            }\n            product = add(product, total_of(products), p.zero);\n            distance = add(distance, total_of(distances), p.zero);\n        }\n        workgroupBarrier();\n    }\n    let cell = (group.y * groups.x + group.x) * SIDE * SIDE + local.y * SIDE + local.x;\n    out[cell] = vec4f(product.high, product.low, distance.high, distance.low);\n}\nfn total_of(sums: vec4f) -> f32 {\n    return (sums.x + sums.y) + (sums.z + sums.w);\n}\nfn staged(row: u32, block: u32, col: u32, end: u32) -> f32 {\n    if row >= p.rows || col >= end { return 0.0; }\n    let word = x[starts[row] + col];\n    if !is_finite(word) { return 0.0; }\n    return scaled(word, -top_of(row, block));\n}",
-  rank_mean: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\noverride compensated: bool = true;\nstruct Sum { high: f32, low: f32 }\nfn opaque(value: f32, zero: u32) -> f32 {\n    return bitcast<f32>(bitcast<u32>(value) ^ zero);\n}\nfn two_sum(a: f32, b: f32, zero: u32) -> Sum {\n    let s = opaque(a + b, zero);\n    if !compensated { return Sum(s, 0.0); }\n    let b_part = opaque(s - a, zero);\n    let a_part = opaque(s - b_part, zero);\n    return Sum(s, (a - a_part) + (b - b_part));\n}\nfn add(sum: Sum, value: f32, zero: u32) -> Sum {\n    let next = two_sum(sum.high, value, zero);\n    return Sum(next.high, sum.low + next.low);\n}\nfn add_sums(a: Sum, b: Sum, zero: u32) -> Sum {\n    let next = two_sum(a.high, b.high, zero);\n    return Sum(next.high, next.low + (a.low + b.low));\n}\nstruct Total { sum: Sum, infinities: u32 }\nconst POSITIVE: u32 = 1u;\nconst NEGATIVE: u32 = 2u;\nconst INVALID: u32 = 4u;\nfn infinity_of(word: u32, factor_sign: u32) -> u32 {\n    if is_nan(word) { return INVALID; }\n    return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);\n}\nfn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {\n    if is_finite(word) {\n        *top = max(*top, exponent(word));\n    } else {\n        (*total).infinities |= infinity_of(word, 0u);\n    }\n}\nfn total_word(total: Total, divisor: f32, shift: i32) -> u32 {\n    switch total.infinities {\n        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }\n        case POSITIVE: { return INFINITE; }\n        case NEGATIVE: { return INFINITE | SIGN; }\n        default: { return NOT_A_NUMBER; }\n    }\n}\noverride WG_SIZE: u32 = 64;\nfn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {\n    return (group.y * groups.x + group.x) * WG_SIZE + local;\n}\nstruct Params { rows: u32, cols: u32, count: u32, zero: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read_write> out: array<u32>;\n@group(0) @binding(3) var<uniform> p: Params;\n@compute @workgroup_size(WG_SIZE)\nfn rank_mean(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(num_workgroups) groups: vec3u,\n    @builtin(local_invocation_index) local: u32,\n) {\n    let col = column_of(group, groups, local);\n    if col >= p.cols { return; }\n    #slot sort\n    if p.count == 1u {\n        out[col] = word_of(kept[0]);\n        return;\n    }\n    var top = NO_EXPONENT;\n    var total = Total(Sum(0.0, 0.0), 0u);\n    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }\n    for (var i = 0u; i < p.count && total.infinities == 0u; i++) {\n        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);\n    }\n    out[col] = total_word(total, f32(p.count), top);\n}",
-  rank_mean_search: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\noverride compensated: bool = true;\nstruct Sum { high: f32, low: f32 }\nfn opaque(value: f32, zero: u32) -> f32 {\n    return bitcast<f32>(bitcast<u32>(value) ^ zero);\n}\nfn two_sum(a: f32, b: f32, zero: u32) -> Sum {\n    let s = opaque(a + b, zero);\n    if !compensated { return Sum(s, 0.0); }\n    let b_part = opaque(s - a, zero);\n    let a_part = opaque(s - b_part, zero);\n    return Sum(s, (a - a_part) + (b - b_part));\n}\nfn add(sum: Sum, value: f32, zero: u32) -> Sum {\n    let next = two_sum(sum.high, value, zero);\n    return Sum(next.high, sum.low + next.low);\n}\nfn add_sums(a: Sum, b: Sum, zero: u32) -> Sum {\n    let next = two_sum(a.high, b.high, zero);\n    return Sum(next.high, next.low + (a.low + b.low));\n}\nstruct Total { sum: Sum, infinities: u32 }\nconst POSITIVE: u32 = 1u;\nconst NEGATIVE: u32 = 2u;\nconst INVALID: u32 = 4u;\nfn infinity_of(word: u32, factor_sign: u32) -> u32 {\n    if is_nan(word) { return INVALID; }\n    return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);\n}\nfn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {\n    if is_finite(word) {\n        *top = max(*top, exponent(word));\n    } else {\n        (*total).infinities |= infinity_of(word, 0u);\n    }\n}\nfn total_word(total: Total, divisor: f32, shift: i32) -> u32 {\n    switch total.infinities {\n        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }\n        case POSITIVE: { return INFINITE; }\n        case NEGATIVE: { return INFINITE | SIGN; }\n        default: { return NOT_A_NUMBER; }\n    }\n}\noverride WG_SIZE: u32 = 64;\nfn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {\n    return (group.y * groups.x + group.x) * WG_SIZE + local;\n}\nstruct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read_write> out: array<u32>;\n@group(0) @binding(3) var<uniform> p: Params;\n@compute @workgroup_size(WG_SIZE)\nfn rank_mean_search(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(num_workgroups) groups: vec3u,\n    @builtin(local_invocation_index) local: u32,\n) {\n    let col = column_of(group, groups, local);\n    if col >= p.cols { return; }\n    var low = 0u;\n    var high = 0u;\n    for (var bit = SIGN; bit > 0u; bit >>= 1u) {\n        var below_low = 0u;\n        var below_high = 0u;\n        for (var i = 0u; i < p.rows; i++) {\n            let key = key_of(x[starts[i] + col]);\n            below_low += u32(key < (low | bit));\n            below_high += u32(key < (high | bit));\n        }\n        if below_low <= p.begin { low |= bit; }\n        if below_high <= p.end - 1u { high |= bit; }\n    }\n    if low == high {\n        out[col] = word_of(low);\n        return;\n    }\n    var up_to_low = 0u;\n    var below_high = 0u;\n    var top = NO_EXPONENT;\n    var total = Total(Sum(0.0, 0.0), 0u);\n    for (var i = 0u; i < p.rows; i++) {\n        let word = x[starts[i] + col];\n        let key = key_of(word);\n        up_to_low += u32(key <= low);\n        below_high += u32(key < high);\n        if key < low || key > high { continue; }\n        measure(word, &top, &total);\n    }\n    if total.infinities == 0u {\n        for (var i = 0u; i < p.rows; i++) {\n            let word = x[starts[i] + col];\n            let key = key_of(word);\n            if key > low && key < high { total.sum = add(total.sum, scaled(word, -top), p.zero); }\n        }\n        let at_low = f32(up_to_low - p.begin) * scaled(word_of(low), -top);\n        let at_high = f32(p.end - below_high) * scaled(word_of(high), -top);\n        total.sum = add(add(total.sum, at_low, p.zero), at_high, p.zero);\n    }\n    out[col] = total_word(total, f32(p.end - p.begin), top);\n}",
-  self_test: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\noverride compensated: bool = true;\nstruct Sum { high: f32, low: f32 }\nfn opaque(value: f32, zero: u32) -> f32 {\n    return bitcast<f32>(bitcast<u32>(value) ^ zero);\n}\nfn two_sum(a: f32, b: f32, zero: u32) -> Sum {\n    let s = opaque(a + b, zero);\n    if !compensated { return Sum(s, 0.0); }\n    let b_part = opaque(s - a, zero);\n    let a_part = opaque(s - b_part, zero);\n    return Sum(s, (a - a_part) + (b - b_part));\n}\nfn add(sum: Sum, value: f32, zero: u32) -> Sum {\n    let next = two_sum(sum.high, value, zero);\n    return Sum(next.high, sum.low + next.low);\n}\nfn add_sums(a: Sum, b: Sum, zero: u32) -> Sum {\n    let next = two_sum(a.high, b.high, zero);\n    return Sum(next.high, next.low + (a.low + b.low));\n}\nstruct Total { sum: Sum, infinities: u32 }\nconst POSITIVE: u32 = 1u;\nconst NEGATIVE: u32 = 2u;\nconst INVALID: u32 = 4u;\nfn infinity_of(word: u32, factor_sign: u32) -> u32 {\n    if is_nan(word) { return INVALID; }\n    return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);\n}\nfn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {\n    if is_finite(word) {\n        *top = max(*top, exponent(word));\n    } else {\n        (*total).infinities |= infinity_of(word, 0u);\n    }\n}\nfn total_word(total: Total, divisor: f32, shift: i32) -> u32 {\n    switch total.infinities {\n        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }\n        case POSITIVE: { return INFINITE; }\n        case NEGATIVE: { return INFINITE | SIGN; }\n        default: { return NOT_A_NUMBER; }\n    }\n}\nstruct Params { count: u32, zero: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read_write> out: array<u32>;\n@group(0) @binding(2) var<uniform> p: Params;\n@compute @workgroup_size(1)\nfn self_test() {\n    for (var i = 0u; i < p.count; i++) {\n        let word = x[i];\n        let at = 8u * i;\n        out[at] = u32(is_finite(word)) | (u32(is_nan(word)) << 1u);\n        out[at + 1u] = key_of(word);\n        out[at + 2u] = word_of(key_of(word));\n        if is_finite(word) {\n            out[at + 3u] = bitcast<u32>(exponent(word));\n            let unit = scaled(word, -exponent(word));\n            out[at + 4u] = bitcast<u32>(unit);\n            out[at + 5u] = joined(unit, exponent(word));\n            let sum = add(add(Sum(33554432.0, 0.0), unit, p.zero), -33554432.0, p.zero);\n            out[at + 6u] = bitcast<u32>(sum.high + sum.low);\n        }\n    }\n}",
-  sign_sum: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\noverride WG_SIZE: u32 = 64;\nfn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {\n    return (group.y * groups.x + group.x) * WG_SIZE + local;\n}\nstruct Params { rows: u32, cols: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read_write> out: array<u32>;\n@group(0) @binding(3) var<uniform> p: Params;\n@compute @workgroup_size(WG_SIZE)\nfn sign_sum(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(num_workgroups) groups: vec3u,\n    @builtin(local_invocation_index) local: u32,\n) {\n    let col = column_of(group, groups, local);\n    if col >= p.cols { return; }\n    var sum = 0;\n    for (var i = 0u; i < p.rows; i++) {\n        let word = x[starts[i] + col];\n        if (word & MAGNITUDE) == 0u || is_nan(word) { continue; }\n        sum += select(1, -1, (word & SIGN) != 0u);\n    }\n    out[col] = bitcast<u32>(f32(sum));\n}",
-  squared_norms: "const SIGN: u32 = 0x80000000u;\nconst MAGNITUDE: u32 = 0x7fffffffu;\nconst INFINITE: u32 = 0x7f800000u;\nconst NOT_A_NUMBER: u32 = 0x7fc00000u;\nconst NO_EXPONENT: i32 = -100000;\nfn is_finite(word: u32) -> bool {\n    return (word & INFINITE) != INFINITE;\n}\nfn is_nan(word: u32) -> bool {\n    return (word & MAGNITUDE) > INFINITE;\n}\nfn exponent(word: u32) -> i32 {\n    let magnitude = word & MAGNITUDE;\n    if magnitude == 0u { return NO_EXPONENT; }\n    let field = i32(magnitude >> 23u);\n    if field > 0 { return field - 127; }\n    return i32(firstLeadingBit(magnitude)) - 149;\n}\nfn scaled(word: u32, shift: i32) -> f32 {\n    let magnitude = word & MAGNITUDE;\n    var field = i32(magnitude >> 23u);\n    var fraction = magnitude & 0x007fffffu;\n    if field == 0 {\n        if magnitude == 0u { return 0.0; }\n        let up = 23u - firstLeadingBit(magnitude);\n        fraction = (magnitude << up) & 0x007fffffu;\n        field = 1 - i32(up);\n    }\n    field += shift;\n    if field <= 0 { return 0.0; }\n    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);\n}\nfn joined(value: f32, shift: i32) -> u32 {\n    let word = bitcast<u32>(value);\n    let sign = word & SIGN;\n    let magnitude = word & MAGNITUDE;\n    if magnitude < 0x00800000u { return sign; }\n    let field = i32(magnitude >> 23u) + shift;\n    let fraction = magnitude & 0x007fffffu;\n    if field >= 255 { return sign | INFINITE; }\n    if field > 0 { return sign | (u32(field) << 23u) | fraction; }\n    let down = 1 - field;\n    if down > 24 { return sign; }\n    let full = fraction | 0x00800000u;\n    let cut = full >> u32(down);\n    let rest = full & ((1u << u32(down)) - 1u);\n    let half = 1u << u32(down - 1);\n    let up = rest > half || (rest == half && (cut & 1u) == 1u);\n    return sign | (cut + u32(up));\n}\nfn key_of(word: u32) -> u32 {\n    if is_nan(word) { return 0xffffffffu; }\n    return select(word | SIGN, ~word, (word & SIGN) != 0u);\n}\nfn word_of(key: u32) -> u32 {\n    if key == 0xffffffffu { return NOT_A_NUMBER; }\n    return select(~key, key ^ SIGN, (key & SIGN) != 0u);\n}\noverride compensated: bool = true;\nstruct Sum { high: f32, low: f32 }\nfn opaque(value: f32, zero: u32) -> f32 {\n    return bitcast<f32>(bitcast<u32>(value) ^ zero);\n}\nfn two_sum(a: f32, b: f32, zero: u32) -> Sum {\n    let s = opaque(a + b, zero);\n    if !compensated { return Sum(s, 0.0); }\n    let b_part = opaque(s - a, zero);\n    let a_part = opaque(s - b_part, zero);\n    return Sum(s, (a - a_part) + (b - b_part));\n}\nfn add(sum: Sum, value: f32, zero: u32) -> Sum {\n    let next = two_sum(sum.high, value, zero);\n    return Sum(next.high, sum.low + next.low);\n}\nfn add_sums(a: Sum, b: Sum, zero: u32) -> Sum {\n    let next = two_sum(a.high, b.high, zero);\n    return Sum(next.high, next.low + (a.low + b.low));\n}\nstruct Total { sum: Sum, infinities: u32 }\nconst POSITIVE: u32 = 1u;\nconst NEGATIVE: u32 = 2u;\nconst INVALID: u32 = 4u;\nfn infinity_of(word: u32, factor_sign: u32) -> u32 {\n    if is_nan(word) { return INVALID; }\n    return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);\n}\nfn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {\n    if is_finite(word) {\n        *top = max(*top, exponent(word));\n    } else {\n        (*total).infinities |= infinity_of(word, 0u);\n    }\n}\nfn total_word(total: Total, divisor: f32, shift: i32) -> u32 {\n    switch total.infinities {\n        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }\n        case POSITIVE: { return INFINITE; }\n        case NEGATIVE: { return INFINITE | SIGN; }\n        default: { return NOT_A_NUMBER; }\n    }\n}\nstruct Params { rows: u32, cols: u32, block_cols: u32, zero: u32 }\n@group(0) @binding(0) var<storage, read> x: array<u32>;\n@group(0) @binding(1) var<storage, read> starts: array<u32>;\n@group(0) @binding(2) var<storage, read> screen: array<vec2u>;\n@group(0) @binding(3) var<storage, read_write> out: array<vec2f>;\n@group(0) @binding(4) var<uniform> p: Params;\nconst WG_SIZE: u32 = 64;\nvar<workgroup> sh_high: array<f32, WG_SIZE>;\nvar<workgroup> sh_low: array<f32, WG_SIZE>;\n@compute @workgroup_size(WG_SIZE)\nfn squared_norms(\n    @builtin(workgroup_id) group: vec3u,\n    @builtin(local_invocation_index) local: u32,\n) {\n    let start = starts[group.x];\n    let begin = group.y * p.block_cols;\n    let to = min(p.cols, begin + p.block_cols);\n    let cell = group.y * p.rows + group.x;\n    let top = bitcast<i32>(screen[cell].y);\n    var sum = Sum(0.0, 0.0);\n    for (var col = begin + local; col < to; col += WG_SIZE) {\n        let word = x[start + col];\n        if !is_finite(word) { continue; }\n        let value = scaled(word, -top);\n        sum = add(sum, value * value, p.zero);\n    }\n    sh_high[local] = sum.high;\n    sh_low[local] = sum.low;\n    for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {\n        workgroupBarrier();\n        if local < half {\n            let other = Sum(sh_high[local + half], sh_low[local + half]);\n            sum = add_sums(sum, other, p.zero);\n            sh_high[local] = sum.high;\n            sh_low[local] = sum.low;\n        }\n    }\n    if local == 0u { out[cell] = vec2f(sum.high, sum.low); }\n}",
-} as const;
+const bits = `const SIGN: u32 = 0x80000000u;
+const MAGNITUDE: u32 = 0x7fffffffu;
+const INFINITE: u32 = 0x7f800000u;
+const NOT_A_NUMBER: u32 = 0x7fc00000u;
+const NO_EXPONENT: i32 = -100000;
+fn is_finite(word: u32) -> bool {
+    return (word & INFINITE) != INFINITE;
+}
+fn is_nan(word: u32) -> bool {
+    return (word & MAGNITUDE) > INFINITE;
+}
+fn exponent(word: u32) -> i32 {
+    let magnitude = word & MAGNITUDE;
+    if magnitude == 0u { return NO_EXPONENT; }
+    let field = i32(magnitude >> 23u);
+    if field > 0 { return field - 127; }
+    return i32(firstLeadingBit(magnitude)) - 149;
+}
+fn scaled(word: u32, shift: i32) -> f32 {
+    let magnitude = word & MAGNITUDE;
+    var field = i32(magnitude >> 23u);
+    var fraction = magnitude & 0x007fffffu;
+    if field == 0 {
+        if magnitude == 0u { return 0.0; }
+        let up = 23u - firstLeadingBit(magnitude);
+        fraction = (magnitude << up) & 0x007fffffu;
+        field = 1 - i32(up);
+    }
+    field += shift;
+    if field <= 0 { return 0.0; }
+    return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);
+}
+fn joined(value: f32, shift: i32) -> u32 {
+    let word = bitcast<u32>(value);
+    let sign = word & SIGN;
+    let magnitude = word & MAGNITUDE;
+    if magnitude < 0x00800000u { return sign; }
+    let field = i32(magnitude >> 23u) + shift;
+    let fraction = magnitude & 0x007fffffu;
+    if field >= 255 { return sign | INFINITE; }
+    if field > 0 { return sign | (u32(field) << 23u) | fraction; }
+    let down = 1 - field;
+    if down > 24 { return sign; }
+    let full = fraction | 0x00800000u;
+    let cut = full >> u32(down);
+    let rest = full & ((1u << u32(down)) - 1u);
+    let half = 1u << u32(down - 1);
+    let up = rest > half || (rest == half && (cut & 1u) == 1u);
+    return sign | (cut + u32(up));
+}
+fn key_of(word: u32) -> u32 {
+    if is_nan(word) { return 0xffffffffu; }
+    return select(word | SIGN, ~word, (word & SIGN) != 0u);
+}
+fn word_of(key: u32) -> u32 {
+    if key == 0xffffffffu { return NOT_A_NUMBER; }
+    return select(~key, key ^ SIGN, (key & SIGN) != 0u);
+}
+`;
 
-export type ShaderName = keyof typeof shaders;
+const columns = `override WG_SIZE: u32 = 64;
+fn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {
+    return (group.y * groups.x + group.x) * WG_SIZE + local;
+}
+`;
+
+const distance = `fn distance_shift(top: i32) -> i32 {
+    return 122 - top;
+}
+fn distance_word(word: u32, center: u32, shift: i32) -> u32 {
+    if word == center && !is_nan(word) { return 0u; }
+    if !is_finite(word) || !is_finite(center) { return INFINITE; }
+    return bitcast<u32>(abs(scaled(word, shift) - scaled(center, shift))) & MAGNITUDE;
+}
+`;
+
+const sum = `override compensated: bool = true;
+struct Sum { high: f32, low: f32 }
+fn opaque(value: f32, zero: u32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(value) ^ zero);
+}
+fn two_sum(a: f32, b: f32, zero: u32) -> Sum {
+    let s = opaque(a + b, zero);
+    if !compensated { return Sum(s, 0.0); }
+    let b_part = opaque(s - a, zero);
+    let a_part = opaque(s - b_part, zero);
+    return Sum(s, (a - a_part) + (b - b_part));
+}
+fn add(sum: Sum, value: f32, zero: u32) -> Sum {
+    let next = two_sum(sum.high, value, zero);
+    return Sum(next.high, sum.low + next.low);
+}
+fn add_sums(a: Sum, b: Sum, zero: u32) -> Sum {
+    let next = two_sum(a.high, b.high, zero);
+    return Sum(next.high, next.low + (a.low + b.low));
+}
+struct Total { sum: Sum, infinities: u32 }
+const POSITIVE: u32 = 1u;
+const NEGATIVE: u32 = 2u;
+const INVALID: u32 = 4u;
+fn infinity_of(word: u32, factor_sign: u32) -> u32 {
+    if is_nan(word) { return INVALID; }
+    return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);
+}
+fn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {
+    if is_finite(word) {
+        *top = max(*top, exponent(word));
+    } else {
+        (*total).infinities |= infinity_of(word, 0u);
+    }
+}
+fn total_word(total: Total, divisor: f32, shift: i32) -> u32 {
+    switch total.infinities {
+        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }
+        case POSITIVE: { return INFINITE; }
+        case NEGATIVE: { return INFINITE | SIGN; }
+        default: { return NOT_A_NUMBER; }
+    }
+}
+`;
+
+export type ShaderName =
+  | 'combine'
+  | 'count_non_finite'
+  | 'deviation'
+  | 'fingerprint'
+  | 'nearest_mean'
+  | 'nearest_mean_search'
+  | 'pairs'
+  | 'rank_mean'
+  | 'rank_mean_search'
+  | 'self_test'
+  | 'sign_sum'
+  | 'squared_norms';
+
+export const shaders: Readonly<Record<ShaderName, string>> = {
+  combine: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, stride: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read> weights: array<vec2u>;
+@group(0) @binding(3) var<storage, read_write> out: array<u32>;
+@group(0) @binding(4) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn combine(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    let first = group.z * p.rows;
+    var top = NO_EXPONENT;
+    var total = Total(Sum(0.0, 0.0), 0u);
+    for (var i = 0u; i < p.rows; i++) {
+        let weight = weights[first + i];
+        if weight.x == 0u { continue; }
+        let word = x[starts[i] + col];
+        if is_finite(word) {
+            top = max(top, exponent(word) + bitcast<i32>(weight.y));
+        } else {
+            total.infinities |= infinity_of(word, weight.x);
+        }
+    }
+    for (var i = 0u; i < p.rows && total.infinities == 0u; i++) {
+        let weight = weights[first + i];
+        if weight.x == 0u { continue; }
+        let term = scaled(x[starts[i] + col], bitcast<i32>(weight.y) - top);
+        total.sum = add(total.sum, bitcast<f32>(weight.x) * term, p.zero);
+    }
+    out[group.z * p.stride + col] = total_word(total, 1.0, top);
+}
+`,
+  count_non_finite: `${bits}struct Params { rows: u32, cols: u32, block_cols: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec2u>;
+@group(0) @binding(3) var<uniform> p: Params;
+const WG_SIZE: u32 = 64;
+var<workgroup> sh_count: array<u32, WG_SIZE>;
+var<workgroup> sh_top: array<i32, WG_SIZE>;
+@compute @workgroup_size(WG_SIZE)
+fn count_non_finite(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let start = starts[group.x];
+    let begin = group.y * p.block_cols;
+    let to = min(p.cols, begin + p.block_cols);
+    var count = 0u;
+    var top = NO_EXPONENT;
+    for (var col = begin + local; col < to; col += WG_SIZE) {
+        let word = x[start + col];
+        if is_finite(word) {
+            top = max(top, exponent(word));
+        } else {
+            count++;
+        }
+    }
+    sh_count[local] = count;
+    sh_top[local] = top;
+    for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half {
+            sh_count[local] += sh_count[local + half];
+            sh_top[local] = max(sh_top[local], sh_top[local + half]);
+        }
+    }
+    if local == 0u {
+        out[group.y * p.rows + group.x] = vec2u(sh_count[0], bitcast<u32>(sh_top[0]));
+    }
+}
+`,
+  deviation: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn deviation(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    var top = NO_EXPONENT;
+    for (var i = 0u; i < p.rows; i++) {
+        let word = x[starts[i] + col];
+        if !is_finite(word) {
+            out[col] = NOT_A_NUMBER;
+            return;
+        }
+        top = max(top, exponent(word));
+    }
+    var sum = Sum(0.0, 0.0);
+    for (var i = 0u; i < p.rows; i++) {
+        sum = add(sum, scaled(x[starts[i] + col], -top), p.zero);
+    }
+    let mean = opaque((sum.high + sum.low) / f32(p.rows), p.zero);
+    var squares = Sum(0.0, 0.0);
+    var rest = Sum(0.0, 0.0);
+    for (var i = 0u; i < p.rows; i++) {
+        let difference = opaque(scaled(x[starts[i] + col], -top) - mean, p.zero);
+        squares = add(squares, difference * difference, p.zero);
+        rest = add(rest, difference, p.zero);
+    }
+    let left = rest.high + rest.low;
+    let variance = max(0.0, squares.high + squares.low - left * left / f32(p.rows));
+    out[col] = joined(sqrt(variance / f32(p.rows - 1u)), top);
+}
+`,
+  fingerprint: `struct Params { rows: u32, cols: u32, block_cols: u32, first_col: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec2u>;
+@group(0) @binding(3) var<uniform> p: Params;
+const WG_SIZE: u32 = 64;
+var<workgroup> sh_words: array<vec2u, WG_SIZE>;
+fn mix(word: u32) -> u32 {
+    var h = word;
+    h = (h ^ (h >> 16u)) * 0x85ebca6bu;
+    h = (h ^ (h >> 13u)) * 0xc2b2ae35u;
+    return h ^ (h >> 16u);
+}
+@compute @workgroup_size(WG_SIZE)
+fn fingerprint(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let start = starts[group.x];
+    let begin = group.y * p.block_cols;
+    let to = min(p.cols, begin + p.block_cols);
+    var words = vec2u(0u, 0u);
+    for (var col = begin + local; col < to; col += WG_SIZE) {
+        let word = x[start + col];
+        let place = p.first_col + col;
+        words.x += mix(word ^ (place * 0x9e3779b1u));
+        words.y += mix(word + (place * 0x85ebca77u));
+    }
+    sh_words[local] = words;
+    for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half { sh_words[local] += sh_words[local + half]; }
+    }
+    if local == 0u { out[group.y * p.rows + group.x] = sh_words[0]; }
+}
+`,
+  nearest_mean: `${bits}${sum}${columns}${distance}struct Params { rows: u32, cols: u32, count: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read> centers: array<u32>;
+@group(0) @binding(3) var<storage, read_write> out: array<u32>;
+@group(0) @binding(4) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn nearest_mean(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    let center = centers[col];
+    var reach = NO_EXPONENT;
+    if is_finite(center) { reach = exponent(center); }
+    #slot sort
+    for (var i = 0u; i < p.rows; i++) {
+        let word = word_of(kept[i]);
+        if is_finite(word) { reach = max(reach, exponent(word)); }
+    }
+    let shift = distance_shift(reach);
+    var first = 0u;
+    for (var i = 0u; i < p.rows - p.count; i++) {
+        let here = distance_word(word_of(kept[i]), center, shift);
+        if here > distance_word(word_of(kept[i + p.count]), center, shift) { first = i + 1u; }
+    }
+    let last = first + p.count - 1u;
+    let far = max(
+        distance_word(word_of(kept[first]), center, shift),
+        distance_word(word_of(kept[last]), center, shift),
+    );
+    var at_far = p.count;
+    for (var i = first; i <= last; i++) {
+        at_far -= u32(distance_word(word_of(kept[i]), center, shift) < far);
+    }
+    var taken = 0u;
+    for (var i = 0u; i <= last; i++) {
+        let away = distance_word(word_of(kept[i]), center, shift);
+        if away > far || (away == far && at_far == 0u) { continue; }
+        at_far -= u32(away == far);
+        kept[taken] = kept[i];
+        taken++;
+    }
+    if p.count == 1u {
+        out[col] = word_of(kept[0]);
+        return;
+    }
+    var top = NO_EXPONENT;
+    var total = Total(Sum(0.0, 0.0), 0u);
+    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }
+    for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
+        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
+    }
+    out[col] = total_word(total, f32(p.count), top);
+}
+`,
+  nearest_mean_search: `${bits}${sum}${columns}${distance}struct Params { rows: u32, cols: u32, count: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read> centers: array<u32>;
+@group(0) @binding(3) var<storage, read_write> out: array<u32>;
+@group(0) @binding(4) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn nearest_mean_search(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    let center = centers[col];
+    var reach = NO_EXPONENT;
+    if is_finite(center) { reach = exponent(center); }
+    for (var i = 0u; i < p.rows; i++) {
+        let word = x[starts[i] + col];
+        if is_finite(word) { reach = max(reach, exponent(word)); }
+    }
+    let shift = distance_shift(reach);
+    var far = 0u;
+    for (var bit = SIGN; bit > 0u; bit >>= 1u) {
+        var below = 0u;
+        for (var i = 0u; i < p.rows; i++) {
+            below += u32(distance_word(x[starts[i] + col], center, shift) < (far | bit));
+        }
+        if below < p.count { far |= bit; }
+    }
+    var nearer = 0u;
+    for (var i = 0u; i < p.rows; i++) {
+        nearer += u32(distance_word(x[starts[i] + col], center, shift) < far);
+    }
+    let last = p.count - nearer - 1u;
+    var bound = 0u;
+    for (var bit = SIGN; bit > 0u; bit >>= 1u) {
+        var below = 0u;
+        for (var i = 0u; i < p.rows; i++) {
+            let word = x[starts[i] + col];
+            let at_bound = distance_word(word, center, shift) == far;
+            below += u32(at_bound && key_of(word) < (bound | bit));
+        }
+        if below <= last { bound |= bit; }
+    }
+    if p.count == 1u {
+        out[col] = word_of(bound);
+        return;
+    }
+    var top = NO_EXPONENT;
+    var below_bound = 0u;
+    var total = Total(Sum(0.0, 0.0), 0u);
+    for (var i = 0u; i < p.rows; i++) {
+        let word = x[starts[i] + col];
+        let away = distance_word(word, center, shift);
+        let key = key_of(word);
+        if away > far || (away == far && key > bound) { continue; }
+        below_bound += u32(away == far && key < bound);
+        measure(word, &top, &total);
+    }
+    if total.infinities == 0u {
+        for (var i = 0u; i < p.rows; i++) {
+            let word = x[starts[i] + col];
+            let away = distance_word(word, center, shift);
+            if away < far || (away == far && key_of(word) < bound) {
+                total.sum = add(total.sum, scaled(word, -top), p.zero);
+            }
+        }
+        let copies = f32(p.count - nearer - below_bound);
+        total.sum = add(total.sum, copies * scaled(word_of(bound), -top), p.zero);
+    }
+    out[col] = total_word(total, f32(p.count), top);
+}
+`,
+  pairs: `${bits}${sum}const SIDE: u32 = 16;
+const CHUNK: u32 = 64;
+const PITCH: u32 = 65;
+struct Params {
+    rows: u32,
+    cols: u32,
+    block_cols: u32,
+    slice_cols: u32,
+    slices_per_block: u32,
+    tiles_per_side: u32,
+    first_slice: u32,
+    first_tile: u32,
+    zero: u32,
+}
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read> screen: array<vec2u>;
+@group(0) @binding(3) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(4) var<uniform> p: Params;
+var<workgroup> sh_a: array<f32, 1040>;
+var<workgroup> sh_b: array<f32, 1040>;
+fn top_of(row: u32, block: u32) -> i32 {
+    if row >= p.rows { return NO_EXPONENT; }
+    return bitcast<i32>(screen[block * p.rows + row].y);
+}
+fn down(shift: i32) -> f32 {
+    return scaled(0x3f800000u, shift);
+}
+@compute @workgroup_size(SIDE, SIDE)
+fn pairs(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_id) local: vec3u,
+    @builtin(local_invocation_index) local_index: u32,
+) {
+    var tile_a = 0u;
+    var tile_b = p.first_tile + group.x;
+    while tile_b >= p.tiles_per_side - tile_a {
+        tile_b -= p.tiles_per_side - tile_a;
+        tile_a++;
+    }
+    tile_b += tile_a;
+    let slice = p.first_slice + group.y;
+    let block = slice / p.slices_per_block;
+    let begin = block * p.block_cols + (slice % p.slices_per_block) * p.slice_cols;
+    let end = min(p.cols, min((block + 1u) * p.block_cols, begin + p.slice_cols));
+    let top_a = top_of(tile_a * SIDE + local.y, block);
+    let top_b = top_of(tile_b * SIDE + local.x, block);
+    let top = max(top_a, top_b);
+    let scale_a = down(top_a - top);
+    let scale_b = down(top_b - top);
+    var product = Sum(0.0, 0.0);
+    var distance = Sum(0.0, 0.0);
+    for (var chunk = begin; chunk < end; chunk += CHUNK) {
+        for (var k = local_index; k < SIDE * CHUNK; k += SIDE * SIDE) {
+            let row = k / CHUNK;
+            let col = chunk + k % CHUNK;
+            let place = row * PITCH + k % CHUNK;
+            sh_a[place] = staged(tile_a * SIDE + row, block, col, end);
+            sh_b[place] = staged(tile_b * SIDE + row, block, col, end);
+        }
+        workgroupBarrier();
+        for (var half = 0u; half < CHUNK; half += CHUNK / 2u) {
+            var products = vec4f(0.0);
+            var distances = vec4f(0.0);
+            for (var k = half; k < half + CHUNK / 2u; k += 4u) {
+                let i = local.y * PITCH + k;
+                let j = local.x * PITCH + k;
+                let a = vec4f(sh_a[i], sh_a[i + 1u], sh_a[i + 2u], sh_a[i + 3u]);
+                let b = vec4f(sh_b[j], sh_b[j + 1u], sh_b[j + 2u], sh_b[j + 3u]);
+                let difference = a * scale_a - b * scale_b;
+                products += a * b;
+                distances += difference * difference;
+            }
+            product = add(product, total_of(products), p.zero);
+            distance = add(distance, total_of(distances), p.zero);
+        }
+        workgroupBarrier();
+    }
+    let cell = (group.y * groups.x + group.x) * SIDE * SIDE + local.y * SIDE + local.x;
+    out[cell] = vec4f(product.high, product.low, distance.high, distance.low);
+}
+fn total_of(sums: vec4f) -> f32 {
+    return (sums.x + sums.y) + (sums.z + sums.w);
+}
+fn staged(row: u32, block: u32, col: u32, end: u32) -> f32 {
+    if row >= p.rows || col >= end { return 0.0; }
+    let word = x[starts[row] + col];
+    if !is_finite(word) { return 0.0; }
+    return scaled(word, -top_of(row, block));
+}
+`,
+  rank_mean: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, count: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn rank_mean(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    #slot sort
+    if p.count == 1u {
+        out[col] = word_of(kept[0]);
+        return;
+    }
+    var top = NO_EXPONENT;
+    var total = Total(Sum(0.0, 0.0), 0u);
+    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }
+    for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
+        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
+    }
+    out[col] = total_word(total, f32(p.count), top);
+}
+`,
+  rank_mean_search: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn rank_mean_search(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    var low = 0u;
+    var high = 0u;
+    for (var bit = SIGN; bit > 0u; bit >>= 1u) {
+        var below_low = 0u;
+        var below_high = 0u;
+        for (var i = 0u; i < p.rows; i++) {
+            let key = key_of(x[starts[i] + col]);
+            below_low += u32(key < (low | bit));
+            below_high += u32(key < (high | bit));
+        }
+        if below_low <= p.begin { low |= bit; }
+        if below_high <= p.end - 1u { high |= bit; }
+    }
+    if low == high {
+        out[col] = word_of(low);
+        return;
+    }
+    var up_to_low = 0u;
+    var below_high = 0u;
+    var top = NO_EXPONENT;
+    var total = Total(Sum(0.0, 0.0), 0u);
+    for (var i = 0u; i < p.rows; i++) {
+        let word = x[starts[i] + col];
+        let key = key_of(word);
+        up_to_low += u32(key <= low);
+        below_high += u32(key < high);
+        if key < low || key > high { continue; }
+        measure(word, &top, &total);
+    }
+    if total.infinities == 0u {
+        for (var i = 0u; i < p.rows; i++) {
+            let word = x[starts[i] + col];
+            let key = key_of(word);
+            if key > low && key < high { total.sum = add(total.sum, scaled(word, -top), p.zero); }
+        }
+        let at_low = f32(up_to_low - p.begin) * scaled(word_of(low), -top);
+        let at_high = f32(p.end - below_high) * scaled(word_of(high), -top);
+        total.sum = add(add(total.sum, at_low, p.zero), at_high, p.zero);
+    }
+    out[col] = total_word(total, f32(p.end - p.begin), top);
+}
+`,
+  self_test: `${bits}${sum}struct Params { count: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> out: array<u32>;
+@group(0) @binding(2) var<uniform> p: Params;
+@compute @workgroup_size(1)
+fn self_test() {
+    for (var i = 0u; i < p.count; i++) {
+        let word = x[i];
+        let at = 8u * i;
+        out[at] = u32(is_finite(word)) | (u32(is_nan(word)) << 1u);
+        out[at + 1u] = key_of(word);
+        out[at + 2u] = word_of(key_of(word));
+        if is_finite(word) {
+            out[at + 3u] = bitcast<u32>(exponent(word));
+            let unit = scaled(word, -exponent(word));
+            out[at + 4u] = bitcast<u32>(unit);
+            out[at + 5u] = joined(unit, exponent(word));
+            let sum = add(add(Sum(33554432.0, 0.0), unit, p.zero), -33554432.0, p.zero);
+            out[at + 6u] = bitcast<u32>(sum.high + sum.low);
+        }
+    }
+}
+`,
+  sign_sum: `${bits}${columns}struct Params { rows: u32, cols: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn sign_sum(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    var sum = 0;
+    for (var i = 0u; i < p.rows; i++) {
+        let word = x[starts[i] + col];
+        if (word & MAGNITUDE) == 0u || is_nan(word) { continue; }
+        sum += select(1, -1, (word & SIGN) != 0u);
+    }
+    out[col] = bitcast<u32>(f32(sum));
+}
+`,
+  squared_norms: `${bits}${sum}struct Params { rows: u32, cols: u32, block_cols: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read> screen: array<vec2u>;
+@group(0) @binding(3) var<storage, read_write> out: array<vec2f>;
+@group(0) @binding(4) var<uniform> p: Params;
+const WG_SIZE: u32 = 64;
+var<workgroup> sh_high: array<f32, WG_SIZE>;
+var<workgroup> sh_low: array<f32, WG_SIZE>;
+@compute @workgroup_size(WG_SIZE)
+fn squared_norms(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let start = starts[group.x];
+    let begin = group.y * p.block_cols;
+    let to = min(p.cols, begin + p.block_cols);
+    let cell = group.y * p.rows + group.x;
+    let top = bitcast<i32>(screen[cell].y);
+    var sum = Sum(0.0, 0.0);
+    for (var col = begin + local; col < to; col += WG_SIZE) {
+        let word = x[start + col];
+        if !is_finite(word) { continue; }
+        let value = scaled(word, -top);
+        sum = add(sum, value * value, p.zero);
+    }
+    sh_high[local] = sum.high;
+    sh_low[local] = sum.low;
+    for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half {
+            let other = Sum(sh_high[local + half], sh_low[local + half]);
+            sum = add_sums(sum, other, p.zero);
+            sh_high[local] = sum.high;
+            sh_low[local] = sum.low;
+        }
+    }
+    if local == 0u { out[cell] = vec2f(sum.high, sum.low); }
+}
+`,
+};

@@ -26,7 +26,7 @@ export interface CaseOutcome {
    * where no tolerance would do; null where there is no result of the right shape.
    */
   readonly worst: number | null;
-  /** Why there is no result to compare. */
+  /** Why there is no result, or none to compare. */
   readonly reason?: string;
 }
 
@@ -49,10 +49,10 @@ export interface ConformanceOptions {
 }
 
 /**
- * Runs golden vectors. Every case is read and checked before the first one runs; a rule that throws
- * has failed its case.
+ * Runs golden vectors. A case fails whose result is wrong, whose rule throws, or which is malformed:
+ * one odd case does not hide the others.
  *
- * @throws {FormatError} if a case is malformed or an input cannot be read; names file and field.
+ * @throws {FormatError} if an input cannot be read or is not what the index says.
  */
 export async function runConformance(
   goldens: readonly Golden[],
@@ -63,19 +63,31 @@ export async function runConformance(
   const { tasks, unknown } = prepare(goldens, wanted);
   const cases: CaseOutcome[] = [];
   let updates: Updates | undefined;
-  for (const task of tasks) {
-    if (updates?.golden !== task.golden || updates.name !== task.wanted.input) {
-      updates = await updatesOf(task, backend);
+  for (const { golden, entry, plan } of tasks) {
+    if (plan instanceof Error) {
+      cases.push(failed(entry, plan));
+    } else {
+      const { input } = plan.wanted;
+      if (updates?.golden !== golden || updates.name !== input) {
+        updates = await updatesOf(golden, input, backend);
+      }
+      cases.push(await outcomeOf(plan, updates, backend));
     }
-    cases.push(await outcomeOf(task, updates, backend));
     onProgress?.(cases.length, tasks.length);
   }
   const passed = cases.filter(({ ok }) => ok).length;
   return { passed, failed: cases.length - passed, unknown, cases };
 }
 
+/** A case of a rule that we have. */
 interface Task {
   readonly golden: Golden;
+  readonly entry: GoldenEntry;
+  /** What to run, or why it cannot be run. */
+  readonly plan: Plan | Error;
+}
+
+interface Plan {
   readonly wanted: GoldenCase;
   readonly subject: Subject;
 }
@@ -88,24 +100,22 @@ function prepare(
   const unknown = new Map<string, number>();
   for (const golden of goldens) {
     for (const entry of golden.entries.filter(({ rule }) => wants(rule))) {
-      const task = taskOf(golden, entry);
-      if (task === undefined) unknown.set(entry.rule, (unknown.get(entry.rule) ?? 0) + 1);
-      else tasks.push(task);
+      const plan = isKnown(entry.rule) ? planOf(golden, entry) : undefined;
+      if (plan === undefined) unknown.set(entry.rule, (unknown.get(entry.rule) ?? 0) + 1);
+      else tasks.push({ golden, entry, plan });
     }
   }
   return { tasks, unknown };
 }
 
-function taskOf(golden: Golden, entry: GoldenEntry): Task | undefined {
-  if (!isKnown(entry.rule)) return undefined;
-  const wanted = golden.read(entry);
+/** Undefined where the case needs a part that we do not have. */
+function planOf(golden: Golden, entry: GoldenEntry): Plan | Error | undefined {
   try {
-    return { golden, wanted, subject: subjectFor(wanted.rule, wanted.params, wanted.rows) };
+    const wanted = golden.read(entry);
+    return { wanted, subject: subjectFor(wanted.rule, wanted.params, wanted.rows) };
   } catch (error) {
     if (error instanceof FormatError && error.code === 'unsupported') return undefined;
-    if (error instanceof FormatError) throw error;
-    // A rule that refuses its parameters fails its case, as one does that throws later.
-    return { golden, wanted, subject: () => Promise.reject(error) };
+    return error instanceof Error ? error : new Error(show(error));
   }
 }
 
@@ -120,34 +130,43 @@ interface Updates {
   readonly x: Matrix;
 }
 
-async function updatesOf({ golden, wanted }: Task, backend: Backend): Promise<Updates> {
-  const name = wanted.input;
+async function updatesOf(golden: Golden, name: string, backend: Backend): Promise<Updates> {
   const input = await golden.input(name);
   return { golden, name, input, x: backend.matrix(rowsOf(input)) };
 }
 
 async function outcomeOf(
-  { wanted, subject }: Task,
+  { wanted, subject }: Plan,
   { input, x }: Updates,
   backend: Backend,
 ): Promise<CaseOutcome> {
-  const { id, rule, class: kind } = wanted;
-  const names = { id, rule, class: kind };
-  const failed = (reason: string): CaseOutcome => ({ ...names, ok: false, worst: null, reason });
   try {
     const value = await subject(x, backend);
     const [rows, cols] = wanted.shape;
     if (value.rows !== rows || value.cols !== cols) {
-      return failed(`the result must be ${rows}×${cols}, got ${value.rows}×${value.cols}`);
+      throw new Error(`the result must be ${rows}×${cols}, got ${value.rows}×${value.cols}`);
     }
     const result = await backend.read(value);
     backend.release(value);
-    return { ...names, ...compare(result, wanted, input) };
+    return { ...namesOf(wanted), ...compare(result, wanted, input) };
   } catch (error) {
-    return failed(error instanceof Error ? error.message : show(error));
+    return failed(wanted, error);
   } finally {
     backend.release(x);
   }
+}
+
+function failed(entry: GoldenEntry, error: unknown): CaseOutcome {
+  const reason = error instanceof Error ? error.message : show(error);
+  return { ...namesOf(entry), ok: false, worst: null, reason };
+}
+
+function namesOf({
+  id,
+  rule,
+  class: kind,
+}: GoldenEntry): Pick<CaseOutcome, 'id' | 'rule' | 'class'> {
+  return { id, rule, class: kind };
 }
 
 function rowsOf({ rows, cols, values }: GoldenInput): Float32Array[] {

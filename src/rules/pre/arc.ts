@@ -44,7 +44,7 @@ export function arc({ f }: ArcOptions): Stage {
 }
 
 /** ARC's line in the list. */
-export const arcEntry: StageEntry = defineStage({
+export const arcEntry: StageEntry = defineStage<ArcOptions>({
   name: 'arc',
   parameters: { f },
   make: arc,

@@ -35,6 +35,8 @@ export type BucketingOptions =
  * Rows in random order, means of consecutive groups of `size`: n rows become ⌈n/size⌉. f Byzantine
  * clients spoil at most f buckets, so what follows needs its f for fewer rows.
  *
+ * Infinities of both signs in one bucket make NaN there: screen updates first.
+ *
  * No pass of its own: the mixing is one ⌈n/size⌉×n combination.
  *
  * @throws {RangeError} on applying, if `permutation` is not one of the row numbers.
@@ -79,8 +81,15 @@ function givenOrder(permutation: readonly number[]): (n: number) => readonly num
   };
 }
 
+/** The options as a SPEC gives them: which of the two came is only known once it is read. */
+interface SpecOptions {
+  readonly size: number;
+  readonly seed?: number;
+  readonly permutation?: readonly number[];
+}
+
 /** The line of bucketing in the list. */
-export const bucketingEntry: StageEntry = defineStage({
+export const bucketingEntry: StageEntry = defineStage<SpecOptions>({
   name: 'bucketing',
   parameters: {
     size: integer('clients in a bucket'),
@@ -96,6 +105,7 @@ export const bucketingEntry: StageEntry = defineStage({
       : bucketing({ size, permutation });
   },
   sample: () => ({ size: 2, seed: 1 }),
+  variants: ({ n }) => [{ size: 3, permutation: Array.from({ length: n }, (_, i) => n - 1 - i) }],
   paper: 'Karimireddy et al. 2022',
   guarantee: 'lowers the spread of honest rows; needs 2f < ⌈n/size⌉',
   cost: 'n·d',

@@ -37,7 +37,7 @@ export function clipNorm({ max }: ClipNormOptions): Stage {
 }
 
 /** The line of clipping in the list. */
-export const clipNormEntry: StageEntry = defineStage({
+export const clipNormEntry: StageEntry = defineStage<ClipNormOptions>({
   name: 'clip-norm',
   parameters: { max: real('greatest norm a row may keep') },
   make: clipNorm,

@@ -11,7 +11,7 @@ import { assertInteger } from '../../core/assert.ts';
 import { honestMajority, requireClients, uniformOn } from '../clients.ts';
 import { defineStage, f, type StageEntry } from '../entry.ts';
 import { geometryOf, nearestTo } from '../geometry.ts';
-import type { Stage } from '../rule.ts';
+import type { ClientEvidence, Stage } from '../rule.ts';
 
 /** Options of {@link nnm}. */
 export interface NnmOptions {
@@ -21,7 +21,8 @@ export interface NnmOptions {
 
 /**
  * Row i becomes the mean of its n − f nearest rows, itself included; ties go to the lowest index. Rows
- * with infinities count as farthest, so at most f of them stay in their own rows.
+ * with infinities count as farthest, so at most f of them stay in their own rows. Evidence: in how many
+ * of the n neighbourhoods the row is, more is better; f outliers are in f at most.
  *
  * Needs n ≥ 2f + 1. One pass of n²·d; the mixing is one n×n combination.
  */
@@ -39,13 +40,21 @@ export function nnm({ f }: NnmOptions): Stage {
       const weights = Array.from({ length: n }, (_, i) =>
         uniformOn(nearestTo(geometry, i).slice(0, n - f), n),
       );
-      return { value: ops.combine(weights, x), weights };
+      return { value: ops.combine(weights, x), weights, evidence: membershipsOf(weights) };
     },
   };
 }
 
+function membershipsOf(weights: readonly (readonly number[])[]): ClientEvidence[] {
+  const n = weights.length;
+  return weights.map((_, row) => {
+    const score = weights.filter((shares) => shares[row]! > 0).length;
+    return 2 * score > n ? { score } : { score, reason: `in ${score} of ${n} neighbourhoods` };
+  });
+}
+
 /** The line of nearest-neighbour mixing in the list. */
-export const nnmEntry: StageEntry = defineStage({
+export const nnmEntry: StageEntry = defineStage<NnmOptions>({
   name: 'nnm',
   parameters: { f },
   make: nnm,

@@ -67,7 +67,7 @@ describe.skipIf(!hasGpu)(`a GPU in this process${needsGpu}`, () => {
 
   test('is never an emulated one unless the caller permits it', async () => {
     const found = await findNodeGpu();
-    if (found === undefined) expect(await explainNoNodeGpu()).toMatch(/GPU|emulated/);
+    if (found === undefined) expect(await explainNoNodeGpu()).toMatch(/Vulkan|GPU|emulated/);
     else expect(found.software).toBe(false);
   });
 
