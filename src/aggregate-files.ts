@@ -21,7 +21,7 @@ import {
   type TensorPolicies,
   vectorLayout,
 } from './formats/layout.ts';
-import { type FileSource, fileSource, writeFileAtomic } from './formats/node-files.ts';
+import { type FileSource, fileSource, replacedBy, writeFileAtomic } from './formats/node-files.ts';
 import { npyResult, type ResultWriter, resultFormat, safetensorsResult } from './formats/result.ts';
 import { differenceRow, npyRows, tensorRow } from './formats/rows.ts';
 import { readSafetensorsHeader, type TensorFile } from './formats/safetensors.ts';
@@ -55,11 +55,13 @@ export interface Progress {
 }
 
 /**
- * Aggregates safetensors or npy files into one. A client is named by its file's path below the deepest folder that all share, so by its file name where they lie in
- * one; row i of an npy array with several rows is `name[i]`. A file that is malformed, or has not
- * the tensors that most others (or the base) have, is excluded with the reason `malformed` or
- * `tensors`. With `weights: 'examples'`, counts are taken from the metadata `num_examples` or
- * `examples` of safetensors files. The result appears whole or not at all.
+ * Aggregates safetensors or npy files into one. A client is named by its file's path below the
+ * deepest folder that all share, so by its file name where they lie in one. An npy array that is the
+ * only file may have several rows, each a client's: row i is `name[i]`. A file that is malformed, has
+ * not the tensors that most others (or the base) have, or is beside others and has not one row, is
+ * excluded with the reason `malformed`, `tensors` or `mismatch`. With `weights: 'examples'`, counts
+ * are taken from the metadata `num_examples` or `examples` of safetensors files. The result appears
+ * whole or not at all.
  *
  * @throws {AggregationError} as `aggregate`.
  * @throws {FormatError} if the base or reference is malformed, the output has no known ending, or a
@@ -77,7 +79,7 @@ export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {
   return async (paths, rule, options) => {
     const { output } = options;
     resultFormat(output);
-    refuseToOverwrite(paths, options);
+    await refuseToOverwrite(paths, options);
     const opened: FileSource[] = [];
     const open = async (path: string): Promise<FileSource> => {
       const file = await fileSource(path);
@@ -134,10 +136,12 @@ interface Cohort {
 /** Entries of the base that are looked at at once. */
 const CHECKED_AT_ONCE = 2 ** 18;
 
-function refuseToOverwrite(paths: readonly string[], options: AggregateFilesOptions): void {
-  const { output, base, reference } = options;
+async function refuseToOverwrite(
+  paths: readonly string[],
+  { output, base, reference }: AggregateFilesOptions,
+): Promise<void> {
   const inputs = [...paths, base, reference].filter((path) => path !== undefined);
-  if (inputs.some((path) => resolve(path) === resolve(output))) {
+  if ((await replacedBy(output, inputs)) !== undefined) {
     throw new RangeError(`output must not be one of the files read, got ${show(output)}`);
   }
 }
@@ -295,6 +299,10 @@ function vectorCohort(inputs: readonly Input[], { base, reference }: Own): Cohor
       if (content.kind !== 'npy') return [{ client, refused: refusal(content) }];
       const { rows } = content;
       if (rows.length === 1) return [{ client, row: rowOf(rows[0]!) }];
+      // Beside others, a file is one client's, who would have as many votes as rows.
+      if (inputs.length > 1 || rows.length === 0) {
+        return [{ client, refused: `mismatch: has ${rows.length} rows, needs 1` }];
+      }
       const width = String(rows.length - 1).length;
       return rows.map((row, i) => {
         return { client: `${client}[${String(i).padStart(width, '0')}]`, row: rowOf(row) };

@@ -185,7 +185,11 @@ async function screenedAndApplied(
 }
 
 function checkCall(rule: Rule, options: AggregateOptions & Partial<DestinationOptions>): void {
-  if (typeof rule?.apply !== 'function') {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`options must be an object, got ${show(options)}`);
+  }
+  // A factory has an `apply` too, that of every function: `mean` where `mean()` was meant.
+  if (typeof rule !== 'object' || typeof rule?.apply !== 'function') {
     throw new TypeError(`rule must be a rule, such as mean(), got ${show(rule)}`);
   }
   if (options.memory !== undefined && typeof options.backend === 'object') {
@@ -234,8 +238,12 @@ async function applied(
 }
 
 /** A rule of the caller's own may return anything. */
-function checkOutcome(rule: Rule, x: Matrix, { value, weights, evidence }: StageResult): void {
+function checkOutcome(rule: Rule, x: Matrix, outcome: StageResult | undefined): void {
   const mistake = (what: string): RangeError => new RangeError(`${rule.name} must give ${what}`);
+  if (outcome?.value === undefined) {
+    throw new TypeError(`${rule.name} must give an object with a value, got ${show(outcome)}`);
+  }
+  const { value, weights, evidence } = outcome;
   if (value.rows !== 1 || value.cols !== x.cols) {
     throw mistake(`a value of 1×${x.cols}, got ${value.rows}×${value.cols}`);
   }

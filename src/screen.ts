@@ -192,7 +192,8 @@ function fromList(updates: Updates): Candidate[] {
   const list: readonly Update[] = updates;
   const width = String(list.length - 1).length;
   let named = 0;
-  const candidates = list.map((update, i) => {
+  // Unlike `map`, it does not skip the holes of a list.
+  const candidates = Array.from(list, (update, i) => {
     if (isRow(update)) return candidate(String(i).padStart(width, '0'), update);
     named++;
     return candidate(update.client, update);
@@ -234,7 +235,8 @@ function watched(
   row: Float32Array | RowSource,
   { client, signal }: { client: string; signal: AbortSignal | undefined },
 ): Float32Array | RowSource {
-  if (row instanceof Float32Array || isDeviceRow(row)) return row;
+  if (row instanceof Float32Array) return signal === undefined ? row : heeding(row, signal);
+  if (isDeviceRow(row)) return row;
   return {
     cols: row.cols,
     read: async (from, to, into) => {
@@ -247,6 +249,17 @@ function watched(
         const what = `could not read entries ${from} to ${to} of the update of ${quote(client)}: ${why}`;
         throw new AggregationError('unreadable', what, { cause });
       }
+    },
+  };
+}
+
+/** A row in memory, whose reads end with the signal. */
+function heeding(row: Float32Array, signal: AbortSignal): RowSource {
+  return {
+    cols: row.length,
+    read: (from, to, into) => {
+      signal.throwIfAborted();
+      into.set(row.subarray(from, to));
     },
   };
 }

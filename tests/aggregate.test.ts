@@ -5,6 +5,7 @@ import { Engine } from '../src/backend/engine.ts';
 import type { Backend, HostRow, Tile, TileKernels } from '../src/backend/kernels.ts';
 import { ReferenceKernels } from '../src/backend/reference/reference.ts';
 import { AggregationError } from '../src/core/errors.ts';
+import { mean } from '../src/rules/mean.ts';
 import { monna } from '../src/rules/monna.ts';
 import type { Round, Rule } from '../src/rules/rule.ts';
 import type { Entry, Updates } from '../src/screen.ts';
@@ -438,6 +439,16 @@ describe('what ends a round', () => {
     expect(await errorOf(during)).toBe(reason);
   });
 
+  test('a signal that a timer gives, though all rows are in memory on the CPU', async () => {
+    // Blocks of 65,536 columns, so a hundred shards, of some milliseconds each.
+    const cols = 100 * 65_536;
+    const rows = Array.from({ length: 4 }, (_, i) => new Float32Array(cols).fill(i));
+    await using backend = new Engine(new ReferenceKernels(), { memory: 4 * 5 * 65_536 });
+    const signal = AbortSignal.timeout(1);
+    const error = await errorOf(aggregate(rows, plainMean, { backend, signal }));
+    expect(error).toMatchObject({ name: 'TimeoutError' });
+  });
+
   test.each<[string, () => Promise<unknown>, string]>([
     ['a list of numbers as row', () => aggregate([[1, 2]] as never, plainMean), 'Float32Array'],
     ['f64 rows', () => aggregate([new Float64Array(2)] as never, plainMean), 'Float32Array'],
@@ -446,6 +457,22 @@ describe('what ends a round', () => {
     ['some names', () => aggregate([row(1), named('a', 1)], plainMean), 'all clients or none'],
     ['an empty name', () => aggregate([named('', 1)], plainMean), 'client must be'],
     ['no rule', () => aggregate([row(1)], undefined as never), 'rule must be a rule'],
+    ['a rule’s factory', () => aggregate([row(1)], mean as never), 'mean(), got a function'],
+    [
+      'a hole',
+      () => aggregate(new Array(1).concat(row(2)) as never, plainMean),
+      'the update of "0" must be',
+    ],
+    [
+      'a word for options',
+      () => aggregate([row(1)], plainMean, 'cpu' as never),
+      'must be an object',
+    ],
+    [
+      'a rule that gives a number',
+      () => aggregate([row(1)], { ...plainMean, apply: async () => 5 as never }),
+      'plain-mean must give an object with a value, got 5',
+    ],
     ['cols of 0', () => aggregate([row(1)], plainMean, { cols: 0 }), 'cols must be at least 1'],
     ['maxNorm of 0', () => aggregate([row(1)], plainMean, { maxNorm: 0 }), 'maxNorm must be above'],
     ['half a cap', () => aggregate([row(1)], plainMean, { exampleCap: 0.5 }), 'exampleCap must be'],

@@ -38,6 +38,8 @@ const MAX_BLOCK_COLS = 65_536;
 const MAX_BLOCK_BYTES = 2 ** 26;
 /** Shards of column operations are multiples of this many columns. */
 const COLUMN_UNIT = 64;
+/** Work between two turns of the event loop, where shards alone would not let it have any. */
+const TURN_MS = 50;
 /** How often one shard is tried anew after a lost device. */
 const MAX_REBUILDS = 2;
 
@@ -250,6 +252,7 @@ export class Engine implements Backend {
       const plan = planOf(node, cut);
       let width = this.#shardWidth(plan, node.cols);
       let rebuilds = 0;
+      let lastTurn = performance.now();
       for (let from = 0; from < node.cols; ) {
         const to = Math.min(node.cols, from + width);
         let finish: (() => void | Promise<void>) | void;
@@ -274,6 +277,9 @@ export class Engine implements Backend {
         await finish?.();
         from = to;
         rebuilds = 0;
+        if (performance.now() - lastTurn < TURN_MS) continue;
+        await eventLoopTurn();
+        lastTurn = performance.now();
       }
     });
   }
@@ -441,6 +447,21 @@ function bytesOf(tile: Tile): number {
 
 function isWhole(node: matrix.Node, shard: { from: number; to: number }): boolean {
   return shard.from === 0 && shard.to === node.cols;
+}
+
+/**
+ * Lets timers, signals and the page have their turn: rows in memory on the CPU make no other pause.
+ * A message, since timers are slowed down in a page that is not seen.
+ */
+function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
 }
 
 function roundDown(value: number, unit: number): number {

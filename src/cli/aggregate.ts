@@ -9,8 +9,9 @@ import { type AggregateReport, aggregateWith, type ClientReport } from '../aggre
 import { type AggregateFilesOptions, aggregateFilesWith } from '../aggregate-files.ts';
 import { createBackend } from '../backend/create-node.ts';
 import type { BackendName } from '../backend/kernels.ts';
+import { show } from '../core/assert.ts';
 import { matches, type TensorPolicies } from '../formats/layout.ts';
-import { writeFileAtomic } from '../formats/node-files.ts';
+import { replacedBy, writeFileAtomic } from '../formats/node-files.ts';
 import { quote } from '../formats/quote.ts';
 import { rules } from '../rules/index.ts';
 import type { Rule } from '../rules/rule.ts';
@@ -42,10 +43,11 @@ interface Flags {
 }
 
 const DETAILS = `
-FILES are safetensors or npy. A client is named by its file (below the folder that all share); of an
-npy array with several rows, each row is a client. A file that is malformed, has other tensors than
-the base or most files, another length, or an entry that is not finite is excluded and reported, and
-the round goes on as long as the rule's condition holds for the rest.
+FILES are safetensors or npy. A client is named by its file (below the folder that all share). An npy
+array that is the only file may have several rows, each of them a client's; beside others it needs one.
+A file that is malformed, has other tensors than the base or most files, another length, or an entry
+that is not finite is excluded and reported, and the round goes on as long as the rule's condition
+holds for the rest.
 
 With --base, files are full models: what is aggregated are their differences to it, and the result is
 the base plus the aggregate. Without, files are differences already.
@@ -93,6 +95,7 @@ export function aggregateCommand(): Command {
 
 async function run(files: readonly string[], flags: Flags): Promise<void> {
   const rule = parseRule(weighed(flags));
+  await checkReport(files, flags);
   const report = await interruptible((signal) =>
     flags.report === undefined
       ? aggregated(files, { flags, rule, signal })
@@ -143,6 +146,16 @@ function weighed({ rule, weights }: Flags): string {
     );
   }
   return `${rule}${last.includes(':') ? ',' : ':'}weighting=examples`;
+}
+
+async function checkReport(files: readonly string[], flags: Flags): Promise<void> {
+  const { report, output, base, reference } = flags;
+  if (report === undefined) return;
+  const taken = [output, ...files, base, reference].filter((path) => path !== undefined);
+  if ((await replacedBy(report, taken)) === undefined) return;
+  throw new UsageError(
+    `--report must have a file of its own, got ${show(report)}, which is in use`,
+  );
 }
 
 /** Writes the report around the work, so that a bad path is found before the work is done. */

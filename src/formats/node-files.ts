@@ -7,8 +7,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, lstat, open, realpath, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { FormatError } from '../core/errors.ts';
 import { type Append, assertRange, type ByteSource, endedEarly } from './byte-source.ts';
 
@@ -65,6 +65,25 @@ function sourceOf(name: string, handle: FileHandle, size: number): FileSource {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/**
+ * The first of `taken` that writing to `path` would replace, whichever way the two are written:
+ * links among the folders are followed, one at the path itself is not, as `writeFileAtomic` does.
+ */
+export async function replacedBy(
+  path: string,
+  taken: readonly string[],
+): Promise<string | undefined> {
+  const target = await placeOf(path);
+  const places = await Promise.all(taken.map(placeOf));
+  return taken[places.indexOf(target)];
+}
+
+async function placeOf(path: string): Promise<string> {
+  const full = resolve(path);
+  const folder = await realpath(dirname(full)).catch(() => dirname(full));
+  return join(folder, basename(full));
 }
 
 /**

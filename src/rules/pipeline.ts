@@ -8,6 +8,7 @@
  */
 
 import type { Matrix } from '../backend/kernels.ts';
+import { show } from '../core/assert.ts';
 import type { ClientEvidence, Law, Round, Rule, Stage, StageResult } from './rule.ts';
 
 /** Laws that a pipeline has when each of its parts has them. */
@@ -27,9 +28,13 @@ const LARGEST_COHORT = 2 ** 20;
  * checks its own condition on the rows that reach it: after bucketing by s a rule sees ⌈n/s⌉.
  *
  * Example counts follow the rows: a bucket counts what its clients count together.
+ *
+ * @throws {RangeError} if there is no part.
+ * @throws {TypeError} if a part is neither stage nor rule.
  */
 export function pipeline(...parts: readonly [...Stage[], Rule]): Rule {
   const stages: readonly Stage[] = parts;
+  checkParts(stages);
   return {
     name: stages.map(({ name }) => name).join('+'),
     laws: lawsOf(stages),
@@ -46,6 +51,17 @@ export function pipeline(...parts: readonly [...Stage[], Rule]): Rule {
       };
     },
   };
+}
+
+function checkParts(parts: readonly unknown[]): void {
+  if (parts.length === 0) throw new RangeError('a pipeline must end in a rule, got no part');
+  for (const [i, part] of parts.entries()) {
+    // A factory has an `apply` too, that of every function: `mean` where `mean()` was meant.
+    const fits = typeof part === 'object' && part !== null && 'apply' in part && 'name' in part;
+    if (fits) continue;
+    const needed = 'must be a stage or a rule, such as mean()';
+    throw new TypeError(`part ${i} of a pipeline ${needed}, got ${show(part)}`);
+  }
 }
 
 /** What is known between two parts, told of the n clients. */

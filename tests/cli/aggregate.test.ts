@@ -208,6 +208,24 @@ describe('aggregis aggregate', () => {
     ]).toEqual([3, 4]);
   });
 
+  test('beside others, an npy array of several rows or none is no way to more votes', async () => {
+    for (const k of [1, 2, 3]) await npy(at(`${k}.npy`), [2], [k, k]);
+    await npy(at('many.npy'), [4, 2], [9, 9, 9, 9, 9, 9, 9, 9]);
+    await npy(at('none.npy'), [0, 2], []);
+    const files = ['1.npy', '2.npy', '3.npy', 'many.npy', 'none.npy'];
+    const done = await run(...files, '--rule', 'median', '-o', 'out.npy', '--json');
+    expect(JSON.parse(done.stdout)).toMatchObject({
+      rows: 3,
+      clients: [
+        { name: '1.npy', verdict: 'accepted' },
+        { name: '2.npy', verdict: 'accepted' },
+        { name: '3.npy', verdict: 'accepted' },
+        { name: 'many.npy', reasons: ['mismatch: has 4 rows, needs 1'] },
+        { name: 'none.npy', reasons: ['mismatch: has 0 rows, needs 1'] },
+      ],
+    });
+  });
+
   test('names clients by their folders where file names are equal', async () => {
     for (const [i, client] of ['ann', 'bob', 'cyd'].entries()) {
       await mkdir(at(client));
@@ -339,6 +357,21 @@ describe('what aggregate refuses', () => {
       'output must not be one of',
     ],
     [
+      'the output as report',
+      [...FILES, '--rule', 'mean', '-o', 'out.npy', '--report', './out.npy'],
+      '--report must have a file of its own',
+    ],
+    [
+      'an input as report',
+      [...FILES, '--rule', 'mean', ...OUT, '--report', FILES[0]!],
+      '--report must have a file of its own',
+    ],
+    [
+      'a folder as output',
+      [...FILES, '--rule', 'mean', '-o', 'folder.npy'],
+      'folder.npy: is a folder',
+    ],
+    [
       'a missing file',
       ['nobody.safetensors', '--rule', 'mean', ...OUT],
       'nobody.safetensors: no such file',
@@ -357,7 +390,7 @@ describe('what aggregate refuses', () => {
     [
       'an output folder that is not there',
       [...FILES, '--rule', 'mean', '-o', 'nowhere/out.safetensors'],
-      'no such file or folder',
+      'nowhere/out.safetensors: no such file or folder',
     ],
   ])('%s: exit 2, one clear line, nothing written', async (_, words, message) => {
     const cwd = await temporaryFolder();
@@ -366,6 +399,7 @@ describe('what aggregate refuses', () => {
     }
     await writeFile(join(cwd, 'broken.safetensors'), 'broken');
     await model(join(cwd, 'nan.safetensors'), { w: floats([2], 1, Number.NaN) });
+    await mkdir(join(cwd, 'folder.npy'));
     const before = await readdir(cwd);
     const done = await aggregis(['aggregate', ...words], { cwd });
     expect(done).toMatchObject({ code: 2, stdout: '' });
@@ -403,6 +437,26 @@ describe('what aggregate refuses', () => {
     const { stderr } = await aggregis(words, { cwd: folder, env: { AGGREGIS_DEBUG: '1' } });
     expect(stderr).toMatch(/^\s+at /m);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'an input reached through a linked folder is not overwritten',
+    async () => {
+      await mkdir(at('real'));
+      await model(at('real', 'a.safetensors'), { w: floats([1], 3) });
+      await symlink(at('real'), at('link'));
+      const { code, stderr } = await run(
+        'real/a.safetensors',
+        '--rule',
+        'mean',
+        '-o',
+        'link/a.safetensors',
+      );
+      expect({ code, stderr }).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('output must not be one of the files read'),
+      });
+    },
+  );
 
   test.skipIf(process.platform === 'win32')(
     'a link to an input counts as that input’s path only',

@@ -24,6 +24,14 @@ describe('a pipeline', () => {
     );
   });
 
+  test('names a part that is none, such as a factory that was not called', () => {
+    expect(() => pipeline(nnm({ f: 1 }), mean as never)).toThrow(
+      'part 1 of a pipeline must be a stage or a rule, such as mean(), got a function',
+    );
+    expect(() => pipeline([mean()] as never)).toThrow('part 0 of a pipeline');
+    expect(() => pipeline(...([] as never))).toThrow('a pipeline must end in a rule, got no part');
+  });
+
   test('applies its parts in turn, as byzfl’s documentation has it', async () => {
     const rule = pipeline(clipNorm({ max: 2 }), nnm({ f: 1 }), trimmedMean({ f: 1 }));
     const { value, weights } = await applyTo(rule, BYZFL_ROWS);
