@@ -3,10 +3,11 @@
 // in   x        words of f32, row i starts at starts[i]
 //      starts   rows, u32
 //      screen   blocks × rows, count and exponent, from count_non_finite
-// out  out      slices × tiles × 256 pairs: product and distance, each as high and low part of its sum;
+// out  out      slices × tiles of this launch × 256 pairs: product and distance, each as high and low part of its sum;
 //               the true product is 2^(e_i + e_j) times its sum, the true distance 4^max(e_i, e_j) times
 //
-// A workgroup owns 16 × 16 pairs of one slice; only tiles on or above the diagonal are dispatched.
+// A workgroup owns 16 × 16 pairs of one slice; only tiles on or above the diagonal are dispatched, and
+// of these as many at once as the result has room for.
 // Rows are staged chunk by chunk, each divided by its largest power of two in the block, non-finite
 // entries as 0 (the host knows their rows). An invocation brings its two rows to the larger of their
 // scales and forms differences first: |a|² + |b|² − 2ab would lose near-identical rows. Within a
@@ -27,6 +28,8 @@ struct Params {
     slice_cols: u32,
     slices_per_block: u32,
     tiles_per_side: u32,
+    first_slice: u32,
+    first_tile: u32,
     zero: u32,
 }
 
@@ -53,18 +56,19 @@ fn down(shift: i32) -> f32 {
 @compute @workgroup_size(SIDE, SIDE)
 fn pairs(
     @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_id) local: vec3u,
     @builtin(local_invocation_index) local_index: u32,
 ) {
     // Tile number → (row of tiles, column of tiles), counted along the rows of the upper triangle.
     var tile_a = 0u;
-    var tile_b = group.x;
+    var tile_b = p.first_tile + group.x;
     while tile_b >= p.tiles_per_side - tile_a {
         tile_b -= p.tiles_per_side - tile_a;
         tile_a++;
     }
     tile_b += tile_a;
-    let slice = group.y;
+    let slice = p.first_slice + group.y;
     let block = slice / p.slices_per_block;
     let begin = block * p.block_cols + (slice % p.slices_per_block) * p.slice_cols;
     let end = min(p.cols, min((block + 1u) * p.block_cols, begin + p.slice_cols));
@@ -105,8 +109,7 @@ fn pairs(
         // Nobody overwrites the chunk while another invocation still reads it.
         workgroupBarrier();
     }
-    let tiles = p.tiles_per_side * (p.tiles_per_side + 1u) / 2u;
-    let cell = (slice * tiles + group.x) * SIDE * SIDE + local.y * SIDE + local.x;
+    let cell = (group.y * groups.x + group.x) * SIDE * SIDE + local.y * SIDE + local.x;
     out[cell] = vec4f(product.high, product.low, distance.high, distance.low);
 }
 

@@ -49,10 +49,16 @@ export function blockColumns(rows: number): number {
   return Math.max(COLUMN_UNIT, Math.min(MAX_BLOCK_COLS, fitting));
 }
 
-/** How the columns of an expression are cut. */
-interface Plan {
+/** How the columns of a result may be cut. */
+interface Cut {
   /** Columns of a shard are a multiple of this. */
   readonly unit: number;
+  /** Bytes of what each unit gives, where that is not small: all of a shard's are held at once. */
+  readonly partialBytes?: number;
+}
+
+/** How the columns of an expression are cut. */
+interface Plan extends Cut {
   /** Bytes of all tiles that one column needs at once. */
   readonly bytesPerCol: number;
   /** Bytes of the largest single tile per column. */
@@ -130,7 +136,7 @@ export class Engine implements Backend {
     sink: (tile: Float32Array, from: number, to: number) => void | Promise<void>,
   ): Promise<void> {
     const node = matrix.asNode('x', x);
-    await this.#shards(node, COLUMN_UNIT, async (tile, from, to) => {
+    await this.#shards(node, { unit: COLUMN_UNIT }, async (tile, from, to) => {
       const home = await this.#kernels.read(tile);
       return () => sink(home, from, to);
     });
@@ -144,7 +150,7 @@ export class Engine implements Backend {
     }
     if (node.rows !== 1) throw new RangeError(`copyTo needs one row, got ${node.rows}`);
     checkBuffer('buffer', buffer, { bytes: 4 * node.cols, usage: 'COPY_DST' });
-    await this.#shards(node, COLUMN_UNIT, async (tile, from) => {
+    await this.#shards(node, { unit: COLUMN_UNIT }, async (tile, from) => {
       await copyTo.call(this.#kernels, tile, buffer, 4 * from);
     });
   }
@@ -172,7 +178,7 @@ export class Engine implements Backend {
     const squaredNorms = new Float64Array(node.rows);
     const words = new Uint32Array(2 * node.rows);
     const blockCols = blockColumns(widestRows(node));
-    await this.#shards(node, blockCols, async (tile, from) => {
+    await this.#shards(node, { unit: blockCols }, async (tile, from) => {
       const blocks = await this.#kernels.screen(tile, from, blockCols);
       return () => {
         for (const block of blocks) {
@@ -191,7 +197,8 @@ export class Engine implements Backend {
     const products = new Float64Array(node.rows * node.rows);
     const squaredDistances = new Float64Array(node.rows * node.rows);
     const blockCols = blockColumns(widestRows(node));
-    await this.#shards(node, blockCols, async (tile) => {
+    const cut = { unit: blockCols, partialBytes: 16 * node.rows ** 2 };
+    await this.#shards(node, cut, async (tile) => {
       const blocks = await this.#kernels.pairs(tile, blockCols);
       return () => {
         for (const block of blocks) {
@@ -237,12 +244,12 @@ export class Engine implements Backend {
    */
   async #shards(
     node: matrix.Node,
-    unit: number,
+    cut: Cut,
     body: (tile: Tile, from: number, to: number) => Promise<(() => void | Promise<void>) | void>,
   ): Promise<void> {
     await this.#exclusively(async () => {
       this.#assertOpen();
-      const plan = planOf(node, unit);
+      const plan = planOf(node, cut);
       let width = this.#shardWidth(plan, node.cols);
       let rebuilds = 0;
       let lastTurn = performance.now();
@@ -339,8 +346,11 @@ export class Engine implements Backend {
   }
 
   #shardWidth(plan: Plan, cols: number): number {
+    const withPartials = plan.bytesPerCol + (plan.partialBytes ?? 0) / plan.unit;
     const limit = Math.min(
       this.#memory / plan.bytesPerCol,
+      // One unit may always be tried: its partial is all the result there is.
+      Math.max(plan.unit, this.#memory / withPartials),
       // A body may pad rows to whole units.
       roundDown(this.#kernels.maxTileBytes / plan.widestPerCol, COLUMN_UNIT),
     );
@@ -421,10 +431,10 @@ export class Engine implements Backend {
   }
 }
 
-function planOf(node: matrix.Node, unit: number): Plan {
+function planOf(node: matrix.Node, cut: Cut): Plan {
   const owned = matrix.nodesOf(node).filter((part) => part.op !== 'select');
   const rows = owned.reduce((sum, part) => sum + part.rows, 0);
-  return { unit, bytesPerCol: 4 * rows, widestPerCol: 4 * widestRows(node) };
+  return { ...cut, bytesPerCol: 4 * rows, widestPerCol: 4 * widestRows(node) };
 }
 
 function widestRows(node: matrix.Node): number {

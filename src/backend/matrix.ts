@@ -148,8 +148,8 @@ export function combine(weights: Weights, x: Matrix): Matrix {
   if (node.op === 'combine') {
     const product = multiply(weights, node.weights);
     // Where it leaves f64, the two are applied one after the other.
-    const isFinite = product.every((row) => row.every(Number.isFinite));
-    if (isFinite) return build({ ...node, ...shape, weights: product });
+    const fits = product.every((row) => row.every(Number.isFinite));
+    if (fits) return build({ ...node, ...shape, weights: product });
   }
   const copied = weights.map((row) => Float64Array.from(row));
   return build({ op: 'combine', ...shape, x: node, weights: copied });

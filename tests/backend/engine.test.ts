@@ -289,6 +289,27 @@ describe('memory', () => {
     ]);
   });
 
+  test('partial results of many rows count: a shard has fewer blocks', async () => {
+    const kernels = new FaultyKernels();
+    // 512 rows: blocks of 32,768 columns, 64 MiB, and partials of 4 MiB each.
+    expect(blockColumns(512)).toBe(32_768);
+    const widths: number[] = [];
+    kernels.upload = async (_, from, to) => {
+      widths.push(to - from);
+      return { rows: 512, cols: to - from };
+    };
+    const n2 = 512 ** 2;
+    const partial = () => ({
+      products: new Float64Array(n2),
+      squaredDistances: new Float64Array(n2),
+    });
+    kernels.pairs = async () => [partial()];
+    const e = engine(kernels, 2 * 2 ** 26);
+    const row = { cols: 65_536, read: () => {} };
+    await e.pairs(e.matrix(Array.from({ length: 512 }, () => row)));
+    expect(widths).toEqual([32_768, 32_768]);
+  });
+
   test('a sink that writes into its tile changes no later result', async () => {
     const e = engine(new ReferenceKernels());
     const x = e.matrix([Float32Array.of(1, 2)]);

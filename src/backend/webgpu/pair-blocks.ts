@@ -21,6 +21,14 @@ export interface PairGrid {
   readonly tiles: number;
 }
 
+/** What one launch of the kernel computes: some tiles of pairs, of some blocks. */
+export interface PairPass {
+  readonly firstBlock: number;
+  readonly blocks: number;
+  readonly firstTile: number;
+  readonly tiles: number;
+}
+
 /** A pair of rows in one block of columns. */
 export interface BlockPair {
   readonly block: number;
@@ -29,7 +37,9 @@ export interface BlockPair {
 }
 
 /** Bytes that the kernel writes for each pair. */
-export const PAIR_BYTES = 16;
+const PAIR_BYTES = 16;
+/** The same for each tile of pairs. */
+const TILE_BYTES = PAIR_BYTES * PAIR_TILE * PAIR_TILE;
 
 /**
  * Below this scaled squared distance, what the kernel flushed may matter: entries lose differences
@@ -37,83 +47,117 @@ export const PAIR_BYTES = 16;
  */
 const SUSPECT = 2 ** -80;
 
-/** The sums of every block, from the words of the screen followed by those of the pairs. */
-export function pairBlocks(words: Uint32Array, grid: PairGrid): PairBlock[] {
-  const { rows } = grid;
-  const blocks = Array.from({ length: grid.blocks }, () => ({
-    products: new Float64Array(rows * rows),
-    squaredDistances: new Float64Array(rows * rows),
-  }));
-  forEachPair(words, grid, ({ block, i, j }, sums) => {
-    const { products, squaredDistances } = blocks[block]!;
-    const a = rowOf(words, grid, block, i);
-    const b = rowOf(words, grid, block, j);
-    if (a.nonFinite || b.nonFinite) {
-      sums.product = i === j ? Number.POSITIVE_INFINITY : Number.NaN;
-      sums.distance = Number.POSITIVE_INFINITY;
-    } else {
-      // A row of zeros has no exponent; its sums are 0.
-      sums.product = sums.product === 0 ? 0 : sums.product * 2 ** (a.exponent + b.exponent);
-      const exponent = Math.max(a.exponent, b.exponent);
-      sums.distance = sums.distance === 0 ? 0 : sums.distance * 4 ** exponent;
-    }
-    products[i * rows + j] = products[j * rows + i] = sums.product;
-    squaredDistances[i * rows + j] = squaredDistances[j * rows + i] = i === j ? 0 : sums.distance;
-  });
-  return blocks;
+/** The first slice of a pass, and how many it has. */
+export function slicesOf(pass: PairPass, grid: PairGrid): { first: number; count: number } {
+  const first = pass.firstBlock * grid.slicesPerBlock;
+  const end = Math.min(grid.slices, (pass.firstBlock + pass.blocks) * grid.slicesPerBlock);
+  return { first, count: end - first };
+}
+
+/** Bytes that the kernel writes in a pass. */
+export function bytesOf(pass: PairPass, grid: PairGrid): number {
+  return TILE_BYTES * pass.tiles * slicesOf(pass, grid).count;
 }
 
 /**
- * Pairs that are equal, or differ by so little of their size that the kernel may have lost it. Which
- * of the two, their content must tell.
+ * Passes that together compute every tile of every block, none with more than `bytes` bytes (but one
+ * tile of one block at least) or `groups` workgroups along a dimension.
  */
-export function suspectPairs(words: Uint32Array, grid: PairGrid): BlockPair[] {
-  const suspects: BlockPair[] = [];
-  forEachPair(words, grid, (pair, sums) => {
-    const { block, i, j } = pair;
-    if (i === j || sums.distance >= SUSPECT) return;
-    const finite = [i, j].every((row) => !rowOf(words, grid, block, row).nonFinite);
-    if (finite) suspects.push(pair);
-  });
-  return suspects;
+export function pairPasses(
+  grid: PairGrid,
+  { bytes, groups }: { bytes: number; groups: number },
+): PairPass[] {
+  const slices = Math.min(grid.slices, grid.slicesPerBlock);
+  const cells = Math.floor(bytes / (TILE_BYTES * slices));
+  const tiles = Math.max(1, Math.min(grid.tiles, cells, groups));
+  const blocks = Math.max(1, Math.min(Math.floor(cells / tiles), Math.floor(groups / slices)));
+  const passes: PairPass[] = [];
+  for (let firstBlock = 0; firstBlock < grid.blocks; firstBlock += blocks) {
+    for (let firstTile = 0; firstTile < grid.tiles; firstTile += tiles) {
+      passes.push({
+        firstBlock,
+        blocks: Math.min(blocks, grid.blocks - firstBlock),
+        firstTile,
+        tiles: Math.min(tiles, grid.tiles - firstTile),
+      });
+    }
+  }
+  return passes;
 }
 
-interface Sums {
-  product: number;
-  distance: number;
+/** The pairs of a block, before any pass. */
+export function emptyBlock({ rows }: PairGrid): PairBlock {
+  return {
+    products: new Float64Array(rows * rows),
+    squaredDistances: new Float64Array(rows * rows),
+  };
 }
 
-/** Calls `body` for each pair i ≤ j of each block with its scaled sums over the block's slices. */
-function forEachPair(
+/**
+ * Fills in the pairs of a pass, from the words of the screen followed by those of the pass.
+ *
+ * @returns pairs that are equal, or differ by so little of their size that the kernel may have lost
+ *   it. Which of the two, their content must tell.
+ */
+export function* fillBlocks(
+  words: Uint32Array,
+  { grid, pass, blocks }: { grid: PairGrid; pass: PairPass; blocks: readonly PairBlock[] },
+): Generator<BlockPair> {
+  const { rows } = grid;
+  for (const { block, i, j, product, distance } of pairSums(words, grid, pass)) {
+    const { products, squaredDistances } = blocks[block]!;
+    const a = rowOf(words, grid, block, i);
+    const b = rowOf(words, grid, block, j);
+    const finite = !a.nonFinite && !b.nonFinite;
+    // A row of zeros has no exponent; its sums are 0.
+    const exponent = Math.max(a.exponent, b.exponent);
+    const scaled = {
+      product: product === 0 ? 0 : product * 2 ** (a.exponent + b.exponent),
+      distance: distance === 0 ? 0 : distance * 4 ** exponent,
+    };
+    const infinite = i === j ? Number.POSITIVE_INFINITY : Number.NaN;
+    const away = finite ? scaled.distance : Number.POSITIVE_INFINITY;
+    products[i * rows + j] = products[j * rows + i] = finite ? scaled.product : infinite;
+    squaredDistances[i * rows + j] = squaredDistances[j * rows + i] = i === j ? 0 : away;
+    if (finite && i !== j && distance < SUSPECT) yield { block, i, j };
+  }
+}
+
+/** Each pair i ≤ j of each block of a pass with its scaled sums over the block's slices. */
+function* pairSums(
   words: Uint32Array,
   grid: PairGrid,
-  body: (pair: BlockPair, sums: Sums) => void,
-): void {
+  pass: PairPass,
+): Generator<BlockPair & { product: number; distance: number }> {
   const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
   const base = 2 * grid.blocks * grid.rows;
-  const cellsPerSlice = grid.tiles * PAIR_TILE * PAIR_TILE;
-  for (let block = 0; block < grid.blocks; block++) {
-    for (const { i, j, cell } of cellsOf(grid)) {
-      const sums: Sums = { product: 0, distance: 0 };
-      const end = Math.min(grid.slices, (block + 1) * grid.slicesPerBlock);
-      for (let slice = block * grid.slicesPerBlock; slice < end; slice++) {
-        const at = base + (PAIR_BYTES / 4) * (slice * cellsPerSlice + cell);
-        sums.product += floats[at]! + floats[at + 1]!;
-        sums.distance += floats[at + 2]! + floats[at + 3]!;
+  const cellsPerSlice = pass.tiles * PAIR_TILE * PAIR_TILE;
+  const { first } = slicesOf(pass, grid);
+  for (let block = pass.firstBlock; block < pass.firstBlock + pass.blocks; block++) {
+    const begin = block * grid.slicesPerBlock;
+    const end = Math.min(grid.slices, begin + grid.slicesPerBlock);
+    for (const { i, j, cell } of cellsOf(grid, pass)) {
+      let product = 0;
+      let distance = 0;
+      for (let slice = begin; slice < end; slice++) {
+        const at = base + (PAIR_BYTES / 4) * ((slice - first) * cellsPerSlice + cell);
+        product += floats[at]! + floats[at + 1]!;
+        distance += floats[at + 2]! + floats[at + 3]!;
       }
-      body({ block, i, j }, sums);
+      yield { block, i, j, product, distance };
     }
   }
 }
 
-/** Pairs i ≤ j and where they stand among the cells of a slice. */
-function* cellsOf({
-  rows,
-  tilesPerSide,
-}: PairGrid): Generator<{ i: number; j: number; cell: number }> {
-  let tile = 0;
+/** Pairs i ≤ j of a pass and where they stand among the cells of a slice. */
+function* cellsOf(
+  { rows, tilesPerSide }: PairGrid,
+  { firstTile, tiles }: PairPass,
+): Generator<{ i: number; j: number; cell: number }> {
+  let tile = -firstTile;
   for (let a = 0; a < tilesPerSide; a++) {
     for (let b = a; b < tilesPerSide; b++, tile++) {
+      if (tile < 0 || tile >= tiles) continue;
       for (let y = 0; y < PAIR_TILE; y++) {
         for (let x = 0; x < PAIR_TILE; x++) {
           const i = a * PAIR_TILE + y;

@@ -429,6 +429,8 @@ struct Params {
     slice_cols: u32,
     slices_per_block: u32,
     tiles_per_side: u32,
+    first_slice: u32,
+    first_tile: u32,
     zero: u32,
 }
 @group(0) @binding(0) var<storage, read> x: array<u32>;
@@ -448,17 +450,18 @@ fn down(shift: i32) -> f32 {
 @compute @workgroup_size(SIDE, SIDE)
 fn pairs(
     @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_id) local: vec3u,
     @builtin(local_invocation_index) local_index: u32,
 ) {
     var tile_a = 0u;
-    var tile_b = group.x;
+    var tile_b = p.first_tile + group.x;
     while tile_b >= p.tiles_per_side - tile_a {
         tile_b -= p.tiles_per_side - tile_a;
         tile_a++;
     }
     tile_b += tile_a;
-    let slice = group.y;
+    let slice = p.first_slice + group.y;
     let block = slice / p.slices_per_block;
     let begin = block * p.block_cols + (slice % p.slices_per_block) * p.slice_cols;
     let end = min(p.cols, min((block + 1u) * p.block_cols, begin + p.slice_cols));
@@ -495,8 +498,7 @@ fn pairs(
         }
         workgroupBarrier();
     }
-    let tiles = p.tiles_per_side * (p.tiles_per_side + 1u) / 2u;
-    let cell = (slice * tiles + group.x) * SIDE * SIDE + local.y * SIDE + local.x;
+    let cell = (group.y * groups.x + group.x) * SIDE * SIDE + local.y * SIDE + local.x;
     out[cell] = vec4f(product.high, product.low, distance.high, distance.low);
 }
 fn total_of(sums: vec4f) -> f32 {

@@ -8,7 +8,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 
 /** Files that belong together. */
 export interface FileSet {
@@ -37,12 +37,17 @@ async function isIntact(path: string, hash: string): Promise<boolean> {
   }
 }
 
-/** Makes the folder and refuses one that another user owns or may write to. */
+/**
+ * Makes the folder and refuses one that another user owns or may write to; the one above it, too, in
+ * which that user could put another folder in its place once its files are verified.
+ */
 async function claim(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const { uid, mode } = await stat(folder);
-  if (uid !== process.getuid?.() || (mode & 0o022) !== 0) {
-    throw new Error(`${folder} belongs to another user or is writable by one`);
+  for (const part of [dirname(folder), folder]) {
+    const { uid, mode } = await stat(part);
+    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) {
+      throw new Error(`${part} belongs to another user or is writable by one`);
+    }
   }
 }
 

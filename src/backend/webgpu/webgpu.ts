@@ -1,13 +1,9 @@
 /**
  * The WebGPU backend: every operation on one tile, by the kernel of the same name in shaders/.
  *
- * A tile is a slab in a storage buffer: rows one after the other, padded to whole 256 bytes, found
- * through a small table of starts. So selected rows are a view, and copied rows keep their place.
- *
  * @module
  */
 
-import { BackendError } from '../../core/errors.ts';
 import type {
   BackendInfo,
   PairBlock,
@@ -18,65 +14,50 @@ import type {
   Weights,
 } from '../kernels.ts';
 import { networkBody } from '../network.ts';
-import { isDeviceRow } from '../rows.ts';
-import { dataBuffer, Readback, storageBuffer, UploadQueue, uniformBuffer } from './buffers.ts';
+import { dataBuffer, storageBuffer } from './buffers.ts';
 import { type DeviceMaker, type KernelSource, type MadeDevice, Session } from './device.ts';
-import { PAIR_BYTES, PAIR_TILE, type PairGrid, pairBlocks, suspectPairs } from './pair-blocks.ts';
+import { Dispatcher, MAX_GROUPS } from './dispatch.ts';
+import { RowKernels } from './row-kernels.ts';
 import { judge, PROBES, WORDS_PER_PROBE } from './self-test.ts';
-import { shaders } from './shaders.gen.ts';
+import { own, strideOf, Tiles } from './tiles.ts';
 
 /** Rows up to which a column is sorted in registers; above, ranks are searched bit by bit. */
 export const MAX_NETWORK_ROWS = 64;
-/** Columns that one workgroup of `pairs` adds up. */
-const SLICE_COLS = 4096;
 /** Invocations in a workgroup of a column kernel. */
 const COLUMN_GROUP = 64;
-/** Rows start at multiples of 256 bytes, so that any row may be bound by itself. */
-const ROW_UNIT = 64;
-/** Workgroups along one dimension of a dispatch, by default limits. */
-const MAX_GROUPS = 65_535;
-/** Entries that are read from a row and handed to the queue at once: 4 MiB. */
-const UPLOAD_COLS = 2 ** 20;
 
-/** A tile on the device. */
-interface GpuTile extends Tile {
-  readonly slab: Slab;
-  /** Where each row starts in the slab, in elements. */
-  readonly starts: readonly number[];
-  /** The same on the device, once a kernel has asked. */
-  table?: GPUBuffer;
+/** One device and all that works on it. After a loss another takes its place. */
+interface Workplace {
+  readonly info: BackendInfo;
+  readonly owned: boolean;
+  readonly session: Session;
+  readonly tiles: Tiles;
+  readonly dispatcher: Dispatcher;
+  readonly rows: RowKernels;
 }
 
-/** Memory shared by a tile and its views. */
-interface Slab {
-  readonly buffer: GPUBuffer;
-  readonly stride: number;
-  /** Tiles that look at it. */
-  users: number;
-}
-
-interface Launch {
-  readonly kernel: KernelSource;
-  readonly buffers: readonly GPUBuffer[];
-  readonly params: readonly number[];
-  readonly groups: readonly [number, number?, number?];
+function workplaceOn(made: MadeDevice): Workplace {
+  const session = new Session(made);
+  const tiles = new Tiles(session);
+  const dispatcher = new Dispatcher(session);
+  return {
+    info: { name: 'webgpu', adapter: made.description, software: made.software },
+    owned: made.owned ?? true,
+    session,
+    tiles,
+    dispatcher,
+    rows: new RowKernels(tiles, dispatcher),
+  };
 }
 
 /** Every kernel on WebGPU. */
 export class WebGpuKernels implements TileKernels {
   readonly #make: DeviceMaker;
-  #session: Session;
-  #readback: Readback;
-  #info: BackendInfo;
-  #compensated = true;
-  readonly #owned: boolean;
+  #at: Workplace;
 
   private constructor(make: DeviceMaker, made: MadeDevice) {
     this.#make = make;
-    this.#owned = made.owned ?? true;
-    this.#session = new Session(made);
-    this.#readback = new Readback(this.#session);
-    this.#info = { name: 'webgpu', adapter: made.description, software: made.software };
+    this.#at = workplaceOn(made);
   }
 
   /**
@@ -90,27 +71,22 @@ export class WebGpuKernels implements TileKernels {
     observe: (words: Uint32Array) => void = () => {},
   ): Promise<WebGpuKernels> {
     const kernels = new WebGpuKernels(make, await make());
-    try {
-      await kernels.#selfTest(observe);
-    } catch (error) {
-      await kernels.close();
-      throw error;
-    }
+    await kernels.#selfTest(observe);
     return kernels;
   }
 
   get info(): BackendInfo {
-    return this.#info;
+    return this.#at.info;
   }
 
   /** The device, for callers whose rows and results stay on it. */
   get device(): GPUDevice {
-    return this.#session.device;
+    return this.#at.session.device;
   }
 
   /** Whether sums are compensated on this device; the self-test decides. */
   get compensated(): boolean {
-    return this.#compensated;
+    return this.#at.dispatcher.compensated;
   }
 
   get maxTileBytes(): number {
@@ -118,106 +94,64 @@ export class WebGpuKernels implements TileKernels {
     return Math.min(maxBufferSize, maxStorageBufferBindingSize);
   }
 
-  async #selfTest(observe: (words: Uint32Array) => void = () => {}): Promise<void> {
-    const probes = await dataBuffer(this.#session, 'probes', PROBES);
+  /** A device that fails is closed, so that the next call does not meet it. */
+  async #selfTest(observe: (words: Uint32Array) => void): Promise<void> {
+    const { session, tiles, dispatcher } = this.#at;
     const bytes = 4 * WORDS_PER_PROBE * PROBES.length;
-    const out = await storageBuffer(this.#session, 'self-test', bytes);
+    const bindings = ['read', 'write', 'uniform'] as const;
+    const kernel: KernelSource = { name: 'self_test', bindings };
+    const buffers: GPUBuffer[] = [];
     try {
-      const bindings = ['read', 'write', 'uniform'] as const;
-      const kernel: KernelSource = { name: 'self_test', bindings };
-      const buffers = [probes, out];
-      await this.#run([{ kernel, buffers, params: [PROBES.length, 0], groups: [1] }]);
-      const words = await this.#readback.words([{ buffer: out, bytes }]);
+      buffers.push(await dataBuffer(session, 'probes', PROBES));
+      buffers.push(await storageBuffer(session, 'self-test', bytes));
+      await dispatcher.run([{ kernel, buffers, params: [PROBES.length, 0], groups: [1] }]);
+      const words = await tiles.readback.words([{ buffer: buffers[1]!, bytes }]);
       observe(words);
-      this.#compensated = judge(words).compensated;
-    } finally {
-      probes.destroy();
-      out.destroy();
+      dispatcher.compensated = judge(words).compensated;
+      for (const buffer of buffers) buffer.destroy();
+    } catch (error) {
+      for (const buffer of buffers) buffer.destroy();
+      await this.close();
+      throw error;
     }
   }
 
   // Rows in and out
 
-  async upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile> {
-    const tile = await this.#allocate(rows.length, to - from);
-    try {
-      await this.#copyDeviceRows(tile, rows, from);
-      await this.#writeHostRows(tile, rows, from);
-      return tile;
-    } catch (error) {
-      this.free(tile);
-      throw error;
-    }
+  upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile> {
+    return this.#at.tiles.upload(rows, from, to);
+  }
+  read(x: Tile): Promise<Float32Array> {
+    return this.#at.tiles.read(x);
+  }
+  copyTo(x: Tile, buffer: GPUBuffer, byteOffset: number): Promise<void> {
+    return this.#at.tiles.copyTo(x, buffer, byteOffset);
+  }
+  select(x: Tile, rows: readonly number[]): Tile {
+    return this.#at.tiles.select(x, rows);
+  }
+  stack(x: Tile, y: Tile): Promise<Tile> {
+    return this.#at.tiles.stack(x, y);
+  }
+  free(x: Tile): void {
+    this.#at.tiles.free(x);
   }
 
-  /** Short rows go together: what is between them in the chunk is padding in the slab. */
-  async #writeHostRows(tile: GpuTile, rows: readonly RowSource[], from: number): Promise<void> {
-    const { stride } = tile.slab;
-    const chunk = new Float32Array(Math.min(UPLOAD_COLS, rows.length * stride));
-    const queue = new UploadQueue(this.#session, tile.slab.buffer);
-    let begin = 0;
-    let end = 0;
-    for (const [i, row] of rows.entries()) {
-      if (isDeviceRow(row)) continue;
-      for (let at = 0; at < tile.cols; at += UPLOAD_COLS) {
-        const target = tile.starts[i]! + at;
-        const length = Math.min(UPLOAD_COLS, tile.cols - at);
-        if (target - end >= ROW_UNIT || target + length - begin > chunk.length) {
-          await queue.write(begin, chunk.subarray(0, end - begin));
-          begin = target;
-        }
-        const into = chunk.subarray(target - begin, target - begin + length);
-        await row.read(from + at, from + at + length, into);
-        end = target + length;
-      }
-    }
-    await queue.write(begin, chunk.subarray(0, end - begin));
-    await queue.settled();
-  }
+  // Row operations
 
-  async #copyDeviceRows(tile: GpuTile, rows: readonly RowSource[], from: number): Promise<void> {
-    if (!rows.some(isDeviceRow)) return;
-    await this.#session.guarded('copying rows on the device', () => {
-      const encoder = this.device.createCommandEncoder();
-      for (const [i, row] of rows.entries()) {
-        if (!isDeviceRow(row)) continue;
-        const source = (row.byteOffset ?? 0) + 4 * from;
-        const target = 4 * tile.starts[i]!;
-        encoder.copyBufferToBuffer(row.buffer, source, tile.slab.buffer, target, 4 * tile.cols);
-      }
-      this.device.queue.submit([encoder.finish()]);
-    });
+  screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]> {
+    return this.#at.rows.screen(x, firstCol, blockCols);
   }
-
-  async read(x: Tile): Promise<Float32Array> {
-    const { slab, starts, cols } = own(x);
-    const rows = starts.map((start) => ({ buffer: slab.buffer, from: 4 * start, bytes: 4 * cols }));
-    return new Float32Array((await this.#readback.words(rows)).buffer);
-  }
-
-  async copyTo(x: Tile, buffer: GPUBuffer, byteOffset: number): Promise<void> {
-    const { slab, starts, cols } = own(x);
-    await this.#session.guarded('copying the result', () => {
-      const encoder = this.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(slab.buffer, 4 * starts[0]!, buffer, byteOffset, 4 * cols);
-      this.device.queue.submit([encoder.finish()]);
-    });
+  pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
+    return this.#at.rows.pairs(x, { blockCols, maxBytes: this.maxTileBytes });
   }
 
   // Column operations
 
-  select(x: Tile, rows: readonly number[]): Tile {
-    const { slab, starts, cols } = own(x);
-    slab.users++;
-    const view: GpuTile = { rows: rows.length, cols, slab, starts: rows.map((i) => starts[i]!) };
-    return view;
-  }
-
   async combine(weights: Weights, x: Tile): Promise<Tile> {
-    const factors = await dataBuffer(this.#session, 'weights', weightWords(weights));
+    const factors = await dataBuffer(this.#at.session, 'weights', weightWords(weights));
     try {
-      const { stride } = paddedShape(x.cols);
-      const params = [x.rows, x.cols, stride, 0];
+      const params = [x.rows, x.cols, strideOf(x.cols), 0];
       return await this.#columns('combine', x, { extra: [factors], params, rows: weights.length });
     } finally {
       factors.destroy();
@@ -235,7 +169,7 @@ export class WebGpuKernels implements TileKernels {
   async nearestMean(x: Tile, center: Tile, count: number): Promise<Tile> {
     const centers = own(center);
     // A center that is a view need not start its slab; the kernel reads it from 0.
-    const dense = centers.starts[0] === 0 ? center : await this.stack(center);
+    const dense = centers.starts[0] === 0 ? center : await this.#at.tiles.stack(center);
     try {
       const extra = [own(dense).slab.buffer];
       const params = [x.rows, x.cols, count, 0];
@@ -257,35 +191,6 @@ export class WebGpuKernels implements TileKernels {
     return this.#columns('deviation', x, { params: [x.rows, x.cols, 0] });
   }
 
-  async stack(...parts: Tile[]): Promise<Tile> {
-    const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-    const tile = await this.#allocate(rows, parts[0]!.cols);
-    try {
-      await this.#session.guarded('stacking rows', () => {
-        const encoder = this.device.createCommandEncoder();
-        const target = tile.slab.buffer;
-        let row = 0;
-        for (const { slab, starts } of parts.map(own)) {
-          for (const start of starts) {
-            const bytes = 4 * tile.cols;
-            encoder.copyBufferToBuffer(
-              slab.buffer,
-              4 * start,
-              target,
-              4 * tile.starts[row++]!,
-              bytes,
-            );
-          }
-        }
-        this.device.queue.submit([encoder.finish()]);
-      });
-      return tile;
-    } catch (error) {
-      this.free(tile);
-      throw error;
-    }
-  }
-
   /** Runs a kernel that makes `rows` rows of `x`'s width, one invocation a column. */
   async #columns(
     name: KernelSource['name'],
@@ -302,7 +207,8 @@ export class WebGpuKernels implements TileKernels {
       network?: { rows: number; from: number; to: number };
     },
   ): Promise<Tile> {
-    const out = await this.#allocate(rows, x.cols);
+    const { tiles, dispatcher } = this.#at;
+    const out = await tiles.allocate(rows, x.cols);
     const kernel: KernelSource = {
       name,
       bindings: ['read', 'read', ...extra.map(() => 'read' as const), 'write', 'uniform'],
@@ -314,220 +220,28 @@ export class WebGpuKernels implements TileKernels {
     const groups = Math.ceil(x.cols / COLUMN_GROUP);
     const across = Math.min(groups, MAX_GROUPS);
     try {
-      const table = await this.#table(x);
+      const table = await tiles.table(x);
       const buffers = [own(x).slab.buffer, table, ...extra, out.slab.buffer];
       const shape = [across, Math.ceil(groups / across), rows] as const;
-      await this.#run([{ kernel, buffers, params, groups: shape }]);
+      await dispatcher.run([{ kernel, buffers, params, groups: shape }]);
       return out;
     } catch (error) {
-      this.free(out);
+      tiles.free(out);
       throw error;
     }
   }
 
-  // Row operations
-
-  async screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]> {
-    const blocks = Math.ceil(x.cols / blockCols);
-    const bytes = 8 * blocks * x.rows;
-    const scratch = await this.#scratch({ screen: bytes, norms: bytes, fingerprints: bytes });
-    const [screen, norms, prints] = scratch as [GPUBuffer, GPUBuffer, GPUBuffer];
-    try {
-      const rows = [own(x).slab.buffer, await this.#table(x)];
-      const groups = [x.rows, blocks] as const;
-      await this.#run([
-        this.#screenLaunch(x, blockCols, screen, rows),
-        {
-          kernel: { name: 'squared_norms', bindings: ['read', 'read', 'read', 'write', 'uniform'] },
-          buffers: [...rows, screen, norms],
-          params: [x.rows, x.cols, blockCols, 0],
-          groups,
-        },
-        {
-          kernel: { name: 'fingerprint', bindings: ['read', 'read', 'write', 'uniform'] },
-          buffers: [...rows, prints],
-          params: [x.rows, x.cols, blockCols, firstCol],
-          groups,
-        },
-      ]);
-      const words = await this.#readback.words(scratch.map((buffer) => ({ buffer, bytes })));
-      return Array.from({ length: blocks }, (_, block) => screenOf(words, x.rows, block, blocks));
-    } finally {
-      for (const buffer of scratch) buffer.destroy();
-    }
-  }
-
-  async pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
-    const grid = pairGrid(x, blockCols);
-    const screenBytes = 8 * grid.blocks * x.rows;
-    const pairBytes = PAIR_BYTES * grid.slices * grid.tiles * PAIR_TILE * PAIR_TILE;
-    const scratch = await this.#scratch({ screen: screenBytes, pairs: pairBytes });
-    const [screen, sums] = scratch as [GPUBuffer, GPUBuffer];
-    try {
-      const rows = [own(x).slab.buffer, await this.#table(x)];
-      const { slicesPerBlock, sliceCols, tilesPerSide } = grid;
-      await this.#run([
-        this.#screenLaunch(x, blockCols, screen, rows),
-        {
-          kernel: { name: 'pairs', bindings: ['read', 'read', 'read', 'write', 'uniform'] },
-          buffers: [...rows, screen, sums],
-          params: [x.rows, x.cols, blockCols, sliceCols, slicesPerBlock, tilesPerSide, 0],
-          groups: [grid.tiles, grid.slices],
-        },
-      ]);
-      const words = await this.#readback.words([
-        { buffer: screen, bytes: screenBytes },
-        { buffer: sums, bytes: pairBytes },
-      ]);
-      const blocks = pairBlocks(words, grid);
-      await this.#repair(x, blocks, words, grid);
-      return blocks;
-    } finally {
-      for (const buffer of scratch) buffer.destroy();
-    }
-  }
-
-  /**
-   * Computes on the CPU, in f64, the distances that may have vanished between scaled rows. Colluders
-   * who send equal rows are told from those by their content, and cost nothing more.
-   */
-  async #repair(x: Tile, blocks: PairBlock[], words: Uint32Array, grid: PairGrid): Promise<void> {
-    const near = suspectPairs(words, grid);
-    if (near.length === 0) return;
-    const prints = (await this.screen(x, 0, grid.blockCols)).map((block) => block.fingerprints);
-    const lost = near.filter(({ block, i, j }) => prints[block]![i] !== prints[block]![j]);
-    if (lost.length === 0) return;
-    const involved = [...new Set(lost.flatMap(({ i, j }) => [i, j]))];
-    const view = this.select(x, involved);
-    try {
-      const home = await this.read(view);
-      const rowOf = (i: number): Float32Array => {
-        const at = involved.indexOf(i) * x.cols;
-        return home.subarray(at, at + x.cols);
-      };
-      for (const { block, i, j } of lost) {
-        const from = block * grid.blockCols;
-        const range = [from, Math.min(x.cols, from + grid.blockCols)] as const;
-        const { squaredDistances } = blocks[block]!;
-        squaredDistances[i * x.rows + j] = squaredDistances[j * x.rows + i] = squaredDistance(
-          rowOf(i).subarray(...range),
-          rowOf(j).subarray(...range),
-        );
-      }
-    } finally {
-      this.free(view);
-    }
-  }
-
-  #screenLaunch(x: Tile, blockCols: number, screen: GPUBuffer, rows: readonly GPUBuffer[]): Launch {
-    return {
-      kernel: { name: 'count_non_finite', bindings: ['read', 'read', 'write', 'uniform'] },
-      buffers: [...rows, screen],
-      params: [x.rows, x.cols, blockCols],
-      groups: [x.rows, Math.ceil(x.cols / blockCols)],
-    };
-  }
-
-  // Launching
-
-  /** Runs kernels one after the other in one submission. */
-  async #run(launches: readonly Launch[]): Promise<void> {
-    const session = this.#session;
-    const compiled = await Promise.all(
-      launches.map(({ kernel }) => session.pipeline(this.#withConstants(kernel))),
-    );
-    const uniforms: GPUBuffer[] = [];
-    const what = launches.map(({ kernel }) => kernel.name).join(', ');
-    try {
-      await session.guarded(what, () => {
-        const encoder = session.device.createCommandEncoder({ label: what });
-        const pass = encoder.beginComputePass({ label: what });
-        for (const [k, { buffers, params, groups }] of launches.entries()) {
-          const { pipeline, layout } = compiled[k]!;
-          const uniform = uniformBuffer(session.device, params);
-          uniforms.push(uniform);
-          const entries = [...buffers, uniform].map((buffer, binding) => ({
-            binding,
-            resource: { buffer },
-          }));
-          pass.setPipeline(pipeline);
-          pass.setBindGroup(0, session.device.createBindGroup({ label: what, layout, entries }));
-          pass.dispatchWorkgroups(...groups);
-        }
-        pass.end();
-        session.device.queue.submit([encoder.finish()]);
-      });
-    } finally {
-      for (const uniform of uniforms) uniform.destroy();
-    }
-  }
-
-  #withConstants(kernel: KernelSource): KernelSource {
-    const adds = shaders[kernel.name].includes('override compensated');
-    if (this.#compensated || !adds) return kernel;
-    return { ...kernel, constants: { compensated: 0 } };
-  }
-
-  // Memory
-
-  async #allocate(rows: number, cols: number): Promise<GpuTile> {
-    const { stride } = paddedShape(cols);
-    const buffer = await storageBuffer(this.#session, `${rows}×${cols} tile`, 4 * rows * stride);
-    const starts = Array.from({ length: rows }, (_, i) => i * stride);
-    return { rows, cols, slab: { buffer, stride, users: 1 }, starts };
-  }
-
-  /** Storage buffers of so many bytes each: all of them, or none. */
-  async #scratch(bytes: Readonly<Record<string, number>>): Promise<GPUBuffer[]> {
-    const made = await Promise.allSettled(
-      Object.entries(bytes).map(([label, size]) => storageBuffer(this.#session, label, size)),
-    );
-    const buffers = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    const failure = made.find((one) => one.status === 'rejected');
-    if (failure === undefined) return buffers;
-    for (const buffer of buffers) buffer.destroy();
-    throw failure.reason;
-  }
-
-  async #table(x: Tile): Promise<GPUBuffer> {
-    const tile = own(x);
-    tile.table ??= await dataBuffer(this.#session, 'starts', Uint32Array.from(tile.starts));
-    return tile.table;
-  }
-
-  free(x: Tile): void {
-    const tile = own(x);
-    tile.table?.destroy();
-    tile.slab.users--;
-    if (tile.slab.users === 0) tile.slab.buffer.destroy();
-  }
+  // Lifetime
 
   async rebuild(): Promise<void> {
-    const made = await this.#make();
-    this.#session = new Session(made);
-    this.#readback = new Readback(this.#session);
-    this.#info = { name: 'webgpu', adapter: made.description, software: made.software };
-    try {
-      await this.#selfTest();
-    } catch (error) {
-      // A device that failed is not to be met by the next call.
-      await this.close();
-      throw error;
-    }
+    this.#at = workplaceOn(await this.#make());
+    await this.#selfTest(() => {});
   }
 
   async close(): Promise<void> {
-    this.#readback.destroy();
-    if (this.#owned) this.device.destroy();
+    this.#at.tiles.readback.destroy();
+    if (this.#at.owned) this.device.destroy();
   }
-}
-
-function own(x: Tile): GpuTile {
-  return x as GpuTile;
-}
-
-function paddedShape(cols: number): { stride: number } {
-  return { stride: Math.ceil(cols / ROW_UNIT) * ROW_UNIT };
 }
 
 /** Each weight as the word of its mantissa, in [1, 2), and its exponent. */
@@ -547,50 +261,4 @@ function weightWords(weights: Weights): Uint32Array {
     }
   }
   return words;
-}
-
-function screenOf(words: Uint32Array, rows: number, block: number, blocks: number): RowScreen {
-  const floats = new Float32Array(words.buffer);
-  const nonFinite = new Uint32Array(rows);
-  const squaredNorms = new Float64Array(rows);
-  const prints = new Uint32Array(2 * rows);
-  for (let i = 0; i < rows; i++) {
-    const cell = 2 * (block * rows + i);
-    const norm = 2 * blocks * rows + cell;
-    const print = 4 * blocks * rows + cell;
-    nonFinite[i] = words[cell]!;
-    const exponent = words[cell + 1]! | 0;
-    const sum = floats[norm]! + floats[norm + 1]!;
-    const squares = sum === 0 ? 0 : sum * 4 ** exponent;
-    squaredNorms[i] = nonFinite[i]! > 0 ? Number.POSITIVE_INFINITY : squares;
-    prints.set([words[print]!, words[print + 1]!], 2 * i);
-  }
-  return { nonFinite, squaredNorms, fingerprints: new BigUint64Array(prints.buffer) };
-}
-
-function squaredDistance(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let j = 0; j < a.length; j++) sum += (a[j]! - b[j]!) ** 2;
-  return sum;
-}
-
-function pairGrid(x: Tile, blockCols: number): PairGrid {
-  const sliceCols = Math.min(SLICE_COLS, blockCols);
-  const slicesPerBlock = Math.ceil(blockCols / sliceCols);
-  const tilesPerSide = Math.ceil(x.rows / PAIR_TILE);
-  // Blocks are whole numbers of slices, and only the last block is cut short.
-  const slices = Math.ceil(x.cols / sliceCols);
-  if (slices > MAX_GROUPS) {
-    throw new BackendError('limit', `a tile may have ${MAX_GROUPS} slices, got ${slices}`);
-  }
-  return {
-    rows: x.rows,
-    blockCols,
-    blocks: Math.ceil(x.cols / blockCols),
-    sliceCols,
-    slicesPerBlock,
-    slices,
-    tilesPerSide,
-    tiles: (tilesPerSide * (tilesPerSide + 1)) / 2,
-  };
 }

@@ -3,6 +3,7 @@ import { backendMaker } from '../../../src/backend/create.ts';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import { Engine } from '../../../src/backend/engine.ts';
 import { ReferenceKernels } from '../../../src/backend/reference/reference.ts';
+import { arrayRow } from '../../../src/backend/rows.ts';
 import { findNodeGpu } from '../../../src/backend/webgpu/adapter-node.ts';
 import type { DeviceMaker } from '../../../src/backend/webgpu/device.ts';
 import { judge, PROBES } from '../../../src/backend/webgpu/self-test.ts';
@@ -90,6 +91,36 @@ function liveBuffers(device: GPUDevice): Map<GPUBuffer, string> {
 }
 
 describe('want of memory', () => {
+  test.each([20, 40])(
+    'pairs of %i rows that do not fit a buffer are computed in parts, to the same bits',
+    async (rows) => {
+      const { make, devices } = observedMaker();
+      const kernels = await WebGpuKernels.create(make);
+      const data = randomRows(rows, 1000);
+      // The kernel loses what tells these apart, the repair does not.
+      data[1]!.set(data[0]!.map((value) => value * 2 ** 60));
+      data[1]![999] = 2;
+      data[rows - 1]!.set(data[1]!);
+      data[rows - 1]![999] = 1;
+      const x = await kernels.upload(data.map(arrayRow), 0, 1000);
+      const whole = await kernels.pairs(x, 64);
+      // Of 16 blocks with 3 tiles of 4 KiB for 20 rows, 6 for 40: one block, five tiles at once.
+      const size = 20_480;
+      const limits = { maxBufferSize: size, maxStorageBufferBindingSize: size };
+      Object.defineProperty(devices[0]!, 'limits', { value: limits });
+      const sizes: number[] = [];
+      const createBuffer = devices[0]!.createBuffer.bind(devices[0]!);
+      devices[0]!.createBuffer = (descriptor) => {
+        if (descriptor.label === 'pairs') sizes.push(descriptor.size);
+        return createBuffer(descriptor);
+      };
+      expect(await kernels.pairs(x, 64)).toEqual(whole);
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(size);
+      expect(whole.at(-1)!.squaredDistances[rows + rows - 1]).toBe(1);
+      await kernels.close();
+    },
+  );
+
   test('within an operation, it leaves no buffer behind', async () => {
     const { make, devices } = observedMaker();
     await using engine = new Engine(await WebGpuKernels.create(make));
