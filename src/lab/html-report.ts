@@ -22,11 +22,12 @@ h1 { font-size: 26px; margin: 0 0 4px; }
 h2 { font-size: 18px; margin: 40px 0 4px; }
 p { margin: 4px 0 12px; max-width: 75ch; }
 .faint { color: #5f6b7a; }
-svg { max-width: 100%; height: auto; display: block; margin-top: 12px; }
+svg { max-width: 100%; min-width: 600px; height: auto; display: block; margin-top: 12px; }
 table { border-collapse: collapse; margin-top: 12px; }
 th, td { padding: 5px 12px 5px 0; text-align: left; vertical-align: middle; }
 th { font-weight: 600; border-bottom: 2px solid #cbd2d9; }
 td { border-bottom: 1px solid #e3e8ee; }
+td:first-child { white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 8px; }
 .met, .unmet { padding: 8px 14px; border-left: 4px solid; margin: 8px 0; }
@@ -113,8 +114,8 @@ function figures(result: SimulationResult, colourOf: (name: string) => string): 
 <td class="number">${((1000 * course.aggregationSeconds) / result.rounds).toFixed(1)} ms</td><td>${escapeText(note)}</td></tr>`;
   });
   return `<h2>At the end, on all ${result.data.test} test examples</h2>
-<table><tr><th>rule</th><th class="number">accuracy</th><th class="number">loss</th><th class="number">aggregation, each round</th><th></th></tr>
-${rows.join('\n')}</table>`;
+<div class="scroll"><table><tr><th>rule</th><th class="number">accuracy</th><th class="number">loss</th><th class="number">aggregation, each round</th><th></th></tr>
+${rows.join('\n')}</table></div>`;
 }
 
 function comparison(result: SimulationResult, colourOf: (name: string) => string): string {
