@@ -39,7 +39,7 @@ export function exampleWeights(rule: string, { counts, rows, n }: WeightSource):
 }
 
 function proportions(rule: string, counts: readonly number[], rows: readonly number[]): number[] {
-  const largest = Math.max(...rows.map((row) => counts[row]!));
+  const largest = rows.reduce((most, row) => Math.max(most, counts[row]!), 0);
   if (largest === 0) {
     throw new AggregationError('constraint', `${rule} needs a weight above 0, all are 0`);
   }

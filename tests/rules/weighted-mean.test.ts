@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { exampleWeights } from '../../src/rules/example-weights.ts';
 import { weightedMean } from '../../src/rules/weighted-mean.ts';
 import { applyTo } from '../support/apply.ts';
 
@@ -36,5 +37,15 @@ describe('the weighted mean', () => {
       'weight of row 1 must be finite and at least 0, got -1',
     );
     await expect(apply([1, Number.NaN])).rejects.toThrow('weight of row 1');
+  });
+
+  test('weighs as many clients as there are', () => {
+    const n = 200_000;
+    const weights = exampleWeights('weighted-mean', {
+      counts: new Array<number>(n).fill(3),
+      rows: Array.from({ length: n }, (_, row) => row),
+      n,
+    });
+    expect(weights[n - 1]).toBe(1 / n);
   });
 });
