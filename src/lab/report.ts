@@ -123,7 +123,7 @@ export interface Summary {
 export function formatSummary(summary: Summary, paint: Paint): string {
   const { result } = summary;
   return [
-    `Test accuracy after ${result.rounds} rounds, each rule training its own model`,
+    `Test accuracy after ${result.rounds} rounds, each rule training its own model; points: against no attackers`,
     accuracyTable(result, paint),
     comparisonText(result, paint),
     `Aggregated on ${describeBackend(result.backend)}, ${result.seconds.toFixed(1)} s in all.`,
@@ -217,7 +217,7 @@ function comparisonText(result: SimulationResult, paint: Paint): string {
     { rows, paint },
   );
   return `The same updates under every rule (those sent to ${result.yardstick}):
-distance from the mean of the honest updates, as a share of its length
+distance from the mean of the honest updates, as a share of its length; less is better
 ${table}`;
 }
 
