@@ -49,30 +49,6 @@ export function dirichletPartition(
   return fillEmpty(parts);
 }
 
-/**
- * Examples sorted by label, cut into equal shards, and dealt out: with two shards, most clients see
- * two labels.
- *
- * @throws {TypeError | RangeError} if there are more shards than examples.
- * @see McMahan et al. "Communication-efficient learning of deep networks", 2017.
- */
-export function shardPartition(
-  labels: ArrayLike<number>,
-  options: PartitionOptions & { readonly shardsPerClient: number },
-): number[][] {
-  const { clients, random } = checked(labels, options);
-  const perClient = assertInteger('shardsPerClient', options.shardsPerClient, 1);
-  const count = assertInteger('clients × shardsPerClient', clients * perClient, 1, labels.length);
-  const sorted = examplesByLabel(labels).flatMap((members) => shuffled(random, members));
-  const cut = (shard: number) => Math.floor((shard * sorted.length) / count);
-  const shards = random.permutation(count);
-  return Array.from({ length: clients }, (_, c) =>
-    shards
-      .slice(c * perClient, (c + 1) * perClient)
-      .flatMap((shard) => sorted.slice(cut(shard), cut(shard + 1))),
-  );
-}
-
 function checked(labels: ArrayLike<number>, options: PartitionOptions): PartitionOptions {
   assertInteger('clients', options.clients, 1, labels.length);
   return options;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createRandom } from '../../src/core/random.ts';
-import { dirichletPartition, shardPartition } from '../../src/lab/partition.ts';
+import { dirichletPartition } from '../../src/lab/partition.ts';
 
 const cohort = fc.record({
   labels: fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 40, maxLength: 300 }),
@@ -66,29 +66,5 @@ describe('the Dirichlet partition', () => {
     expect(() => dirichletPartition([0, 1], { clients: 3, alpha: 1, random })).toThrow(
       'clients must be in [1, 2], got 3',
     );
-  });
-});
-
-describe('the partition by shards', () => {
-  test('gives every example to exactly one client and leaves none empty', () => {
-    fc.assert(
-      fc.property(cohort, fc.integer({ min: 1, max: 2 }), (c, shardsPerClient) => {
-        const random = createRandom(c.seed);
-        const parts = shardPartition(c.labels, { clients: c.clients, shardsPerClient, random });
-        expectPartition(parts, c.labels.length);
-      }),
-    );
-  });
-
-  test('with two shards of a balanced set leaves a client at most two labels', () => {
-    const parts = shardPartition(balanced, {
-      clients: 10,
-      shardsPerClient: 2,
-      random: createRandom(2),
-    });
-    for (const part of parts) {
-      expect(part).toHaveLength(200);
-      expect(new Set(part.map((i) => balanced[i]!)).size).toBeLessThanOrEqual(2);
-    }
   });
 });
