@@ -1,10 +1,11 @@
-// fingerprint — for each row and block of columns: two sums modulo 2^32 of mixed words.
+// fingerprint — for each row and block of columns: two sums modulo 2^32 of words times numbers of
+// their columns.
 //
 // in   x        words of f32, row i starts at starts[i]
 //      starts   rows, u32
 // out  out      blocks × rows, low and high word
 //
-// One workgroup owns one row of one block. What is mixed, and why, stands in fingerprint.ts.
+// One workgroup owns one row of one block. Why words and columns enter so stands in fingerprint.ts.
 
 struct Params { rows: u32, cols: u32, block_cols: u32, first_col: u32 }
 
@@ -36,8 +37,9 @@ fn fingerprint(
     for (var col = begin + local; col < to; col += WG_SIZE) {
         let word = x[start + col];
         let place = p.first_col + col;
-        words.x += mix(word ^ (place * 0x9e3779b1u));
-        words.y += mix(word + (place * 0x85ebca77u));
+        let folded = word ^ (word >> 15u);
+        words.x += folded * (mix(place * 0x9e3779b1u) | 1u);
+        words.y += folded * (mix(place * 0x85ebca77u) | 1u);
     }
     sh_words[local] = words;
     for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {

@@ -8,7 +8,7 @@
 import { assertOneOf } from '../core/assert.ts';
 import { BackendError } from '../core/errors.ts';
 import { Engine, type EngineOptions } from './engine.ts';
-import type { Backend, BackendName } from './kernels.ts';
+import type { Backend, BackendName, Regime } from './kernels.ts';
 import { ReferenceKernels } from './reference/reference.ts';
 import { deviceMaker, type GpuFinder, ownDevice } from './webgpu/request-device.ts';
 import { WebGpuKernels } from './webgpu/webgpu.ts';
@@ -20,6 +20,8 @@ export type BackendChoice = 'auto' | BackendName;
 export interface BackendOptions extends EngineOptions {
   /** The caller's own device, for rows and results that stay on it. Implies `webgpu`. */
   readonly device?: GPUDevice;
+  /** Forces how order statistics are computed, wherever that way can do the work. */
+  readonly regime?: Regime;
 }
 
 /**

@@ -210,6 +210,24 @@ export class Engine implements Backend {
     return { products, squaredDistances };
   }
 
+  screenAlong(x: Matrix): void {
+    matrix.asNode('x', x);
+  }
+
+  explain(x: Matrix): readonly string[] {
+    return [
+      ...new Set(matrix.nodesOf(matrix.asNode('x', x)).flatMap((node) => this.#nameOf(node))),
+    ];
+  }
+
+  /** What runs for a node: nothing for sources and views. */
+  #nameOf(node: matrix.Node): string[] {
+    if (node.op === 'source' || node.op === 'select') return [];
+    if (node.op !== 'rankMean' && node.op !== 'nearestMean') return [node.op];
+    const regime = this.#kernels.regimeOf?.({ ...node, rows: node.x.rows });
+    return [regime === undefined ? node.op : `${node.op} (${regime})`];
+  }
+
   // Lifetime
 
   release(x: Matrix): void {

@@ -64,7 +64,7 @@ export interface RowScreen {
   readonly squaredNorms: Float64Array;
   /**
    * 64 bits of content: equal for equal rows, on every backend and for every shard size. Sums of
-   * mixed words modulo 2³², made to notice repetition, not to resist forgery.
+   * words times numbers of their columns modulo 2³², made to notice repetition, not to resist forgery.
    */
   readonly fingerprints: BigUint64Array;
 }
@@ -90,6 +90,8 @@ export interface Ops extends ColumnOps, RowOps {
 /** A row that can be read a range at a time, from memory, a file or a network. */
 export interface HostRow {
   readonly cols: number;
+  /** The whole row, where it lies in memory: a body on the CPU then works on it in place. */
+  readonly values?: Float32Array;
   /** Writes entries [from, to) into `into`, which is `to − from` long. */
   read(from: number, to: number, into: Float32Array): void | Promise<void>;
 }
@@ -107,7 +109,28 @@ export interface DeviceRow {
 export type RowSource = HostRow | DeviceRow;
 
 /** `auto` takes a hardware GPU if there is one, else the fastest body on the CPU. */
-export type BackendName = 'reference' | 'webgpu';
+export type BackendName = 'reference' | 'wasm' | 'webgpu';
+
+/**
+ * How an order statistic is computed.
+ *
+ * - `network`: a sorting network, pruned to the wanted ranks; on a GPU in the registers of one
+ *   invocation.
+ * - `stream`: the lowest and the highest few are kept while rows pass, the others are added.
+ * - `split`: a sorting network over several invocations of a workgroup.
+ * - `search`: keys at the wanted ranks are found bit by bit; for any number of rows.
+ */
+export type Regime = 'network' | 'stream' | 'split' | 'search';
+
+/** What a kernel is asked for, as far as the choice of its regime depends on it. */
+export type Work =
+  | {
+      readonly op: 'rankMean';
+      readonly rows: number;
+      readonly from: number;
+      readonly to: number;
+    }
+  | { readonly op: 'nearestMean'; readonly rows: number; readonly count: number };
 
 /** What a result says of where it was computed. */
 export interface BackendInfo {
@@ -137,6 +160,16 @@ export interface Backend extends Ops, AsyncDisposable {
    * 4·d bytes; nothing is read back.
    */
   copyTo(x: Matrix, buffer: GPUBuffer): Promise<void>;
+  /**
+   * Asks that the next pass over the rows of `x` screens them as well, so that `screen(x)` needs no
+   * pass of its own. `x` comes from `matrix`.
+   */
+  screenAlong(x: Matrix): void;
+  /**
+   * The kernels that reading `x` runs, inputs first, each once: `rankMean (network)`. Computes
+   * nothing.
+   */
+  explain(x: Matrix): readonly string[];
   /** Largest number of bytes that tiles have taken at once since the start. */
   readonly peakTileBytes: number;
   /** Forgets what is kept on the device for `x`. */
@@ -149,6 +182,8 @@ export interface Backend extends Ops, AsyncDisposable {
 export interface Tile {
   readonly rows: number;
   readonly cols: number;
+  /** Memory of its own, where that is not 4·rows·cols: 0 for rows that are used where they lie. */
+  readonly bytes?: number;
 }
 
 /** Partial sums over one block of columns. */
@@ -157,11 +192,21 @@ export interface PairBlock {
   readonly squaredDistances: Float64Array;
 }
 
-/** Every operation on one tile: what a backend implements. Calls never overlap. */
+/**
+ * Every operation on one tile: what a backend implements. Calls never overlap, but for `upload`,
+ * which runs while other tiles are computed with.
+ */
 export interface TileKernels {
   readonly info: BackendInfo;
   /** Largest tile that one allocation can hold. */
   readonly maxTileBytes: number;
+  /**
+   * Bytes of rows that a shard should have: enough to hide what a launch costs, and few enough that
+   * reading, computing and bringing home overlap.
+   */
+  readonly shardBytes: number;
+  /** How an order statistic is computed; undefined where there is but one way. */
+  regimeOf?(work: Work): Regime;
   /** Columns [from, to) of the rows. */
   upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile>;
   /** A view: shares memory with `x`, which stays alive as long as either does. */

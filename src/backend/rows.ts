@@ -68,6 +68,7 @@ export function checkBuffer(
 export function arrayRow(values: Float32Array): HostRow {
   return {
     cols: values.length,
+    values,
     read: (from, to, into) => into.set(values.subarray(from, to)),
   };
 }

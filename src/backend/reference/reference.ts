@@ -30,6 +30,7 @@ export class ReferenceKernels implements TileKernels {
     software: true,
   };
   readonly maxTileBytes: number = 2 ** 32;
+  readonly shardBytes: number = 2 ** 28;
 
   async upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile> {
     const tile = allocate(rows.length, to - from);

@@ -276,8 +276,9 @@ fn fingerprint(
     for (var col = begin + local; col < to; col += WG_SIZE) {
         let word = x[start + col];
         let place = p.first_col + col;
-        words.x += mix(word ^ (place * 0x9e3779b1u));
-        words.y += mix(word + (place * 0x85ebca77u));
+        let folded = word ^ (word >> 15u);
+        words.x += folded * (mix(place * 0x9e3779b1u) | 1u);
+        words.y += folded * (mix(place * 0x85ebca77u) | 1u);
     }
     sh_words[local] = words;
     for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {

@@ -94,6 +94,8 @@ export class WebGpuKernels implements TileKernels {
     return Math.min(maxBufferSize, maxStorageBufferBindingSize);
   }
 
+  readonly shardBytes: number = 2 ** 28;
+
   /** A device that fails is closed, so that the next call does not meet it. */
   async #selfTest(observe: (words: Uint32Array) => void): Promise<void> {
     const { session, tiles, dispatcher } = this.#at;
