@@ -1,0 +1,63 @@
+/**
+ * Jobs: one operation on one tile, in a form that can be sent to another thread, and cut into units
+ * that are done in any order.
+ *
+ * @module
+ */
+
+import type { PairBlock, RowScreen } from '../kernels.ts';
+
+/** Results that stay wide: every column of the output comes from the same column of the rows. */
+export type ColumnWork =
+  | { readonly op: 'combine'; readonly weights: readonly Float64Array[] }
+  | {
+      readonly op: 'rankMean';
+      readonly from: number;
+      readonly to: number;
+      readonly regime: WasmRegime;
+    }
+  /** The center is the last of the job's rows. */
+  | { readonly op: 'nearestMean'; readonly count: number; readonly regime: WasmRegime }
+  | { readonly op: 'signSum' }
+  | { readonly op: 'deviation' };
+
+/** Results that are sums over the columns of a block: one {@link UnitResult} for each unit. */
+export type RowWork =
+  /** `firstCol`: which column of the matrix is column 0 of the tile. */
+  { readonly op: 'screen'; readonly firstCol: number } | { readonly op: 'pairs' };
+
+/** The ways in which this body computes order statistics. */
+export type WasmRegime = 'network' | 'search';
+
+/**
+ * One operation on one tile. Survives a structured clone; where rows and outputs lie in shared
+ * memory, as they must for another thread, the clone sees the same entries.
+ */
+export interface Job {
+  readonly work: ColumnWork | RowWork;
+  /** The tile's rows, each `cols` long. */
+  readonly rows: readonly Float32Array[];
+  /** Rows of the output, each `cols` long; none for row operations. They overlap none of `rows`. */
+  readonly out: readonly Float32Array[];
+  readonly cols: number;
+  /** Columns of a unit, but for the last: unit u covers columns from `u · unitCols`. */
+  readonly unitCols: number;
+  /** Number of units. Each is done once, in any order, on any thread. */
+  readonly units: number;
+}
+
+/** What a unit of a row operation gives; the arrays are its own and may be transferred. */
+export type UnitResult = RowScreen | PairBlock;
+
+/** Threads that do jobs. */
+export interface Team {
+  /** Threads that work at once. */
+  readonly threads: number;
+  /**
+   * All units of the job, in order: results of row operations, `undefined` for column operations,
+   * whose outputs are written when the promise is fulfilled. One job at a time.
+   */
+  run(job: Job): Promise<(UnitResult | undefined)[]>;
+  /** Ends the threads; a job under way is rejected. */
+  close(): Promise<void>;
+}
