@@ -1,0 +1,192 @@
+/**
+ * The thread pool of the wasm backend. A job is posted once to every worker; workers take its units
+ * one by one from a counter in shared memory, so that any split of speeds balances, and send home
+ * what they ran. Which worker runs which unit never shows in a result: results are put in the order
+ * of units. The main thread only awaits, so that timers and pages stay alive.
+ *
+ * @module
+ */
+
+import { BackendError } from '../../core/errors.ts';
+import type { Job, Team, UnitResult } from './job.ts';
+import type { Order, Report } from './protocol.ts';
+import { Runner } from './runner.ts';
+import type { SpawnedWorker, WorkerSpawner } from './spawn.ts';
+
+/** What a pool is made of. */
+export interface WorkerPoolOptions {
+  /** Largest number of workers, at least 1. */
+  readonly threads: number;
+  /** The compiled kernels, which every worker gets. */
+  readonly module: WebAssembly.Module;
+  /** The text of the workers' script: see `worker.ts`. */
+  readonly script: string;
+  readonly spawner: WorkerSpawner;
+}
+
+/** A worker of the pool. */
+interface Member {
+  readonly worker: SpawnedWorker;
+  /** In shared memory, 1 once it has started. Before that it has taken no unit of any job. */
+  readonly alive: Int32Array;
+}
+
+/** A job under way. */
+interface Pending {
+  readonly job: Job;
+  /** Who may still run units of it. */
+  readonly members: Set<Member>;
+  /** The next unit to run, in shared memory. */
+  readonly next: Int32Array;
+  readonly results: (UnitResult | undefined)[];
+  /** Units whose results are not yet here. */
+  left: number;
+  resolve(results: (UnitResult | undefined)[]): void;
+  reject(error: BackendError): void;
+}
+
+/**
+ * A team of workers, started when the first job comes. Where the platform refuses to start any, the
+ * jobs are run on this thread instead.
+ */
+export class WorkerPool implements Team {
+  readonly #options: WorkerPoolOptions;
+  readonly #members = new Set<Member>();
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+  /** Set where the platform has refused to start a worker: no more are tried. */
+  #isRefused = false;
+  #own: Runner | undefined;
+  #end: Promise<void> | undefined;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Threads that run units at once. */
+  get threads(): number {
+    return this.#isRefused ? Math.max(1, this.#members.size) : this.#options.threads;
+  }
+
+  /**
+   * Runs every unit of the job. Jobs may overlap in time.
+   *
+   * @returns What came of each unit, in their order.
+   * @throws {BackendError} `failed` if a unit throws or a worker dies: other jobs are not touched,
+   * and later ones find a new worker; `closed` if the pool is or was closed.
+   */
+  async run(job: Job): Promise<(UnitResult | undefined)[]> {
+    if (this.#end !== undefined) throw closed();
+    if (job.units < 1) return [];
+    const members = this.#muster(Math.min(this.threads, job.units));
+    if (members.size === 0) return this.#runHere(job);
+    return new Promise((resolve, reject) => {
+      const id = ++this.#lastId;
+      const next = new Int32Array(new SharedArrayBuffer(4));
+      const results = Array<UnitResult | undefined>(job.units).fill(undefined);
+      const pending = { job, members, next, results, left: job.units, resolve, reject };
+      // A job that cannot be posted throws at the first, and has held nobody.
+      for (const { worker } of members) worker.post({ kind: 'job', id, job, next } satisfies Order);
+      for (const { worker } of members) worker.hold(true);
+      this.#pending.set(id, pending);
+    });
+  }
+
+  /** Ends all workers. Jobs under way, if any, fail with `closed`. */
+  close(): Promise<void> {
+    this.#end ??= this.#endAll();
+    return this.#end;
+  }
+
+  async #endAll(): Promise<void> {
+    for (const { reject } of this.#pending.values()) reject(closed());
+    this.#pending.clear();
+    const members = [...this.#members];
+    this.#members.clear();
+    await Promise.all(members.map(({ worker }) => worker.end()));
+  }
+
+  /** So many workers, or as many as there can be. */
+  #muster(count: number): Set<Member> {
+    while (this.#members.size < count && !this.#isRefused) this.#enlist();
+    return new Set([...this.#members].slice(0, count));
+  }
+
+  #enlist(): void {
+    const { module, script, spawner } = this.#options;
+    let member: Member | undefined;
+    try {
+      const worker = spawner.spawn(script, {
+        onMessage: (message) => this.#hear(member!, message as Report),
+        onFailure: (reason) => this.#lose(member!, reason),
+      });
+      member = { worker, alive: new Int32Array(new SharedArrayBuffer(4)) };
+      worker.post({ kind: 'start', module, alive: member.alive } satisfies Order);
+      this.#members.add(member);
+    } catch {
+      this.#isRefused = true;
+    }
+  }
+
+  #hear(member: Member, report: Report): void {
+    const pending = this.#pending.get(report.id);
+    // Of a job that has failed meanwhile, or was done before this worker came to it.
+    if (pending === undefined) return;
+    pending.members.delete(member);
+    if (report.kind === 'failed') {
+      this.#fail(report.id, `unit ${report.unit} of a job failed: ${report.reason}`);
+      return;
+    }
+    for (const [unit, result] of report.results) pending.results[unit] = result;
+    pending.left -= report.results.length;
+    if (pending.left === 0) this.#settle(report.id).resolve(pending.results);
+  }
+
+  #lose(member: Member, cause: Error): void {
+    this.#members.delete(member);
+    const hasStarted = Atomics.load(member.alive, 0) === 1;
+    if (!hasStarted) this.#isRefused = true;
+    for (const [id, pending] of [...this.#pending]) {
+      if (!pending.members.delete(member)) continue;
+      if (hasStarted) this.#fail(id, `a worker was lost: ${cause.message}`, { cause });
+      // The others do without it.
+      else if (pending.members.size === 0) this.#takeOver(id);
+    }
+  }
+
+  /** Runs a job here of whose workers none could be started. */
+  #takeOver(id: number): void {
+    const { job, resolve, reject } = this.#settle(id);
+    this.#runHere(job).then(resolve, reject);
+  }
+
+  async #runHere(job: Job): Promise<(UnitResult | undefined)[]> {
+    try {
+      this.#own ??= new Runner(this.#options.module);
+      const runner = this.#own;
+      return Array.from({ length: job.units }, (_, unit) => runner.run(job, unit));
+    } catch (cause) {
+      this.#own = undefined;
+      throw new BackendError('failed', `a job failed: ${String(cause)}`, { cause });
+    }
+  }
+
+  #fail(id: number, message: string, options?: ErrorOptions): void {
+    const { job, next, reject } = this.#settle(id);
+    // Nobody needs the rest.
+    Atomics.store(next, 0, job.units);
+    reject(new BackendError('failed', message, options));
+  }
+
+  /** Takes a job off the list, and lets go of workers that have none. */
+  #settle(id: number): Pending {
+    const pending = this.#pending.get(id)!;
+    this.#pending.delete(id);
+    if (this.#pending.size === 0) for (const { worker } of this.#members) worker.hold(false);
+    return pending;
+  }
+}
+
+function closed(): BackendError {
+  return new BackendError('closed', 'the backend was closed');
+}
