@@ -1,6 +1,6 @@
 /**
- * Aggregis in browsers: aggregates federated-learning updates, robustly, on a GPU or the CPU. Needs
- * neither cross-origin isolation nor a worker.
+ * Aggregis in browsers: aggregates federated-learning updates, robustly, on a GPU or the CPU. A page
+ * that is cross-origin isolated gets threads on the CPU; none needs to be.
  *
  * @module
  */

@@ -72,7 +72,7 @@ async function diagnose(): Promise<Diagnosis> {
     packages: { webgpu: versionOf('webgpu/package.json') },
     auto: await autoChoice(),
     noGpu: (await explainNoNodeGpu()) ?? null,
-    backends: [await examine('webgpu'), await examine('reference')],
+    backends: [await examine('webgpu'), await examine('wasm'), await examine('reference')],
   };
 }
 

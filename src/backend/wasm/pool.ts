@@ -12,6 +12,12 @@ import type { Job, Team, UnitResult } from './job.ts';
 import type { Order, Report } from './protocol.ts';
 import { Runner } from './runner.ts';
 import type { SpawnedWorker, WorkerSpawner } from './spawn.ts';
+import { bringHome, slotBytes, stagedUnit } from './staging.ts';
+
+/** Slots are no more than fit into so many bytes … */
+const MAX_SLOT_BYTES = 2 ** 26;
+/** … but for so many, however large they are. */
+const MIN_SLOTS = 2;
 
 /** What a pool is made of. */
 export interface WorkerPoolOptions {
@@ -57,6 +63,8 @@ export class WorkerPool implements Team {
   /** Set where the platform has refused to start a worker: no more are tried. */
   #isRefused = false;
   #own: Runner | undefined;
+  /** Shared memory for units of jobs that lie elsewhere. */
+  readonly #slots: SharedArrayBuffer[] = [];
   #end: Promise<void> | undefined;
 
   constructor(options: WorkerPoolOptions) {
@@ -80,6 +88,11 @@ export class WorkerPool implements Team {
     if (job.units < 1) return [];
     const members = this.#muster(Math.min(this.threads, job.units));
     if (members.size === 0) return this.#runHere(job);
+    const bytes = slotBytes(job);
+    return bytes === 0 ? this.#post(job, members) : this.#runStaged(job, { members, bytes });
+  }
+
+  #post(job: Job, members: Set<Member>): Promise<(UnitResult | undefined)[]> {
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId;
       const next = new Int32Array(new SharedArrayBuffer(4));
@@ -90,6 +103,49 @@ export class WorkerPool implements Team {
       for (const { worker } of members) worker.hold(true);
       this.#pending.set(id, pending);
     });
+  }
+
+  /**
+   * Copies units into slots of shared memory and posts each to one worker. Two slots for a worker:
+   * one fills while it works on the other.
+   */
+  async #runStaged(
+    job: Job,
+    { members, bytes }: { readonly members: ReadonlySet<Member>; readonly bytes: number },
+  ): Promise<(UnitResult | undefined)[]> {
+    const results = Array<UnitResult | undefined>(job.units).fill(undefined);
+    let next = 0;
+    const fill = async (member: Member): Promise<void> => {
+      const slot = this.#takeSlot(bytes);
+      try {
+        while (next < job.units) {
+          const unit = next++;
+          const part = stagedUnit(job, unit, slot);
+          const isThere = this.#members.has(member);
+          const done = isThere ? this.#post(part, new Set([member])) : this.#runHere(part);
+          results[unit] = (await done)[0];
+          bringHome(job, unit, part);
+        }
+      } catch (error) {
+        next = job.units;
+        throw error;
+      } finally {
+        this.#slots.push(slot);
+      }
+    };
+    const fitting = Math.max(MIN_SLOTS, Math.floor(MAX_SLOT_BYTES / bytes));
+    const lanes = [...members, ...members].slice(0, Math.min(fitting, job.units));
+    // Slots are in use until the last of them is done, whatever became of the others.
+    const outcomes = await Promise.allSettled(lanes.map(fill));
+    const failure = outcomes.find(({ status }) => status === 'rejected');
+    if (failure?.status === 'rejected') throw failure.reason;
+    return results;
+  }
+
+  /** A slot of the last job if it is large enough: new memory is slow the first time. */
+  #takeSlot(bytes: number): SharedArrayBuffer {
+    const slot = this.#slots.pop();
+    return slot !== undefined && slot.byteLength >= bytes ? slot : new SharedArrayBuffer(bytes);
   }
 
   /** Ends all workers. Jobs under way, if any, fail with `closed`. */
@@ -103,6 +159,7 @@ export class WorkerPool implements Team {
     this.#pending.clear();
     const members = [...this.#members];
     this.#members.clear();
+    this.#slots.length = 0;
     await Promise.all(members.map(({ worker }) => worker.end()));
   }
 
