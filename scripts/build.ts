@@ -15,6 +15,8 @@ import { join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const OUTPUTS = ['.js', '.js.map', '.d.ts'];
+/** Sources that tsc does not compile: kernels are, by scripts/build-wasm.ts. */
+const OTHERS = /^backend\/wasm\/assembly\//;
 /** What tsc keeps from one build for the next. */
 const NOTES = '.tsbuildinfo';
 
@@ -30,9 +32,9 @@ function tidy(): void {
   const dist = join(root, 'dist');
   const present = new Set(filesUnder(dist));
   const due = new Set(
-    filesUnder(join(root, 'src')).flatMap((file) =>
-      OUTPUTS.map((ending) => file.replace(/\.ts$/, ending)),
-    ),
+    filesUnder(join(root, 'src'))
+      .filter((file) => !OTHERS.test(file))
+      .flatMap((file) => OUTPUTS.map((ending) => file.replace(/\.ts$/, ending))),
   );
   // tsc trusts its notes: without an output that they speak of, they are worth nothing.
   if ([...due].every((file) => present.has(file))) due.add(NOTES);

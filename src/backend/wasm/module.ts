@@ -4,7 +4,16 @@
  * @module
  */
 
-/** Compiles the kernels; once for all callers. */
+import { kernelsBase64 } from './kernels.gen.ts';
+
+let compiled: Promise<WebAssembly.Module> | undefined;
+
+/**
+ * Compiles the kernels; once for all callers.
+ *
+ * @throws {WebAssembly.CompileError} where the engine has no SIMD, or a page's policy forbids it.
+ */
 export function kernelModule(): Promise<WebAssembly.Module> {
-  throw new Error('no kernels yet');
+  compiled ??= WebAssembly.compile(Uint8Array.from(atob(kernelsBase64), (c) => c.charCodeAt(0)));
+  return compiled;
 }

@@ -5,16 +5,250 @@
  * @module
  */
 
+import type { RowScreen } from '../kernels.ts';
+import { combinePlan } from './combine-plan.ts';
 import type { Job, UnitResult } from './job.ts';
+import type { Kernels } from './kernels.ts';
+import { networkSteps } from './network-steps.ts';
+
+/** Bytes of all rows of a piece, unless it would be narrower than `MIN_COLS`: half a usual cache. */
+const PIECE_BYTES = 2 ** 19;
+const MAX_COLS = 4096;
+const MIN_COLS = 64;
+/** Rows start this much later than their width asks for: at one stride they would share cache sets. */
+const GAP_BYTES = 64;
+/** Bytes of keys that a block may take: what is left of a usual first-level cache. */
+const BLOCK_BYTES = 2 ** 15;
+const MIN_BLOCK_COLS = 16;
+const MAX_BLOCK_COLS = 128;
+/** Of a row that is screened: see assembly/screen.ts. */
+const SCREEN_STATE_BYTES = 24;
+const PAGE_BYTES = 2 ** 16;
+
+/** Columns [from, to) of a job's tile. */
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A piece in the instance's memory, as kernels are told of it. */
+interface Piece {
+  /** Where the rows are, a stride apart. */
+  readonly x: number;
+  readonly stride: number;
+  readonly rows: number;
+  /** Columns to compute, at least as many as were copied in. */
+  readonly cols: number;
+  /** Where the output rows go, a stride apart. */
+  readonly out: number;
+}
+
+/** How a column operation is done on one piece after another. */
+interface Method {
+  /** The rows it reads. */
+  readonly rows: readonly Float32Array[];
+  /** Words that it wants in memory, and bytes of scratch after them. */
+  readonly table?: Uint32Array;
+  readonly scratchBytes?: number;
+  apply(piece: Piece, table: number, scratch: number): void;
+}
 
 /** One instance of the kernels. Not to be shared between threads; the module may be. */
 export class Runner {
+  readonly #kernels: Kernels;
+  /** Programs of sorting networks, by rows and ranks; a job has many units. */
+  readonly #programs = new Map<string, Uint32Array>();
+
   constructor(module: WebAssembly.Module) {
-    void module;
+    // Kernels import nothing.
+    this.#kernels = new WebAssembly.Instance(module).exports as unknown as Kernels;
   }
 
   /** Does one unit: writes the job's outputs, or returns what a row operation gives. */
   run(job: Job, unit: number): UnitResult | undefined {
-    throw new Error(`no kernel yet for ${job.work.op}, unit ${unit}`);
+    const from = unit * job.unitCols;
+    const range = { from, to: Math.min(job.cols, from + job.unitCols) };
+    const { work } = job;
+    if (work.op === 'screen') return this.#screen(job, range, work.firstCol);
+    if (work.op === 'pairs') throw new Error('no pairs yet');
+    this.#columns(this.#method(job), job.out, range);
+    return undefined;
   }
+
+  // Column operations
+
+  #method({ work, rows }: Job): Method {
+    const kernels = this.#kernels;
+    switch (work.op) {
+      case 'combine': {
+        const { used, table, apply } = combinePlan(work.weights);
+        return {
+          rows: used.map((i) => rows[i]!),
+          table,
+          apply: (piece, at) => apply(kernels, piece, at),
+        };
+      }
+      case 'rankMean':
+        return this.#network(rows, work.from, work.to);
+      case 'signSum':
+      case 'deviation':
+        return {
+          rows,
+          apply: ({ x, stride, cols, out }) =>
+            kernels[work.op as 'signSum'](x, stride, rows.length, cols, out),
+        };
+      default:
+        throw new Error(`no ${work.op} yet`);
+    }
+  }
+
+  #network(rows: readonly Float32Array[], from: number, to: number): Method {
+    const n = rows.length;
+    const blockCols = blockColsFor(n);
+    const table = this.#program(n, from, to);
+    return {
+      rows,
+      table,
+      scratchBytes: 4 * n * blockCols,
+      apply: ({ x, stride, cols, out }, program, block) =>
+        this.#kernels.rankMeanNetwork(
+          ...([x, stride, n, cols, from, to] as const),
+          ...([program, table.length / 5, block, blockCols, out] as const),
+        ),
+    };
+  }
+
+  /** Steps as the kernels read them: a kind, and the byte offsets of four rows in a block. */
+  #program(n: number, from: number, to: number): Uint32Array {
+    const name = `${n}:${from}:${to}`;
+    let program = this.#programs.get(name);
+    if (program === undefined) {
+      const pitch = 4 * blockColsFor(n);
+      const steps = networkSteps(n, from, to);
+      program = new Uint32Array(5 * steps.length);
+      for (const [k, { kind, rows }] of steps.entries()) {
+        program.set([kind, ...rows.map((row) => pitch * row)], 5 * k);
+      }
+      this.#programs.set(name, program);
+    }
+    return program;
+  }
+
+  #columns(method: Method, out: readonly Float32Array[], range: Range): void {
+    const { rows, table = new Uint32Array(0), scratchBytes = 0 } = method;
+    const widest = pieceCols(rows.length + out.length, range.to - range.from);
+    const stride = 4 * widest + GAP_BYTES;
+    const [tableAt, scratch, x, outAt] = this.#place([
+      table.byteLength,
+      scratchBytes,
+      stride * rows.length,
+      stride * out.length,
+    ]) as [number, number, number, number];
+    new Uint32Array(this.#kernels.memory.buffer).set(table, tableAt / 4);
+    for (const piece of cut(range, widest)) {
+      const width = piece.to - piece.from;
+      this.#copyIn(rows, piece, { x, stride });
+      const cols = roundUp(width, MIN_BLOCK_COLS);
+      method.apply({ x, stride, rows: rows.length, cols, out: outAt }, tableAt, scratch);
+      const floats = this.#floats();
+      for (const [k, row] of out.entries()) {
+        const start = (outAt + k * stride) / 4;
+        row.set(floats.subarray(start, start + width), piece.from);
+      }
+    }
+  }
+
+  // Row operations
+
+  #screen({ rows }: Job, range: Range, firstCol: number): RowScreen {
+    const n = rows.length;
+    const kernels = this.#kernels;
+    const widest = pieceCols(n, range.to - range.from);
+    const stride = 4 * widest + GAP_BYTES;
+    const [states, numbers, x] = this.#place([SCREEN_STATE_BYTES * n, 8 * widest, stride * n]) as [
+      number,
+      number,
+      number,
+    ];
+    this.#floats().fill(0, states / 4, (states + SCREEN_STATE_BYTES * n) / 4);
+    for (const piece of cut(range, widest)) {
+      const cols = this.#copyIn(rows, piece, { x, stride });
+      // Columns count modulo 2³².
+      kernels.columnNumbers((firstCol + piece.from) | 0, cols, numbers);
+      kernels.screen(x, stride, n, cols, numbers, states);
+    }
+    return this.#screenResult(states, n);
+  }
+
+  #screenResult(states: number, n: number): RowScreen {
+    const state = new DataView(this.#kernels.memory.buffer, states, SCREEN_STATE_BYTES * n);
+    const nonFinite = new Uint32Array(n);
+    const squaredNorms = new Float64Array(n);
+    const words = new Uint32Array(2 * n);
+    for (let i = 0; i < n; i++) {
+      const at = SCREEN_STATE_BYTES * i;
+      nonFinite[i] = state.getUint32(at + 8, true);
+      squaredNorms[i] = nonFinite[i] === 0 ? state.getFloat64(at, true) : Infinity;
+      words[2 * i] = state.getUint32(at + 12, true);
+      words[2 * i + 1] = state.getUint32(at + 16, true);
+    }
+    return { nonFinite, squaredNorms, fingerprints: new BigUint64Array(words.buffer) };
+  }
+
+  // Memory
+
+  /** Addresses of regions of these sizes, each the start of a cache line. */
+  #place(sizes: readonly number[]): number[] {
+    const { memory } = this.#kernels;
+    let end = roundUp(this.#kernels.heapBase(), GAP_BYTES);
+    const starts = sizes.map((bytes) => {
+      const start = end;
+      end = roundUp(start + bytes, GAP_BYTES);
+      return start;
+    });
+    const missing = end - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
+    return starts;
+  }
+
+  /** Growing memory detaches views of it, so each is made when it is needed. */
+  #floats(): Float32Array {
+    return new Float32Array(this.#kernels.memory.buffer);
+  }
+
+  /** Copies a range of the rows in and fills up with zeros. Returns the columns that are then there. */
+  #copyIn(
+    rows: readonly Float32Array[],
+    { from, to }: Range,
+    { x, stride }: { x: number; stride: number },
+  ): number {
+    const floats = this.#floats();
+    const cols = roundUp(to - from, MIN_COLS);
+    for (const [i, row] of rows.entries()) {
+      const start = (x + i * stride) / 4;
+      floats.set(row.subarray(from, to), start);
+      if (to - from < cols) floats.fill(0, start + to - from, start + cols);
+    }
+    return cols;
+  }
+}
+
+/** Widest piece for so many rows, in and out. Of two equal units, all pieces but the last are alike. */
+function pieceCols(rows: number, cols: number): number {
+  const fitting = Math.floor(PIECE_BYTES / (4 * rows) / MIN_COLS) * MIN_COLS;
+  const widest = Math.max(MIN_COLS, Math.min(MAX_COLS, fitting));
+  return Math.min(widest, roundUp(cols, MIN_COLS));
+}
+
+function* cut({ from, to }: Range, widest: number): Generator<Range> {
+  for (let at = from; at < to; at += widest) yield { from: at, to: Math.min(to, at + widest) };
+}
+
+function blockColsFor(rows: number): number {
+  const fitting = 2 ** Math.floor(Math.log2(BLOCK_BYTES / (4 * rows)));
+  return Math.max(MIN_BLOCK_COLS, Math.min(MAX_BLOCK_COLS, fitting));
+}
+
+function roundUp(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
 }

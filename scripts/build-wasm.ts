@@ -1,0 +1,122 @@
+/**
+ * Compiles src/backend/wasm/assembly/ and writes the module as base64 into a TypeScript module, so
+ * that Node, browsers, workers and bundlers load kernels alike and nothing needs the compiler later.
+ *
+ *     npm run build-wasm              writes src/backend/wasm/kernels.gen.ts
+ *     … build-wasm.ts --check         fails if that file, or the steps below, are stale
+ *
+ * The functions for steps of sorting networks are written from STEP_KINDS, one for each kind.
+ *
+ * @module
+ */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import asc from 'assemblyscript/asc';
+import { STEP_KINDS } from '../src/backend/wasm/network-steps.ts';
+
+const root = join(import.meta.dirname, '..');
+const folder = 'src/backend/wasm';
+/** No garbage collector, no checks of the compiler's: kernels work on addresses they are given. */
+const FLAGS = ['--runtime', 'stub', '--noAssert', '-O3', '--enable', 'simd', '--use', 'abort='];
+/** Vectors that a step handles in one turn of its loop. */
+const UNROLL = 2;
+
+/** AssemblyScript of the function for one kind of step. */
+function stepFunction(kind: string, index: number): string {
+  const pairs = kind.split(' ').map((pair) => [...pair]);
+  const places = [...new Set(pairs.flat())].sort();
+  const parameters = places.map((p) => `p${p}: usize`).join(', ');
+  const lines = Array.from({ length: UNROLL }, (_, turn) => {
+    const at = 16 * turn;
+    const name = (place: string): string => `v${place}${turn}`;
+    return [
+      ...places.map((p) => `let ${name(p)} = v128.load(p${p}, ${at});`),
+      ...pairs.map(([low, high], k) => {
+        const [a, b, t] = [name(low!), name(high!), `t${k}${turn}`];
+        return `const ${t} = v128.min<i32>(${a}, ${b}); ${b} = v128.max<i32>(${a}, ${b}); ${a} = ${t};`;
+      }),
+      ...places.map((p) => `v128.store(p${p}, ${name(p)}, ${at});`),
+    ];
+  }).flat();
+  const advance = places.map((p) => `p${p} += ${16 * UNROLL};`).join(' ');
+  return [
+    `/** ${kind} */`,
+    `export function step${index}(${parameters}, bytes: usize): void {`,
+    '  for (const end = p0 + bytes; p0 < end; ) {',
+    ...lines.map((line) => `    ${line}`),
+    `    ${advance}`,
+    '  }',
+    '}',
+  ].join('\n');
+}
+
+function stepsModule(): string {
+  const cases = STEP_KINDS.map((kind, index) => {
+    const places = new Set(kind.replaceAll(' ', '')).size;
+    const rows = [4, 8, 12, 16]
+      .slice(0, places)
+      .map((at) => `block + load<u32>(step, ${at})`)
+      .join(', ');
+    return `      case ${index}:\n        step${index}(${rows}, bytes);\n        break;`;
+  });
+  return [
+    '/** Written by scripts/build-wasm.ts from STEP_KINDS of network-steps.ts. Do not edit. @module */',
+    '',
+    ...STEP_KINDS.map(stepFunction),
+    '',
+    '/** Does `count` steps at `program`, a kind and four byte offsets of rows each, on a block of keys. */',
+    'export function runSteps(program: usize, count: i32, block: usize, bytes: usize): void {',
+    '  const end = program + <usize>count * 20;',
+    '  for (let step = program; step < end; step += 20) {',
+    '    switch (load<u32>(step)) {',
+    ...cases,
+    '    }',
+    '  }',
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** The compiled module, from the files and the generated steps. */
+async function compile(steps: string): Promise<Uint8Array> {
+  const outputs = new Map<string, Uint8Array | string>();
+  const { error, stderr } = await asc.main(
+    [`${folder}/assembly/index.ts`, '--outFile', 'kernels.wasm', ...FLAGS],
+    {
+      readFile: (name, base) => {
+        if (name.endsWith('/steps.gen.ts')) return steps;
+        const path = join(root, base === '.' ? '' : base, name);
+        return existsSync(path) ? readFileSync(path, 'utf8') : null;
+      },
+      writeFile: (name, contents) => void outputs.set(name, contents),
+      listFiles: () => null,
+    },
+  );
+  if (error !== null) throw new Error(stderr.toString());
+  return outputs.get('kernels.wasm') as Uint8Array;
+}
+
+function kernelsModule(binary: Uint8Array): string {
+  return [
+    '/** Compiled from src/backend/wasm/assembly/ by scripts/build-wasm.ts. Do not edit. @module */',
+    '',
+    `export const kernelsBase64 =\n  '${Buffer.from(binary).toString('base64')}';`,
+    '',
+  ].join('\n');
+}
+
+const steps = stepsModule();
+const fresh = {
+  [`${folder}/assembly/steps.gen.ts`]: steps,
+  [`${folder}/kernels.gen.ts`]: kernelsModule(await compile(steps)),
+};
+for (const [file, text] of Object.entries(fresh)) {
+  const path = join(root, file);
+  if (!process.argv.includes('--check')) {
+    writeFileSync(path, text);
+  } else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
+    console.error(`${file} is stale: run npm run build-wasm`);
+    process.exitCode = 1;
+  }
+}

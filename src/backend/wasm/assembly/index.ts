@@ -1,0 +1,17 @@
+/**
+ * Everything that the compiled module exports. Addresses are handed out from `heapBase` on by
+ * runner.ts; kernels allocate nothing.
+ *
+ * @module
+ */
+
+export { combineFour, combineOne } from './combine';
+export { deviation } from './deviation';
+export { rankMeanNetwork } from './rank-mean';
+export { columnNumbers, screen } from './screen';
+export { signSum } from './sign-sum';
+
+/** First address that is free. */
+export function heapBase(): usize {
+  return __heap_base;
+}

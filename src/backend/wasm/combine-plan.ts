@@ -1,0 +1,145 @@
+/**
+ * Weights as the kernels of combine read them: lists of the rows that an output wants, and of those
+ * that four outputs share.
+ *
+ * @module
+ */
+
+import type { Kernels } from './kernels.ts';
+
+/** Outputs that one pass can serve. */
+const GROUP = 4;
+/** An entry for four outputs takes the time of so many for one. */
+const GROUP_COST = 2.7;
+/** Weights above this would let terms leave f64; below its inverse they add nothing to an f32. */
+const LARGE = 2 ** 800;
+const LARGE_UNIT = 2 ** 400;
+
+/** Where the rows are that a plan is applied to, and where the outputs go. */
+interface Place {
+  readonly x: number;
+  readonly stride: number;
+  readonly cols: number;
+  readonly out: number;
+}
+
+/** A plan for some weights: what it reads, its lists, and how to do it. */
+export interface CombinePlan {
+  /** Rows with a weight other than 0, ascending. The plan counts rows by their place in here. */
+  readonly used: readonly number[];
+  readonly table: Uint32Array;
+  apply(kernels: Kernels, place: Place, table: number): void;
+}
+
+/** A list in the table: where it starts, in words, and how many entries it has. */
+interface List {
+  readonly start: number;
+  readonly entries: number;
+}
+
+/** One output by itself. */
+interface Single extends List {
+  readonly unit: number;
+}
+
+/** Up to four outputs; `shared` where one pass for all of them is worth it. */
+interface Group {
+  readonly singles: readonly Single[];
+  /** Its units stand before its entries. */
+  readonly shared: List | undefined;
+}
+
+/** Prepares weights, m rows of n. */
+export function combinePlan(weights: readonly Float64Array[]): CombinePlan {
+  const n = weights[0]!.length;
+  const used = Array.from({ length: n }, (_, i) => i).filter((i) =>
+    weights.some((w) => w[i] !== 0),
+  );
+  const table = new Table();
+  const groups = Array.from({ length: Math.ceil(weights.length / GROUP) }, (_, g) => {
+    const scaled = weights.slice(GROUP * g, GROUP * (g + 1)).map((w) => scale(w, used));
+    return groupOf(table, scaled);
+  });
+  return {
+    used,
+    table: table.words(),
+    apply: (kernels, place, at) => {
+      for (const [g, group] of groups.entries()) {
+        const out = place.out + GROUP * g * place.stride;
+        applyGroup(kernels, group, { ...place, out, table: at });
+      }
+    },
+  };
+}
+
+interface Scaled {
+  readonly unit: number;
+  readonly weights: readonly number[];
+}
+
+/** The weights of the used rows, divided by a power of two where they are very large. */
+function scale(weights: Float64Array, used: readonly number[]): Scaled {
+  const unit = weights.some((w) => Math.abs(w) > LARGE) ? LARGE_UNIT : 1;
+  return { unit, weights: used.map((i) => weights[i]! / unit) };
+}
+
+function groupOf(table: Table, outputs: readonly Scaled[]): Group {
+  const singles = outputs.map(({ unit, weights }) => {
+    const rows = indicesOf(weights, (w) => w !== 0);
+    return { unit, ...table.list(rows.map((i) => ({ row: i, numbers: [weights[i]!] }))) };
+  });
+  const any = outputs[0]!.weights.map((_, i) => outputs.some(({ weights }) => weights[i] !== 0));
+  const rows = indicesOf(any, Boolean);
+  const alone = singles.reduce((sum, { entries }) => sum + entries, 0);
+  if (outputs.length < GROUP || alone < GROUP_COST * rows.length) {
+    return { singles, shared: undefined };
+  }
+  table.numbers(outputs.map(({ unit }) => unit));
+  const entries = rows.map((row) => ({
+    row,
+    numbers: outputs.map(({ weights }) => weights[row]!),
+  }));
+  return { singles, shared: table.list(entries) };
+}
+
+function applyGroup(
+  kernels: Kernels,
+  { singles, shared }: Group,
+  { x, stride, cols, out, table }: Place & { table: number },
+): void {
+  if (shared !== undefined) {
+    const units = table + 4 * shared.start - 8 * GROUP;
+    const list = [table + 4 * shared.start, shared.entries] as const;
+    if (kernels.combineFour(x, stride, cols, ...list, units, out) === 0) return;
+  }
+  for (const [k, { start, entries, unit }] of singles.entries()) {
+    kernels.combineOne(x, stride, cols, table + 4 * start, entries, unit, out + k * stride);
+  }
+}
+
+function indicesOf<T>(values: readonly T[], wanted: (value: T) => boolean): number[] {
+  return values.flatMap((value, i) => (wanted(value) ? [i] : []));
+}
+
+/** Words of u32, and numbers of f64 over two words each. */
+class Table {
+  readonly #words: number[] = [];
+
+  numbers(values: readonly number[]): void {
+    this.#words.push(...new Uint32Array(Float64Array.from(values).buffer));
+  }
+
+  /** Entries: the number of a row, a word that fills up, and numbers. */
+  list(entries: readonly { row: number; numbers: readonly number[] }[]): List {
+    const start = this.#words.length;
+    for (const { row, numbers } of entries) {
+      this.#words.push(row, 0);
+      this.numbers(numbers);
+    }
+    return { start, entries: entries.length };
+  }
+
+  words(): Uint32Array {
+    return Uint32Array.from(this.#words);
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What the compiled module exports: the functions of assembly/, whose comments say what they do.
+ * Addresses and strides are bytes.
+ *
+ * @module
+ */
+
+/** The exports of one instance. */
+export interface Kernels {
+  readonly memory: WebAssembly.Memory;
+  heapBase(): number;
+  combineOne(
+    x: number,
+    stride: number,
+    cols: number,
+    plan: number,
+    entries: number,
+    unit: number,
+    out: number,
+  ): void;
+  combineFour(
+    x: number,
+    stride: number,
+    cols: number,
+    plan: number,
+    entries: number,
+    units: number,
+    out: number,
+  ): number;
+  rankMeanNetwork(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    from: number,
+    to: number,
+    program: number,
+    steps: number,
+    block: number,
+    blockCols: number,
+    out: number,
+  ): void;
+  signSum(x: number, stride: number, rows: number, cols: number, out: number): void;
+  deviation(x: number, stride: number, rows: number, cols: number, out: number): void;
+  columnNumbers(firstCol: number, cols: number, numbers: number): void;
+  screen(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    numbers: number,
+    states: number,
+  ): void;
+}

@@ -1,0 +1,258 @@
+/**
+ * The wasm backend: every operation on one tile, by SIMD kernels on this thread or on a team.
+ *
+ * A tile is a list of rows where they lie: rows in memory are used in place, outputs in arrays that
+ * are used again. Kernels never see a whole tile; see runner.ts.
+ *
+ * @module
+ */
+
+import type {
+  BackendInfo,
+  PairBlock,
+  Regime,
+  RowScreen,
+  RowSource,
+  Tile,
+  TileKernels,
+  Weights,
+  Work,
+} from '../kernels.ts';
+import { isDeviceRow } from '../rows.ts';
+import type { Job, Team, UnitResult, WasmRegime } from './job.ts';
+import { kernelModule } from './module.ts';
+import { Runner } from './runner.ts';
+import { type Slab, Slabs } from './slabs.ts';
+
+/** Settings of the body. */
+export interface WasmOptions {
+  /** Forces how order statistics are computed, wherever that way can do the work. */
+  readonly regime?: Regime;
+  /** Threads for large jobs; closed with the body. */
+  readonly team?: Team;
+}
+
+/** Where a column costs less by searching for its keys than by sorting them. */
+const MAX_NETWORK_ROWS = 1024;
+/** Jobs with fewer entries are done here: waking a team takes longer. */
+const MIN_TEAM_ENTRIES = 2 ** 18;
+/** Entries of a unit of a column operation: well below a millisecond of work, many to a tile. */
+const UNIT_ENTRIES = 2 ** 18;
+const COLUMN_UNIT = 64;
+
+/** Rows in memory, and the slabs that some of them lie in. */
+interface RowTile extends Tile {
+  readonly values: readonly Float32Array[];
+  readonly slabs: readonly Slab[];
+}
+
+/** SIMD kernels on the CPU. Results do not depend on the number of threads. */
+export class WasmKernels implements TileKernels {
+  readonly info: BackendInfo;
+  readonly maxTileBytes: number = 2 ** 32;
+  readonly shardBytes: number = 2 ** 25;
+  readonly #runner: Runner;
+  readonly #team: Team | undefined;
+  readonly #regime: Regime | undefined;
+  readonly #slabs: Slabs;
+  /** What the last `read` gave away, until the next. */
+  #home: Slab | undefined;
+
+  private constructor(module: WebAssembly.Module, { regime, team }: WasmOptions) {
+    const threads = team?.threads ?? 1;
+    this.info = {
+      name: 'wasm',
+      adapter: `CPU, WASM SIMD, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+      software: true,
+    };
+    this.#runner = new Runner(module);
+    this.#team = team;
+    this.#regime = regime;
+    this.#slabs = new Slabs({ shared: team !== undefined });
+  }
+
+  /**
+   * Compiles the kernels.
+   *
+   * @throws {WebAssembly.CompileError} where there is no SIMD.
+   */
+  static async create(options: WasmOptions = {}): Promise<WasmKernels> {
+    return new WasmKernels(await kernelModule(), options);
+  }
+
+  regimeOf(work: Work): WasmRegime {
+    if (work.rows > MAX_NETWORK_ROWS) return 'search';
+    return this.#regime === 'search' ? 'search' : 'network';
+  }
+
+  // Tiles
+
+  async upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile> {
+    const inPlace = rows.map((row, i) => {
+      if (isDeviceRow(row)) {
+        throw new TypeError(`row ${i} lies on a GPU; the wasm backend reads memory`);
+      }
+      const values = row.values?.subarray(from, to);
+      return { row, values: this.#reaches(values) ? values : undefined };
+    });
+    const copied = inPlace.filter(({ values }) => values === undefined).length;
+    const cols = to - from;
+    if (copied === 0)
+      return tileOf(
+        inPlace.map(({ values }) => values!),
+        [],
+      );
+    const slab = this.#slabs.take(copied * cols, { kept: true });
+    const free = rowsIn(slab, copied, cols);
+    try {
+      const values: Float32Array[] = [];
+      for (const { row, values: there } of inPlace) {
+        const own = there ?? free.shift()!;
+        if (there === undefined) await row.read(from, to, own);
+        values.push(own);
+      }
+      return tileOf(values, [slab]);
+    } catch (error) {
+      this.#slabs.release(slab);
+      throw error;
+    }
+  }
+
+  /** Whether kernels can read what lies here: a team sees shared memory only. */
+  #reaches(values: Float32Array | undefined): boolean {
+    return values !== undefined && (this.#team === undefined || isShared(values));
+  }
+
+  select(x: Tile, rows: readonly number[]): Tile {
+    const { values, slabs } = own(x);
+    return this.#view(
+      rows.map((i) => values[i]!),
+      slabs,
+    );
+  }
+
+  async stack(x: Tile, y: Tile): Promise<Tile> {
+    const [above, below] = [own(x), own(y)];
+    return this.#view([...above.values, ...below.values], [...above.slabs, ...below.slabs]);
+  }
+
+  /** A tile of rows that others hold, too; slabs stay until the last of them is freed. */
+  #view(values: readonly Float32Array[], slabs: readonly Slab[]): RowTile {
+    for (const slab of slabs) this.#slabs.retain(slab);
+    return { ...tileOf(values, slabs), bytes: 0 };
+  }
+
+  async read(x: Tile): Promise<Float32Array> {
+    const { values, slabs, rows, cols } = own(x);
+    const [slab] = slabs;
+    // One computed row is given away as it is. What is kept for later, or is the caller's, is copied:
+    // whoever reads may write.
+    const isOwn = rows === 1 && slab !== undefined && !slab.kept && slab.users === 1;
+    const home = isOwn ? slab : this.#slabs.take(rows * cols);
+    if (isOwn) this.#slabs.retain(home);
+    if (this.#home !== undefined) this.#slabs.release(this.#home);
+    this.#home = home;
+    if (isOwn) return values[0]!;
+    for (const [i, row] of values.entries()) home.data.set(row, i * cols);
+    return home.data.subarray(0, rows * cols);
+  }
+
+  free(x: Tile): void {
+    for (const slab of own(x).slabs) this.#slabs.release(slab);
+  }
+
+  async rebuild(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#slabs.dropSpare();
+    await this.#team?.close();
+  }
+
+  // Column operations
+
+  async combine(weights: Weights, x: Tile): Promise<Tile> {
+    const rows = weights.map((row) => Float64Array.from(row));
+    return this.#columns({ op: 'combine', weights: rows }, own(x).values, weights.length);
+  }
+
+  async rankMean(x: Tile, from: number, to: number): Promise<Tile> {
+    const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
+    return this.#columns({ op: 'rankMean', from, to, regime }, own(x).values);
+  }
+
+  async nearestMean(x: Tile, center: Tile, count: number): Promise<Tile> {
+    const regime = this.regimeOf({ op: 'nearestMean', rows: x.rows, count });
+    const rows = [...own(x).values, own(center).values[0]!];
+    return this.#columns({ op: 'nearestMean', count, regime }, rows);
+  }
+
+  async signSum(x: Tile): Promise<Tile> {
+    return this.#columns({ op: 'signSum' }, own(x).values);
+  }
+
+  async deviation(x: Tile): Promise<Tile> {
+    return this.#columns({ op: 'deviation' }, own(x).values);
+  }
+
+  async #columns(
+    work: Job['work'],
+    rows: readonly Float32Array[],
+    outputs: number = 1,
+  ): Promise<RowTile> {
+    const cols = rows[0]!.length;
+    const slab = this.#slabs.take(outputs * cols);
+    const out = rowsIn(slab, outputs, cols);
+    const entries = UNIT_ENTRIES / (rows.length + outputs);
+    const unitCols = Math.ceil(entries / COLUMN_UNIT) * COLUMN_UNIT;
+    try {
+      await this.#run({ work, rows, out, cols, unitCols, units: Math.ceil(cols / unitCols) });
+    } catch (error) {
+      this.#slabs.release(slab);
+      throw error;
+    }
+    return tileOf(out, [slab]);
+  }
+
+  // Row operations
+
+  async screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]> {
+    return (await this.#blocks({ op: 'screen', firstCol }, x, blockCols)) as RowScreen[];
+  }
+
+  async pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
+    return (await this.#blocks({ op: 'pairs' }, x, blockCols)) as PairBlock[];
+  }
+
+  async #blocks(work: Job['work'], x: Tile, unitCols: number): Promise<(UnitResult | undefined)[]> {
+    const { values: rows, cols } = own(x);
+    return this.#run({ work, rows, out: [], cols, unitCols, units: Math.ceil(cols / unitCols) });
+  }
+
+  async #run(job: Job): Promise<(UnitResult | undefined)[]> {
+    const large = job.units > 1 && job.rows.length * job.cols >= MIN_TEAM_ENTRIES;
+    // Only rows of a center that was read from elsewhere can be out of a team's reach.
+    if (large && this.#team !== undefined && job.rows.every((row) => this.#reaches(row))) {
+      return this.#team.run(job);
+    }
+    return Array.from({ length: job.units }, (_, unit) => this.#runner.run(job, unit));
+  }
+}
+
+function own(x: Tile): RowTile {
+  return x as RowTile;
+}
+
+function tileOf(values: readonly Float32Array[], slabs: readonly Slab[]): RowTile {
+  const cols = values[0]!.length;
+  const bytes = slabs.reduce((sum, { length }) => sum + 4 * length, 0);
+  return { rows: values.length, cols, bytes, values, slabs };
+}
+
+/** Rows one after the other in a slab. */
+function rowsIn({ data }: Slab, rows: number, cols: number): Float32Array[] {
+  return Array.from({ length: rows }, (_, i) => data.subarray(i * cols, (i + 1) * cols));
+}
+
+function isShared(values: Float32Array): boolean {
+  return typeof SharedArrayBuffer !== 'undefined' && values.buffer instanceof SharedArrayBuffer;
+}
