@@ -2,7 +2,10 @@
  * The thread pool of the wasm backend. A job is posted once to every worker; workers take its units
  * one by one from a counter in shared memory, so that any split of speeds balances, and send home
  * what they ran. Which worker runs which unit never shows in a result: results are put in the order
- * of units. The main thread only awaits, so that timers and pages stay alive.
+ * of units. This thread only awaits, so that timers and pages stay alive.
+ *
+ * Workers see shared memory only. Where a job lies elsewhere, this thread copies unit after unit for
+ * them: see staging.ts.
  *
  * @module
  */
@@ -12,12 +15,14 @@ import type { Job, Team, UnitResult } from './job.ts';
 import type { Order, Report } from './protocol.ts';
 import { Runner } from './runner.ts';
 import type { SpawnedWorker, WorkerSpawner } from './spawn.ts';
-import { bringHome, slotBytes, stagedUnit } from './staging.ts';
+import { bringHome, divide, type Hand, slotBytes, stagedUnit } from './staging.ts';
 
 /** Slots are no more than fit into so many bytes … */
 const MAX_SLOT_BYTES = 2 ** 26;
 /** … but for so many, however large they are. */
 const MIN_SLOTS = 2;
+/** In larger teams, copying for the others is all that this thread has time for. */
+const MAX_JOINED = 4;
 
 /** What a pool is made of. */
 export interface WorkerPoolOptions {
@@ -77,7 +82,8 @@ export class WorkerPool implements Team {
   }
 
   /**
-   * Runs every unit of the job. Jobs may overlap in time.
+   * Runs every unit of the job, wherever its rows and outputs lie; fastest where all of it lies in
+   * shared memory. Jobs may overlap in time.
    *
    * @returns What came of each unit, in their order.
    * @throws {BackendError} `failed` if a unit throws or a worker dies: other jobs are not touched,
@@ -85,15 +91,15 @@ export class WorkerPool implements Team {
    */
   async run(job: Job): Promise<(UnitResult | undefined)[]> {
     if (this.#end !== undefined) throw closed();
-    if (job.units < 1) return [];
+    if (slotBytes(job) > 0) return this.#runStaged(job);
     const members = this.#muster(Math.min(this.threads, job.units));
-    if (members.size === 0) return this.#runHere(job);
-    const bytes = slotBytes(job);
-    return bytes === 0 ? this.#post(job, members) : this.#runStaged(job, { members, bytes });
+    return members.length === 0 ? this.#runHere(job) : this.#post(job, members);
   }
 
-  #post(job: Job, members: Set<Member>): Promise<(UnitResult | undefined)[]> {
+  #post(job: Job, workers: readonly Member[]): Promise<(UnitResult | undefined)[]> {
+    if (job.units === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
+      const members = new Set(workers);
       const id = ++this.#lastId;
       const next = new Int32Array(new SharedArrayBuffer(4));
       const results = Array<UnitResult | undefined>(job.units).fill(undefined);
@@ -106,40 +112,56 @@ export class WorkerPool implements Team {
   }
 
   /**
-   * Copies units into slots of shared memory and posts each to one worker. Two slots for a worker:
-   * one fills while it works on the other.
+   * A job of which rows or outputs lie where workers do not see them. Each worker has two slots if
+   * there is room: one is filled while it works on the other. In a small team this thread does units
+   * in place besides, but none of `pairs`: one of them may take a second.
    */
-  async #runStaged(
-    job: Job,
-    { members, bytes }: { readonly members: ReadonlySet<Member>; readonly bytes: number },
-  ): Promise<(UnitResult | undefined)[]> {
-    const results = Array<UnitResult | undefined>(job.units).fill(undefined);
-    let next = 0;
-    const fill = async (member: Member): Promise<void> => {
-      const slot = this.#takeSlot(bytes);
+  async #runStaged(job: Job): Promise<(UnitResult | undefined)[]> {
+    const count = Math.min(this.threads, job.units);
+    const joins = count <= MAX_JOINED && job.work.op !== 'pairs';
+    const members = this.#muster(joins ? count - 1 : count);
+    const bytes = slotBytes(job);
+    const fitting = Math.max(MIN_SLOTS, Math.floor(MAX_SLOT_BYTES / bytes));
+    const lanes = [...members, ...members].slice(0, fitting);
+    const slots = lanes.map(() => this.#takeSlot(bytes));
+    const hands = lanes.map((member, i) => this.#handOf(member, { job, slot: slots[i]! }));
+    if (joins || hands.length === 0) hands.push(this.#ownHand(job));
+    try {
+      return await divide(job.units, hands);
+    } finally {
+      if (this.#end === undefined) this.#slots.push(...slots);
+    }
+  }
+
+  /** Copies a unit into the slot and has it done by the worker. */
+  #handOf(member: Member, { job, slot }: { job: Job; slot: SharedArrayBuffer }): Hand {
+    return async (unit) => {
+      const part = stagedUnit(job, unit, slot);
+      const isThere = this.#members.has(member);
+      const [result] = await (isThere ? this.#post(part, [member]) : this.#runHere(part));
+      bringHome(job, unit, part);
+      return result;
+    };
+  }
+
+  /** Does a unit on this thread, and then gives way to what else waits for it. */
+  #ownHand(job: Job): Hand {
+    return async (unit) => {
+      if (this.#end !== undefined) throw closed();
       try {
-        while (next < job.units) {
-          const unit = next++;
-          const part = stagedUnit(job, unit, slot);
-          const isThere = this.#members.has(member);
-          const done = isThere ? this.#post(part, new Set([member])) : this.#runHere(part);
-          results[unit] = (await done)[0];
-          bringHome(job, unit, part);
-        }
-      } catch (error) {
-        next = job.units;
-        throw error;
+        this.#own ??= new Runner(this.#options.module);
+        return this.#own.run(job, unit);
+      } catch (cause) {
+        this.#own = undefined;
+        throw new BackendError('failed', `unit ${unit} of a job failed: ${cause}`, { cause });
       } finally {
-        this.#slots.push(slot);
+        await eventLoopTurn();
       }
     };
-    const fitting = Math.max(MIN_SLOTS, Math.floor(MAX_SLOT_BYTES / bytes));
-    const lanes = [...members, ...members].slice(0, Math.min(fitting, job.units));
-    // Slots are in use until the last of them is done, whatever became of the others.
-    const outcomes = await Promise.allSettled(lanes.map(fill));
-    const failure = outcomes.find(({ status }) => status === 'rejected');
-    if (failure?.status === 'rejected') throw failure.reason;
-    return results;
+  }
+
+  #runHere(job: Job): Promise<(UnitResult | undefined)[]> {
+    return divide(job.units, [this.#ownHand(job)]);
   }
 
   /** A slot of the last job if it is large enough: new memory is slow the first time. */
@@ -164,9 +186,9 @@ export class WorkerPool implements Team {
   }
 
   /** So many workers, or as many as there can be. */
-  #muster(count: number): Set<Member> {
+  #muster(count: number): Member[] {
     while (this.#members.size < count && !this.#isRefused) this.#enlist();
-    return new Set([...this.#members].slice(0, count));
+    return [...this.#members].slice(0, count);
   }
 
   #enlist(): void {
@@ -217,17 +239,6 @@ export class WorkerPool implements Team {
     this.#runHere(job).then(resolve, reject);
   }
 
-  async #runHere(job: Job): Promise<(UnitResult | undefined)[]> {
-    try {
-      this.#own ??= new Runner(this.#options.module);
-      const runner = this.#own;
-      return Array.from({ length: job.units }, (_, unit) => runner.run(job, unit));
-    } catch (cause) {
-      this.#own = undefined;
-      throw new BackendError('failed', `a job failed: ${String(cause)}`, { cause });
-    }
-  }
-
   #fail(id: number, message: string, options?: ErrorOptions): void {
     const { job, next, reject } = this.#settle(id);
     // Nobody needs the rest.
@@ -246,4 +257,21 @@ export class WorkerPool implements Team {
 
 function closed(): BackendError {
   return new BackendError('closed', 'the backend was closed');
+}
+
+/** Lets messages, timers and the page have their turn. */
+function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') {
+      setImmediate(resolve);
+      return;
+    }
+    // Browsers slow down the timers of a page that is not seen, but no messages.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
 }

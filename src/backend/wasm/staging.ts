@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Job } from './job.ts';
+import type { Job, UnitResult } from './job.ts';
 
 /** Whether every thread sees it. */
 export function isShared(values: Float32Array): boolean {
@@ -52,4 +52,33 @@ export function bringHome(job: Job, unit: number, staged: Job): void {
   for (const [k, row] of job.out.entries()) {
     if (!isShared(row)) row.set(staged.out[k]!, unit * job.unitCols);
   }
+}
+
+/** Does one unit at a time. */
+export type Hand = (unit: number) => Promise<UnitResult | undefined>;
+
+/**
+ * Every unit, each by the hand that is free first. When it ends, well or not, no hand is at work any
+ * more; after a failure no further unit is begun.
+ */
+export async function divide(
+  units: number,
+  hands: readonly Hand[],
+): Promise<(UnitResult | undefined)[]> {
+  const results = Array<UnitResult | undefined>(units).fill(undefined);
+  let next = 0;
+  const work = async (hand: Hand): Promise<void> => {
+    try {
+      while (next < units) {
+        const unit = next++;
+        results[unit] = await hand(unit);
+      }
+    } catch (error) {
+      next = units;
+      throw error;
+    }
+  };
+  const outcomes = await Promise.allSettled(hands.map(work));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  return results;
 }

@@ -139,10 +139,11 @@ describe('the thread pool', () => {
 
   test('lets timers run while it works', async () => {
     const pool = await poolOf({ threads: 1 });
+    await pool.run(signsOf(ramp(1)));
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
-    // Some 10 ms of work: as many ticks, had this thread done it there were none.
-    await pool.run(signsOf(ramp(200_000)));
+    // More than 10 ms of work: on this thread, there would be no tick.
+    await pool.run(signsOf(ramp(20_000)));
     clearInterval(timer);
     expect(ticks).toBeGreaterThan(1);
   });
@@ -197,6 +198,76 @@ describe('a job that fails', () => {
   });
 });
 
+/** The same, in memory that is not shared. */
+function unshared(job: Job): Job {
+  const copies = (rows: readonly Float32Array[]): Float32Array[] =>
+    rows.map((row) => new Float32Array(row));
+  return { ...job, rows: copies(job.rows), out: copies(job.out) };
+}
+
+describe('a job in memory that is not shared', () => {
+  test.each([2, 3, 6])('has every unit done once by %d threads', async (threads) => {
+    const pool = await poolOf({ threads });
+    for (const units of [1, 2, 50]) {
+      const job = unshared(signsOf(ramp(units)));
+      expect(await pool.run(job)).toEqual(Array(units).fill(undefined));
+      expect([...job.out[0]!]).toEqual(ramp(units));
+    }
+  });
+
+  test('may have a last unit that is narrower, and some rows in shared memory', async () => {
+    const pool = await poolOf();
+    const values = ramp(4).slice(0, -7);
+    const [plain, both] = [unshared(signsOf(values)), signsOf(values)];
+    const job = { ...both, rows: [...plain.rows, ...both.rows, ...plain.rows] };
+    await pool.run(job);
+    expect([...job.out[0]!]).toEqual(values.map((value) => 3 * value));
+  });
+
+  test('counts columns of a screen from the first of the matrix', async () => {
+    const pool = await poolOf({ threads: 6 });
+    const shared = { ...signsOf(ramp(20)), work: { op: 'screen', firstCol: 5 } as const, out: [] };
+    expect(await pool.run(unshared(shared))).toEqual(await pool.run(shared));
+  });
+
+  test('fails as others do, and the next one runs', async () => {
+    const { spawner, holding } = counted();
+    const pool = await poolOf({ spawner });
+    await expect(pool.run(unshared(unknownJob(9)))).rejects.toMatchObject({
+      code: 'failed',
+      message: expect.stringMatching(/^unit \d of a job failed: \w*Error: /),
+    });
+    expect(holding()).toBe(0);
+    const job = unshared(signsOf(ramp(9)));
+    await pool.run(job);
+    expect([...job.out[0]!]).toEqual(ramp(9));
+  });
+
+  test('fails where a worker dies with a unit of it, and the next one gets a new worker', async () => {
+    // Staged units are jobs of one unit; of so many threads this one does none.
+    const script = scriptWith('process.exit(3)').replace('=== 13', '=== 1 && job.cols === 13');
+    const pool = await poolOf({ script, threads: 6 });
+    const deadly = unshared(signsOf(ramp(9).slice(51)));
+    const failure = {
+      code: 'failed',
+      message: 'a worker was lost: the thread ended with exit code 3',
+    };
+    await expect(pool.run(deadly)).rejects.toMatchObject(failure);
+    const job = unshared(signsOf(ramp(9)));
+    await pool.run(job);
+    expect([...job.out[0]!]).toEqual(ramp(9));
+  });
+
+  test('is rejected when the pool is closed, and all of it has stopped', async () => {
+    const pool = await poolOf();
+    const job = unshared(signsOf(ramp(20_000)));
+    const outcome = expect(pool.run(job)).rejects.toMatchObject({ code: 'closed' });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pool.close();
+    await outcome;
+  });
+});
+
 describe('a platform that refuses workers', () => {
   const refusals: [string, WorkerSpawner, string][] = [
     [
@@ -211,10 +282,16 @@ describe('a platform that refuses workers', () => {
     ],
     ['when they start', nodeSpawner, "throw new Error('not permitted')"],
   ];
+  test('when they start has staged units done here', async () => {
+    const pool = await poolOf({ threads: 6, script: "throw new Error('not permitted')" });
+    const job = unshared(signsOf(ramp(50)));
+    await pool.run(job);
+    expect([...job.out[0]!]).toEqual(ramp(50));
+  });
+
   test.each(refusals)('%s has jobs done on this thread', async (_, spawner, script) => {
     const pool = await poolOf({ spawner, script });
-    for (let i = 0; i < 2; i++) {
-      const job = signsOf(ramp(5));
+    for (const job of [signsOf(ramp(5)), signsOf(ramp(5)), unshared(signsOf(ramp(5)))]) {
       await pool.run(job);
       expect([...job.out[0]!]).toEqual(ramp(5));
     }
