@@ -92,8 +92,7 @@ export class WasmKernels implements TileKernels {
       if (isDeviceRow(row)) {
         throw new TypeError(`row ${i} lies on a GPU; the wasm backend reads memory`);
       }
-      const values = row.values?.subarray(from, to);
-      return { row, values: this.#reaches(values) ? values : undefined };
+      return { row, values: row.values?.subarray(from, to) };
     });
     const copied = inPlace.filter(({ values }) => values === undefined).length;
     const cols = to - from;
@@ -116,11 +115,6 @@ export class WasmKernels implements TileKernels {
       this.#slabs.release(slab);
       throw error;
     }
-  }
-
-  /** Whether kernels can read what lies here: a team sees shared memory only. */
-  #reaches(values: Float32Array | undefined): boolean {
-    return values !== undefined && (this.#team === undefined || isShared(values));
   }
 
   select(x: Tile, rows: readonly number[]): Tile {
@@ -230,10 +224,7 @@ export class WasmKernels implements TileKernels {
 
   async #run(job: Job): Promise<(UnitResult | undefined)[]> {
     const large = job.units > 1 && job.rows.length * job.cols >= MIN_TEAM_ENTRIES;
-    // Only rows of a center that was read from elsewhere can be out of a team's reach.
-    if (large && this.#team !== undefined && job.rows.every((row) => this.#reaches(row))) {
-      return this.#team.run(job);
-    }
+    if (large && this.#team !== undefined) return this.#team.run(job);
     return Array.from({ length: job.units }, (_, unit) => this.#runner.run(job, unit));
   }
 }
@@ -251,8 +242,4 @@ function tileOf(values: readonly Float32Array[], slabs: readonly Slab[]): RowTil
 /** Rows one after the other in a slab. */
 function rowsIn({ data }: Slab, rows: number, cols: number): Float32Array[] {
   return Array.from({ length: rows }, (_, i) => data.subarray(i * cols, (i + 1) * cols));
-}
-
-function isShared(values: Float32Array): boolean {
-  return typeof SharedArrayBuffer !== 'undefined' && values.buffer instanceof SharedArrayBuffer;
 }
