@@ -1,6 +1,7 @@
 /** The wasm backend on several threads, as a program uses it. */
 
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -32,7 +33,15 @@ describe('the number of threads', () => {
     return copy;
   }
 
-  const operations: [string, (backend: Backend, x: Matrix) => Promise<unknown>][] = [
+  /** Of all bits of a result: an array, or an object of arrays. */
+  function digestOf(result: object): string {
+    const hash = createHash('sha256');
+    const arrays = ArrayBuffer.isView(result) ? [result] : Object.values(result);
+    for (const array of arrays) hash.update(array);
+    return hash.digest('hex');
+  }
+
+  const operations: [string, (backend: Backend, x: Matrix) => Promise<object>][] = [
     ['rankMean', (b, x) => b.read(b.rankMean(x, 2, 7))],
     ['nearestMean', (b, x) => b.read(b.nearestMean(x, b.rankMean(x, 4, 5), 5))],
     [
@@ -46,10 +55,10 @@ describe('the number of threads', () => {
   ];
 
   test.each(operations)('changes no bit of %s, wherever rows lie', async (_, run) => {
-    const wanted = await run(backends[0]!, backends[0]!.matrix(rows));
+    const wanted = digestOf(await run(backends[0]!, backends[0]!.matrix(rows)));
     for (const backend of backends) {
       for (const given of [rows, rows.map(inSharedMemory)]) {
-        expect(await run(backend, backend.matrix(given))).toEqual(wanted);
+        expect(digestOf(await run(backend, backend.matrix(given)))).toBe(wanted);
       }
     }
   });
