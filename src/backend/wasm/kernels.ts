@@ -40,6 +40,39 @@ export interface Kernels {
     blockCols: number,
     out: number,
   ): void;
+  rankMeanSearch(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    from: number,
+    to: number,
+    block: number,
+    out: number,
+  ): void;
+  nearestMeanNetwork(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    centers: number,
+    count: number,
+    program: number,
+    steps: number,
+    block: number,
+    blockCols: number,
+    out: number,
+  ): void;
+  nearestMeanSearch(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    centers: number,
+    count: number,
+    block: number,
+    out: number,
+  ): void;
   signSum(x: number, stride: number, rows: number, cols: number, out: number): void;
   deviation(x: number, stride: number, rows: number, cols: number, out: number): void;
   columnNumbers(firstCol: number, cols: number, numbers: number): void;
@@ -50,5 +83,15 @@ export interface Kernels {
     cols: number,
     numbers: number,
     states: number,
+  ): void;
+  pairs(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    first: number,
+    last: number,
+    exact: number,
+    sums: number,
   ): void;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { RowScreen } from '../kernels.ts';
+import type { PairBlock, RowScreen } from '../kernels.ts';
 import { combinePlan } from './combine-plan.ts';
 import type { Job, UnitResult } from './job.ts';
 import type { Kernels } from './kernels.ts';
@@ -21,6 +21,17 @@ const GAP_BYTES = 64;
 const BLOCK_BYTES = 2 ** 15;
 const MIN_BLOCK_COLS = 16;
 const MAX_BLOCK_COLS = 128;
+/** Of a step in a program: its kind and four rows. */
+const STEP_WORDS = 5;
+/** Of a row in a block that is searched: see assembly/search.ts. */
+const LINE_BYTES = 64;
+/** Blocks of so few columns have their pairs in f64: errors then have little to average out over. */
+const EXACT_COLS = 4096;
+/** Pairs whose sums are held at once: of more, some rows with all others are done after the rest. */
+const MAX_PAIRS = 2 ** 20;
+/** Of the sums of a pair, and columns of a chunk: see assembly/pairs.ts. */
+const PAIR_BYTES = 16;
+const PAIR_COLS = 128;
 /** Of a row that is screened: see assembly/screen.ts. */
 const SCREEN_STATE_BYTES = 24;
 const PAGE_BYTES = 2 ** 16;
@@ -70,7 +81,7 @@ export class Runner {
     const range = { from, to: Math.min(job.cols, from + job.unitCols) };
     const { work } = job;
     if (work.op === 'screen') return this.#screen(job, range, work.firstCol);
-    if (work.op === 'pairs') throw new Error('no pairs yet');
+    if (work.op === 'pairs') return this.#pairs(job, range);
     this.#columns(this.#method(job), job.out, range);
     return undefined;
   }
@@ -89,32 +100,82 @@ export class Runner {
         };
       }
       case 'rankMean':
-        return this.#network(rows, work.from, work.to);
+        return work.regime === 'network'
+          ? this.#rankMeanNetwork(rows, work.from, work.to)
+          : this.#rankMeanSearch(rows, work.from, work.to);
+      case 'nearestMean':
+        return work.regime === 'network'
+          ? this.#nearestMeanNetwork(rows, work.count)
+          : this.#nearestMeanSearch(rows, work.count);
       case 'signSum':
+        return {
+          rows,
+          apply: (p) => kernels.signSum(p.x, p.stride, p.rows, p.cols, p.out),
+        };
       case 'deviation':
         return {
           rows,
-          apply: ({ x, stride, cols, out }) =>
-            kernels[work.op as 'signSum'](x, stride, rows.length, cols, out),
+          apply: (p) => kernels.deviation(p.x, p.stride, p.rows, p.cols, p.out),
         };
       default:
-        throw new Error(`no ${work.op} yet`);
+        throw new TypeError(`${work.op} is no operation on columns`);
     }
   }
 
-  #network(rows: readonly Float32Array[], from: number, to: number): Method {
-    const n = rows.length;
+  #rankMeanNetwork(rows: readonly Float32Array[], from: number, to: number): Method {
+    const blockCols = blockColsFor(rows.length);
+    const table = this.#program(rows.length, from, to);
+    const steps = table.length / STEP_WORDS;
+    return {
+      rows,
+      table,
+      scratchBytes: 4 * rows.length * blockCols,
+      apply: (p, program, block) => {
+        const place = [p.x, p.stride, p.rows, p.cols] as const;
+        const network = [program, steps, block, blockCols] as const;
+        this.#kernels.rankMeanNetwork(...place, from, to, ...network, p.out);
+      },
+    };
+  }
+
+  #rankMeanSearch(rows: readonly Float32Array[], from: number, to: number): Method {
+    return {
+      rows,
+      scratchBytes: LINE_BYTES * (rows.length + 4),
+      apply: (p, _, block) =>
+        this.#kernels.rankMeanSearch(p.x, p.stride, p.rows, p.cols, from, to, block, p.out),
+    };
+  }
+
+  /** The center is copied in as one more row. */
+  #nearestMeanNetwork(rows: readonly Float32Array[], count: number): Method {
+    const n = rows.length - 1;
     const blockCols = blockColsFor(n);
-    const table = this.#program(n, from, to);
+    const table = this.#program(n, 0, n);
+    const steps = table.length / STEP_WORDS;
     return {
       rows,
       table,
       scratchBytes: 4 * n * blockCols,
-      apply: ({ x, stride, cols, out }, program, block) =>
-        this.#kernels.rankMeanNetwork(
-          ...([x, stride, n, cols, from, to] as const),
-          ...([program, table.length / 5, block, blockCols, out] as const),
-        ),
+      apply: (p, program, block) => {
+        const centers = p.x + n * p.stride;
+        const place = [p.x, p.stride, n, p.cols] as const;
+        const network = [program, steps, block, blockCols] as const;
+        this.#kernels.nearestMeanNetwork(...place, centers, count, ...network, p.out);
+      },
+    };
+  }
+
+  #nearestMeanSearch(rows: readonly Float32Array[], count: number): Method {
+    const n = rows.length - 1;
+    return {
+      rows,
+      scratchBytes: LINE_BYTES * (3 * n + 3),
+      apply: (p, _, block) => {
+        const centers = p.x + n * p.stride;
+        const place = [p.x, p.stride, n, p.cols] as const;
+        this.#kernels.nearestMeanSearch(...place, centers, count, block, p.out);
+      },
     };
   }
 
@@ -125,9 +186,9 @@ export class Runner {
     if (program === undefined) {
       const pitch = 4 * blockColsFor(n);
       const steps = networkSteps(n, from, to);
-      program = new Uint32Array(5 * steps.length);
+      program = new Uint32Array(STEP_WORDS * steps.length);
       for (const [k, { kind, rows }] of steps.entries()) {
-        program.set([kind, ...rows.map((row) => pitch * row)], 5 * k);
+        program.set([kind, ...rows.map((row) => pitch * row)], STEP_WORDS * k);
       }
       this.#programs.set(name, program);
     }
@@ -147,8 +208,7 @@ export class Runner {
     new Uint32Array(this.#kernels.memory.buffer).set(table, tableAt / 4);
     for (const piece of cut(range, widest)) {
       const width = piece.to - piece.from;
-      this.#copyIn(rows, piece, { x, stride });
-      const cols = roundUp(width, MIN_BLOCK_COLS);
+      const cols = this.#copyIn(rows, piece, { x, stride, unit: MIN_BLOCK_COLS });
       method.apply({ x, stride, rows: rows.length, cols, out: outAt }, tableAt, scratch);
       const floats = this.#floats();
       for (const [k, row] of out.entries()) {
@@ -172,7 +232,7 @@ export class Runner {
     ];
     this.#floats().fill(0, states / 4, (states + SCREEN_STATE_BYTES * n) / 4);
     for (const piece of cut(range, widest)) {
-      const cols = this.#copyIn(rows, piece, { x, stride });
+      const cols = this.#copyIn(rows, piece, { x, stride, unit: MIN_COLS });
       // Columns count modulo 2³².
       kernels.columnNumbers((firstCol + piece.from) | 0, cols, numbers);
       kernels.screen(x, stride, n, cols, numbers, states);
@@ -193,6 +253,44 @@ export class Runner {
       words[2 * i + 1] = state.getUint32(at + 16, true);
     }
     return { nonFinite, squaredNorms, fingerprints: new BigUint64Array(words.buffer) };
+  }
+
+  #pairs({ rows }: Job, range: Range): PairBlock {
+    const n = rows.length;
+    const products = new Float64Array(n * n);
+    const squaredDistances = new Float64Array(n * n);
+    const height = Math.max(1, Math.min(n, Math.floor(MAX_PAIRS / n)));
+    for (let first = 0; first < n; first += height) {
+      const last = Math.min(n, first + height);
+      const sums = this.#pairSums(rows, range, { from: first, to: last });
+      for (let i = first; i < last; i++) {
+        for (let j = i; j < n; j++) {
+          const at = 2 * ((i - first) * n + j);
+          const { product, squaredDistance } = pairOf(sums[at]!, sums[at + 1]!, i === j);
+          products[i * n + j] = products[j * n + i] = product;
+          squaredDistances[i * n + j] = squaredDistances[j * n + i] = squaredDistance;
+        }
+      }
+    }
+    return { products, squaredDistances };
+  }
+
+  /** Squared distance and product of rows [from, to) with all later rows, n pairs for each row. */
+  #pairSums(rows: readonly Float32Array[], range: Range, { from, to }: Range): Float64Array {
+    const n = rows.length;
+    const cols = range.to - range.from;
+    // Also so that chunks are the same whatever the width of the block.
+    const widest = roundUp(pieceCols(n, cols), PAIR_COLS);
+    const stride = 4 * widest + GAP_BYTES;
+    const bytes = PAIR_BYTES * n * (to - from);
+    const [sums, x] = this.#place([bytes, stride * n]) as [number, number];
+    const exact = Number(cols <= EXACT_COLS);
+    this.#floats().fill(0, sums / 4, (sums + bytes) / 4);
+    for (const piece of cut(range, widest)) {
+      const width = this.#copyIn(rows, piece, { x, stride, unit: PAIR_COLS });
+      this.#kernels.pairs(x, stride, n, width, from, to, exact, sums);
+    }
+    return new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8);
   }
 
   // Memory
@@ -216,14 +314,14 @@ export class Runner {
     return new Float32Array(this.#kernels.memory.buffer);
   }
 
-  /** Copies a range of the rows in and fills up with zeros. Returns the columns that are then there. */
+  /** Copies a range of the rows in and fills whole units up with zeros. Returns the columns there. */
   #copyIn(
     rows: readonly Float32Array[],
     { from, to }: Range,
-    { x, stride }: { x: number; stride: number },
+    { x, stride, unit }: { x: number; stride: number; unit: number },
   ): number {
     const floats = this.#floats();
-    const cols = roundUp(to - from, MIN_COLS);
+    const cols = roundUp(to - from, unit);
     for (const [i, row] of rows.entries()) {
       const start = (x + i * stride) / 4;
       floats.set(row.subarray(from, to), start);
@@ -251,4 +349,19 @@ function blockColsFor(rows: number): number {
 
 function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
+}
+
+/** What sums over a block say of two rows, or of one with itself. */
+function pairOf(
+  squaredDistance: number,
+  product: number,
+  same: boolean,
+): { product: number; squaredDistance: number } {
+  // Only an infinite (or NaN) entry makes an f64 sum of f32 squares non-finite.
+  if (Number.isFinite(product) && Number.isFinite(squaredDistance)) {
+    return { product, squaredDistance };
+  }
+  return same
+    ? { product: Number.POSITIVE_INFINITY, squaredDistance: 0 }
+    : { product: Number.NaN, squaredDistance: Number.POSITIVE_INFINITY };
 }

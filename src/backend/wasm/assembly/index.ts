@@ -7,7 +7,11 @@
 
 export { combineFour, combineOne } from './combine';
 export { deviation } from './deviation';
+export { nearestMeanNetwork } from './nearest-mean';
+export { nearestMeanSearch } from './nearest-mean-search';
+export { pairs } from './pairs';
 export { rankMeanNetwork } from './rank-mean';
+export { rankMeanSearch } from './rank-mean-search';
 export { columnNumbers, screen } from './screen';
 export { signSum } from './sign-sum';
 
