@@ -328,7 +328,7 @@ describe('what aggregate refuses', () => {
     [
       'an unknown backend',
       [...FILES, '--rule', 'mean', '--backend', 'cuda', ...OUT],
-      'reference, webgpu',
+      'auto, webgpu, wasm, reference',
     ],
     [
       'memory in words',
