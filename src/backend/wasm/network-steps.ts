@@ -52,7 +52,7 @@ export function networkSteps(n: number, from: number, to: number): Step[] {
   const steps: Step[] = [];
   for (const pair of pairs) {
     // The first comparator that is left is next on both its rows; others went with an earlier step.
-    if (queues.at(pair[0], 0) !== pair) continue;
+    if (queues.next(pair[0]) !== pair) continue;
     const { step, taken } = bestStep(queues, pair);
     queues.take(taken);
     steps.push(step);
@@ -72,20 +72,26 @@ class Queues {
   }
 
   /** The comparator of a row that `ahead` others come before. */
-  at(row: number, ahead: number): Pair | undefined {
+  next(row: number, ahead: number = 0): Pair | undefined {
     return this.#ofRow[row]![this.#heads[row]! + ahead];
   }
 
   take(pairs: readonly Pair[]): void {
-    for (const pair of pairs) for (const row of pair) this.#heads[row]!++;
+    for (const [low, high] of pairs) {
+      this.#heads[low]!++;
+      this.#heads[high]!++;
+    }
   }
 
   /** Rows that `rows` are soon compared with. */
-  near(rows: readonly number[]): Set<number> {
-    const found = new Set<number>();
+  near(rows: readonly number[]): number[] {
+    const found: number[] = [];
     for (const row of rows) {
       for (let ahead = 0; ahead < LOOK_AHEAD; ahead++) {
-        for (const other of this.at(row, ahead) ?? []) if (!rows.includes(other)) found.add(other);
+        const pair = this.next(row, ahead);
+        if (pair === undefined) break;
+        const other = pair[0] === row ? pair[1] : pair[0];
+        if (!rows.includes(other) && !found.includes(other)) found.push(other);
       }
     }
     return found;
@@ -93,19 +99,19 @@ class Queues {
 
   /** All that can be done on `rows` before another row is needed, in order. */
   ready(rows: readonly number[]): Pair[] {
-    const done = new Map(rows.map((row) => [row, 0]));
+    const done = rows.map(() => 0);
     const found: Pair[] = [];
     for (let before = -1; before < found.length; ) {
       before = found.length;
-      for (const row of rows) {
-        const pair = this.at(row, done.get(row)!);
+      for (let a = 0; a < rows.length; a++) {
+        const pair = this.next(rows[a]!, done[a]);
         if (pair === undefined) continue;
-        const isNext = pair.every((r) => done.has(r) && this.at(r, done.get(r)!) === pair);
-        if (!isNext) continue;
+        const b = rows.indexOf(pair[0] === rows[a] ? pair[1] : pair[0]);
+        if (b < 0 || this.next(rows[b]!, done[b]) !== pair) continue;
         found.push(pair);
-        for (const r of pair) done.set(r, done.get(r)! + 1);
+        done[a]!++;
+        done[b]!++;
       }
-      if (before === found.length) break;
     }
     return found;
   }
@@ -120,8 +126,7 @@ interface Choice {
 function bestStep(queues: Queues, first: Pair): Choice {
   let best: Choice = { step: { kind: 0, rows: first }, taken: [first] };
   const consider = (rows: readonly number[]): void => {
-    const choice = stepOn(queues.ready(rows));
-    if (choice !== undefined && yieldOf(choice) > yieldOf(best)) best = choice;
+    best = longestStep(queues.ready(rows), yieldOf(best)) ?? best;
   };
   for (const third of queues.near(first)) {
     const three = [...first, third];
@@ -135,34 +140,55 @@ function yieldOf({ step, taken }: Choice): number {
   return taken.length / step.rows.length;
 }
 
-/** The longest beginning of `pairs` that is a kind of step. */
-function stepOn(pairs: readonly Pair[]): Choice | undefined {
-  for (let length = pairs.length; length > 1; length--) {
-    const taken = pairs.slice(0, length);
-    const rows = [...new Set(taken.flat())];
-    const known = kindOf(taken.map(([low, high]) => [rows.indexOf(low), rows.indexOf(high)]));
+/** The longest beginning of `pairs` that is a kind of step and yields more than `least`. */
+function longestStep(pairs: readonly Pair[], least: number): Choice | undefined {
+  const rows: number[] = [];
+  const sizes: number[] = [];
+  const names: number[] = [];
+  for (const pair of pairs) {
+    let name = names.at(-1) ?? 1;
+    for (const row of pair) {
+      if (!rows.includes(row)) rows.push(row);
+      name = 4 * name + rows.indexOf(row);
+    }
+    names.push(name);
+    sizes.push(rows.length);
+  }
+  for (let last = pairs.length - 1; last >= 0; last--) {
+    if ((last + 1) / sizes[last]! <= least) continue;
+    const known = kindOf(names[last]!);
     if (known === undefined) continue;
-    return { step: { kind: known.kind, rows: known.places.map((place) => rows[place]!) }, taken };
+    const step = { kind: known.kind, rows: known.places.map((place) => rows[place]!) };
+    return { step, taken: pairs.slice(0, last + 1) };
   }
   return undefined;
 }
 
-/** Every spelling of every kind: places renamed, comparators that do not touch in any order. */
-const spellings = new Map<string, { kind: number; places: readonly number[] } | undefined>();
-
-/** The kind that `pairs` are, up to names: place p of the kind is `places[p]` of the pairs. */
-function kindOf(pairs: readonly Pair[]): ReturnType<typeof spellings.get> {
-  const name = pairs.join();
-  if (!spellings.has(name)) spellings.set(name, searchKind(pairs));
-  return spellings.get(name);
+/** A kind under another name: its place p is the row that was met as number `places[p]`. */
+interface Known {
+  readonly kind: number;
+  readonly places: readonly number[];
 }
 
-function searchKind(pairs: readonly Pair[]): ReturnType<typeof spellings.get> {
-  const size = new Set(pairs.flat()).size;
-  for (const places of permutations(size)) {
-    // Row names to places: pairs as the kind would write them.
-    const written = pairs.map(([low, high]): Pair => [places.indexOf(low), places.indexOf(high)]);
-    const kind = STEP_KINDS.indexOf(inLayers(written));
+/** What was found for names that were asked for. */
+const kinds = new Map<number, Known | undefined>();
+
+/** The kind of comparators whose rows, numbered as they are met, are the base-4 digits of `name`. */
+function kindOf(name: number): Known | undefined {
+  if (!kinds.has(name)) kinds.set(name, findKind(name));
+  return kinds.get(name);
+}
+
+function findKind(name: number): Known | undefined {
+  // The leading 1 only holds the place of zeros.
+  const digits = [...name.toString(4)].slice(1).map(Number);
+  const pairs = Array.from(
+    { length: digits.length / 2 },
+    (_, k): Pair => [digits[2 * k]!, digits[2 * k + 1]!],
+  );
+  for (const places of permutations(new Set(digits).size)) {
+    const renamed = pairs.map(([low, high]): Pair => [places.indexOf(low), places.indexOf(high)]);
+    const kind = STEP_KINDS.indexOf(inLayers(renamed));
     if (kind >= 0) return { kind, places };
   }
   return undefined;
