@@ -185,11 +185,12 @@ async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Prom
 
 /** The stable shape of `--json`. */
 function outcomeOf(report: AggregateReport): object {
-  const { rule, backend, rows, cols, clients, seconds } = report;
+  const { rule, backend, kernels, rows, cols, clients, seconds } = report;
   return {
     rule,
     backend: backend.name,
     adapter: backend.adapter,
+    kernels,
     rows,
     cols,
     clients: clients.map(({ client, verdict, weight, reasons }) => {
@@ -213,7 +214,7 @@ function evidenceOf(report: AggregateReport): object {
 }
 
 function summaryOf(report: AggregateReport, { output }: Flags): string {
-  const { rule, backend, rows, cols, clients, seconds } = report;
+  const { rule, backend, kernels, rows, cols, clients, seconds } = report;
   const lines = [
     `${rule} over ${rows} of ${clients.length} updates of ${cols} entries -> ${output}`,
     `${backend.name} (${backend.adapter}), ${seconds.toFixed(2)} s`,
