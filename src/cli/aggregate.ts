@@ -214,7 +214,7 @@ function evidenceOf(report: AggregateReport): object {
 }
 
 function summaryOf(report: AggregateReport, { output }: Flags): string {
-  const { rule, backend, kernels, rows, cols, clients, seconds } = report;
+  const { rule, backend, rows, cols, clients, seconds } = report;
   const lines = [
     `${rule} over ${rows} of ${clients.length} updates of ${cols} entries -> ${output}`,
     `${backend.name} (${backend.adapter}), ${seconds.toFixed(2)} s`,
