@@ -11,6 +11,7 @@
 
 import { assertInteger } from '../core/assert.ts';
 import { BackendError } from '../core/errors.ts';
+import { eventLoopTurn, TURN_MS } from '../core/turn.ts';
 import type {
   Backend,
   BackendInfo,
@@ -38,8 +39,6 @@ const MAX_BLOCK_COLS = 65_536;
 const MAX_BLOCK_BYTES = 2 ** 26;
 /** Shards of column operations are multiples of this many columns. */
 const COLUMN_UNIT = 64;
-/** Work between two turns of the event loop, where shards alone would not let it have any. */
-const TURN_MS = 50;
 /** How often one shard is tried anew after a lost device. */
 const MAX_REBUILDS = 2;
 
@@ -465,21 +464,6 @@ function bytesOf(tile: Tile): number {
 
 function isWhole(node: matrix.Node, shard: { from: number; to: number }): boolean {
   return shard.from === 0 && shard.to === node.cols;
-}
-
-/**
- * Lets timers, signals and the page have their turn: rows in memory on the CPU make no other pause.
- * A message, since timers are slowed down in a page that is not seen.
- */
-function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
 }
 
 function roundDown(value: number, unit: number): number {

@@ -19,6 +19,8 @@ export interface Round {
   readonly clients?: readonly string[];
   /** The previous aggregate, or a trusted update of the server's own. 1×d */
   readonly reference?: Matrix;
+  /** Ends searches and iterations on the host: `apply` then rejects with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a stage learned about one of the rows it was given. */

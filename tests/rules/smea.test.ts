@@ -79,7 +79,8 @@ describe('SMEA', () => {
     await expect(applyTo(smea({ f: 6, maxSubsets: 10 }), rows)).rejects.toMatchObject({
       code: 'cost-limit',
       message:
-        'smea computed 10 of the subsets of 9 among 15 rows in vain: raise maxSubsets or lower f',
+        'smea looked at 10 partial subsets on its way to 9 of 15 rows in vain: ' +
+        'raise maxSubsets or lower f',
     });
   });
 
