@@ -72,7 +72,8 @@ describe('MDA', () => {
     await expect(applyTo(mda({ f: 8, maxSubsets: 3 }), rows)).rejects.toThrow(
       new AggregationError(
         'cost-limit',
-        'mda looked at 3 partial subsets of 21 rows in vain: raise maxSubsets or lower f',
+        'mda looked at 3 partial subsets on its way to 13 of 21 rows in vain: ' +
+          'raise maxSubsets or lower f',
       ),
     );
   });
