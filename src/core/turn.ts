@@ -32,9 +32,9 @@ export class Turns {
     this.#signal = signal;
   }
 
-  /** Whether the loop has worked long enough since its last turn. */
+  /** Whether the loop has worked long enough since its last turn, or is to end. */
   get due(): boolean {
-    return performance.now() - this.#last >= TURN_MS;
+    return this.#signal?.aborted === true || performance.now() - this.#last >= TURN_MS;
   }
 
   /**
