@@ -106,6 +106,8 @@ class ScatterSearch {
   readonly #size: number;
   readonly #search: SubsetSearch;
   readonly #all: readonly number[];
+  /** For each row the first that coincides with it. */
+  readonly #twinOf: readonly number[];
   /** Eigenvalues that differ by less than this share are equal. */
   readonly #resolution: number;
 
@@ -114,6 +116,9 @@ class ScatterSearch {
     this.#size = search.limits.size;
     this.#search = search;
     this.#all = [...geometry.finite.keys()];
+    this.#twinOf = this.#all.map(
+      (row) => this.#all.find((other) => coincide(geometry, row, other))!,
+    );
     this.#resolution = resolutionFor(geometry.n);
   }
 
@@ -208,16 +213,28 @@ class ScatterSearch {
     }
   }
 
-  /** The part without the open row that lies farthest out, then the part that must hold it. */
+  /**
+   * The part without the open row that lies farthest out, then the part that must hold it. Of rows that
+   * coincide, as those of colluding clients may, only the first few are ever kept: any others are as good
+   * and come later. So the first of them that is open is kept, or all that are open are left out.
+   */
   #split({ rows, kept }: Part, { places, direction }: Sight): readonly Part[] {
     const open = rows.filter((row) => kept[row] === 0);
-    const row = open.reduce((a, b) => (Math.abs(places[b]!) > Math.abs(places[a]!) ? b : a));
-    const without = { rows: rows.filter((other) => other !== row), kept, direction };
-    const alsoKept = kept.with(row, 1);
+    const farthest = open.reduce((a, b) => (Math.abs(places[b]!) > Math.abs(places[a]!) ? b : a));
+    const twins = open.filter((row) => this.#twinOf[row] === this.#twinOf[farthest]);
+    const without = rows.filter((row) => !twins.includes(row));
+    const alsoKept = kept.with(twins[0]!, 1);
     const isFull = rows.length - open.length + 1 === this.#size;
-    const within = isFull ? rows.filter((other) => alsoKept[other] === 1) : rows;
-    return [without, { rows: within, kept: alsoKept, direction }];
+    const within = isFull ? rows.filter((row) => alsoKept[row] === 1) : rows;
+    const parts = [{ rows: within, kept: alsoKept, direction }];
+    return without.length < this.#size ? parts : [{ rows: without, kept, direction }, ...parts];
   }
+}
+
+/** Whether two rows are at distance 0, and at the same distance from every other. */
+function coincide(geometry: Geometry, i: number, j: number): boolean {
+  const [fromI, fromJ] = [distancesFrom(geometry, i), distancesFrom(geometry, j)];
+  return fromI[j] === 0 && fromI.every((distance, k) => distance === fromJ[k]);
 }
 
 function isSame(a: Subset, b: Subset): boolean {
