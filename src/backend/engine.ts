@@ -11,7 +11,7 @@
 
 import { assertInteger } from '../core/assert.ts';
 import { BackendError } from '../core/errors.ts';
-import { eventLoopTurn } from '../core/turn.ts';
+import { eventLoopTurn, TURN_MS } from '../core/turn.ts';
 import type {
   Backend,
   BackendInfo,
@@ -34,8 +34,6 @@ export interface EngineOptions {
 }
 
 const DEFAULT_MEMORY = 2 ** 30;
-/** Work between two turns of the event loop, where shards alone would not let it have any. */
-const TURN_MS = 50;
 /** How often one shard is tried anew after a lost device. */
 const MAX_REBUILDS = 2;
 

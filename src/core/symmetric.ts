@@ -59,7 +59,8 @@ function normalise(matrix: Float64Array): { scaled: Float64Array; scale: number 
   return { scaled: matrix.map((entry) => entry / scale), scale };
 }
 
-/** Column by column: what stands below the subdiagonal is reflected onto it. Overwrites `a`. */
+/** Column by column: what stands below the subdiagonal is reflected onto it. Overwrites `a`; of it, only
+ * the lower triangle counts. */
 function tridiagonalise(a: Float64Array, n: number): Tridiagonal {
   const reflectors: Reflector[] = [];
   for (let k = 0; k + 2 < n; k++) {
@@ -90,16 +91,29 @@ function reflectorFor(a: Float64Array, n: number, k: number): Reflector | undefi
   return { v, beta: 2 / dot(v, v) };
 }
 
-/** A ← H·A·H for an A whose first k columns are tridiagonal already. */
+/**
+ * A ← H·A·H for an A whose first k columns are tridiagonal already: A − v·pᵀ − p·vᵀ with
+ * p = β·A·v − (β²·vᵀAv/2)·v. Reads and writes the lower triangle alone, row by row.
+ */
 function reflectBothSides(a: Float64Array, n: number, { v, beta }: Reflector, k: number): void {
   const p = new Float64Array(n);
-  for (let i = k; i < n; i++) {
-    for (let j = k + 1; j < n; j++) p[i]! += beta * a[i * n + j]! * v[j]!;
+  for (let i = k + 1; i < n; i++) {
+    const factor = v[i]!;
+    let sum = a[i * n + i]! * factor;
+    for (let j = k + 1; j < i; j++) {
+      const entry = a[i * n + j]!;
+      sum += entry * v[j]!;
+      p[j]! += entry * factor;
+    }
+    p[i]! += sum;
+    p[k]! += a[i * n + k]! * factor;
   }
+  for (let i = k; i < n; i++) p[i]! *= beta;
   const half = (beta * dot(p, v)) / 2;
   for (let i = k; i < n; i++) p[i]! -= half * v[i]!;
-  for (let i = k; i < n; i++) {
-    for (let j = k; j < n; j++) a[i * n + j]! -= v[i]! * p[j]! + p[i]! * v[j]!;
+  for (let i = k + 1; i < n; i++) {
+    const [factor, other] = [v[i]!, p[i]!];
+    for (let j = k; j <= i; j++) a[i * n + j]! -= factor * p[j]! + other * v[j]!;
   }
 }
 

@@ -13,7 +13,7 @@ import { optional, word } from '../core/parameter.ts';
 import { ascending, type Condition, membersOf, requireClients } from './clients.ts';
 import { medianOf } from './coordinates.ts';
 import { defineRule, f, type RuleEntry } from './entry.ts';
-import { type Geometry, geometryOf, nearestTo } from './geometry.ts';
+import { distancesFrom, type Geometry, geometryOf, nearestTo } from './geometry.ts';
 import { krumNeighbours, krumScores } from './krum-scores.ts';
 import type { Law, Rule } from './rule.ts';
 
@@ -73,30 +73,44 @@ export function bulyan({ f, preset = 'paper' }: BulyanOptions): Rule {
 
 /** n − 2f rows, each the best of those left, in ascending order of row number. */
 function pickInTurn(geometry: Geometry, f: number): number[] {
-  const { n, squaredDistances: D } = geometry;
-  const neighboursOf = Array.from({ length: n }, (_, i) => nearestTo(geometry, i).slice(1));
-  const left = new Set(neighboursOf.keys());
-  const scoreOf = (i: number, count: number): number => {
-    let score = 0;
-    let added = 0;
-    for (const j of neighboursOf[i]!) {
-      if (added === count) break;
-      if (!left.has(j)) continue;
-      score += D[i * n + j]!;
-      added++;
-    }
-    return score;
-  };
-  const scores = new Float64Array(n).fill(Number.POSITIVE_INFINITY);
+  const { n, finite } = geometry;
+  const neighboursOf = Array.from({ length: n }, (_, i) =>
+    Int32Array.from(nearestTo(geometry, i).slice(1)),
+  );
+  const left = new Uint8Array(n).fill(1);
   const picks: number[] = [];
   while (picks.length < n - 2 * f) {
-    const neighbours = krumNeighbours('paper', left.size, f);
-    for (const i of left) scores[i] = scoreOf(i, neighbours);
-    const best = ascending(scores, geometry.finite).find((i) => left.has(i))!;
-    left.delete(best);
-    picks.push(best);
+    const count = krumNeighbours('paper', n - picks.length, f);
+    let best = { row: -1, score: Number.POSITIVE_INFINITY };
+    for (let row = 0; row < n; row++) {
+      if (left[row] === 0) continue;
+      const distances = distancesFrom(geometry, row);
+      const score = sumOfFirst(count, { order: neighboursOf[row]!, left, distances });
+      // Among infinite scores a finite row comes before others, as everywhere.
+      const isFirst = score === best.score && finite[row] && !finite[best.row];
+      if (best.row < 0 || score < best.score || isFirst) best = { row, score };
+    }
+    left[best.row] = 0;
+    picks.push(best.row);
   }
   return picks.sort((a, b) => a - b);
+}
+
+/** The sum of the distances to the first `count` rows of an order that are left, or to all of them. */
+function sumOfFirst(
+  count: number,
+  among: { order: Int32Array; left: Uint8Array; distances: Float64Array },
+): number {
+  const { order, left, distances } = among;
+  let sum = 0;
+  let added = 0;
+  for (let k = 0; k < order.length && added < count; k++) {
+    const row = order[k]!;
+    if (left[row] === 0) continue;
+    sum += distances[row]!;
+    added++;
+  }
+  return sum;
 }
 
 /** The n − 2f rows with the best scores, in ascending order of row number. */

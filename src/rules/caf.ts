@@ -12,6 +12,7 @@
 import { assertInteger, assertOneOf } from '../core/assert.ts';
 import { optional, word } from '../core/parameter.ts';
 import { topEigenpair } from '../core/symmetric.ts';
+import { Turns } from '../core/turn.ts';
 import { honestMajority, requireClients } from './clients.ts';
 import { defineRule, f, type RuleEntry } from './entry.ts';
 import {
@@ -67,13 +68,13 @@ export function caf({ f, tauMax = 'active' }: CafOptions): Rule {
     // A far row that `all` has removed shields the next one, so that may be as far as it likes.
     laws: tauMax === 'active' ? [...laws, 'bounded'] : laws,
     minClients: condition.min,
-    async apply(x, ops) {
+    async apply(x, ops, { signal }) {
       const n = x.rows;
       requireClients(condition, n);
       const all = await geometryOf(x, ops);
       const rows = finiteRows(all);
-      const geometry = restrict(all, rows);
-      const kept = spread(filter(geometry, { enough: n - 2 * f, tauMax }), rows, n);
+      const filtered = await filter(restrict(all, rows), { enough: n - 2 * f, tauMax, signal });
+      const kept = spread(filtered, rows, n);
       const total = sumOf(kept);
       const weights = [kept.map((weight) => (total === 0 ? 0 : weight / total))];
       return {
@@ -85,14 +86,23 @@ export function caf({ f, tauMax = 'active' }: CafOptions): Rule {
   };
 }
 
+interface Filter {
+  /** The weight at which there is enough left to end. */
+  readonly enough: number;
+  readonly tauMax: CafTauMax;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** The weights cᵢ whose weighted covariance has the smallest top eigenvalue of those met. */
-function filter(
+async function filter(
   geometry: Geometry,
-  { enough, tauMax }: { enough: number; tauMax: CafTauMax },
-): Float64Array {
+  { enough, tauMax, signal }: Filter,
+): Promise<Float64Array> {
+  const turns = new Turns(signal);
   let weights = new Float64Array(geometry.n).fill(1);
   let best = { weights, spread: Number.POSITIVE_INFINITY };
   for (let step = 0; step < MAX_STEPS && sumOf(weights) > enough; step++) {
+    if (turns.due) await turns.take();
     const { spread, squares } = topDirection(geometry, weights);
     if (spread < best.spread) best = { weights, spread };
     const counted = tauMax === 'all' ? squares : squares.filter((_, i) => weights[i]! > 0);
@@ -120,15 +130,20 @@ function topDirection(geometry: Geometry, weights: Float64Array) {
   const shares = weights.map((weight) => weight / total);
   const around = productsAround(geometry, shares);
   // With Y the rows (xᵢ − μ)·√pᵢ the covariance is YᵀY. Its eigenvalues above 0 are those of YYᵀ, and
-  // v = Yᵀu/√λ for an eigenvector u of that n×n matrix.
+  // v = Yᵀu/√λ for an eigenvector u of that matrix, which rows without weight do not enter.
   const roots = shares.map(Math.sqrt);
+  const active = finiteRows(geometry).filter((i) => roots[i]! > 0);
   const { value, vector } = topEigenpair(
-    around.map((product, ij) => product * roots[Math.floor(ij / n)]! * roots[ij % n]!),
-    n,
+    Float64Array.from(
+      active.flatMap((i) => active.map((j) => around[i * n + j]! * roots[i]! * roots[j]!)),
+    ),
+    active.length,
   );
   const squares = Float64Array.from({ length: n }, (_, i) => {
     let projection = 0;
-    for (let j = 0; j < n; j++) projection += around[i * n + j]! * roots[j]! * vector[j]!;
+    for (const [k, j] of active.entries()) {
+      projection += around[i * n + j]! * roots[j]! * vector[k]!;
+    }
     return value > 0 ? projection ** 2 / value : 0;
   });
   return { spread: value, squares };

@@ -18,7 +18,9 @@ import {
   restrict,
   spread,
   squaredDistancesTo,
+  sumOf,
 } from './geometry.ts';
+import { iterate } from './iterate.ts';
 import type { Round, Rule } from './rule.ts';
 
 /** Where the centre starts. */
@@ -41,7 +43,8 @@ export interface CenteredClippingOptions {
  * aggregate. No step is longer than τ, whatever the clients send. A row with an infinity pulls with
  * nothing but counts in n. Evidence: distance to the centre and clip factor in the last step.
  *
- * One pass of n²·d, with the reference as one more row; a step is n² on the host.
+ * One pass of n²·d, with the reference as one more row; a step is n² on the host. Steps are no longer
+ * taken once they repeat, `round.signal` is heard, and the event loop has its turns.
  *
  * @throws {AggregationError} `constraint` if the start is a reference that is missing or not finite.
  */
@@ -62,8 +65,8 @@ export function centeredClipping(options: CenteredClippingOptions): Rule {
       const rows = finiteRows(all);
       const clients = rows.filter((row) => row < x.rows).length;
       const geometry = restrict(all, rows);
-      const steps = { tau, iterations, clients, n: x.rows };
-      const { alpha, away, factors } = clipTowards(geometry, steps);
+      const steps = { tau, iterations, clients, n: x.rows, signal: round.signal };
+      const { alpha, away, factors } = await clipTowards(geometry, steps);
       const weights = spread(alpha, rows, points.rows);
       const distances = spread(away, rows, points.rows);
       const clipFactors = spread(factors, rows, points.rows);
@@ -103,21 +106,29 @@ interface Steps {
   readonly clients: number;
   /** Clients to divide by, those with infinities included. */
   readonly n: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Coefficients of the centre, with distances and clip factors of the last step. */
-function clipTowards(geometry: Geometry, { tau, iterations, clients, n }: Steps) {
-  let alpha = new Float64Array(geometry.n);
-  if (clients < geometry.n) alpha[clients] = 1;
-  let away = new Float64Array();
-  let factors = new Float64Array();
-  for (let t = 0; t < iterations; t++) {
-    away = squaredDistancesTo(geometry, alpha).map(Math.sqrt);
-    factors = away.map((distance, i) => (i >= clients ? 0 : distance <= tau ? 1 : tau / distance));
-    const moved = factors.reduce((sum, factor) => sum + factor, 0) / n;
-    alpha = alpha.map((share, i) => share * (1 - moved) + factors[i]! / n);
-  }
-  return { alpha, away, factors };
+async function clipTowards(geometry: Geometry, { iterations, signal, ...steps }: Steps) {
+  const start = new Float64Array(geometry.n);
+  if (steps.clients < geometry.n) start[steps.clients] = 1;
+  const next = (alpha: Float64Array): Float64Array => clipOnce(geometry, alpha, steps).alpha;
+  const beforeLast = await iterate(start, next, { steps: iterations - 1, signal });
+  return clipOnce(geometry, beforeLast, steps);
+}
+
+function clipOnce(
+  geometry: Geometry,
+  alpha: Float64Array,
+  { tau, clients, n }: Pick<Steps, 'tau' | 'clients' | 'n'>,
+) {
+  const away = squaredDistancesTo(geometry, alpha).map(Math.sqrt);
+  const factors = away.map((distance, i) =>
+    i >= clients ? 0 : distance <= tau ? 1 : tau / distance,
+  );
+  const moved = sumOf(factors) / n;
+  return { alpha: alpha.map((share, i) => share * (1 - moved) + factors[i]! / n), away, factors };
 }
 
 /** Centered clipping's line in the list. */

@@ -25,6 +25,7 @@ import {
   squaredNormOf,
   sumOf,
 } from './geometry.ts';
+import { type Iterations, iterate } from './iterate.ts';
 import type { ClientEvidence, Rule } from './rule.ts';
 
 /** Options of {@link geometricMedian}. */
@@ -73,14 +74,14 @@ export function geometricMedian({ iterations, nu }: GeometricMedianOptions = {})
         ? ['permutation', 'translation', 'scale', 'agreement', 'bounded']
         : ['permutation', 'joint-scale', 'agreement', 'bounded'],
     minClients: 1,
-    async apply(x, ops) {
+    async apply(x, ops, { signal }) {
       const all = await geometryOf(x, ops);
       const rows = finiteRows(all);
       const geometry = restrict(all, rows);
       const alpha =
         iterations === undefined
           ? minimiser(geometry)
-          : smoothedSteps(geometry, { iterations, nu: nu ?? DEFAULT_NU });
+          : await smoothedSteps(geometry, { steps: iterations, nu: nu ?? DEFAULT_NU, signal });
       const weights = [spread(alpha, rows, x.rows)];
       const away = squaredDistancesTo(geometry, alpha).map(Math.sqrt);
       return { value: ops.combine(weights, x), weights, evidence: evidenceOf(rows, away, x.rows) };
@@ -95,16 +96,17 @@ function evidenceOf(rows: readonly number[], away: Float64Array, n: number): Cli
   return evidence;
 }
 
-function smoothedSteps(
+/** Coefficients of the point that smoothed steps from z = 0 lead to. */
+async function smoothedSteps(
   geometry: Geometry,
-  { iterations, nu }: { iterations: number; nu: number },
-): Float64Array {
-  let alpha: Float64Array = new Float64Array(geometry.n);
-  for (let t = 0; t < iterations; t++) {
+  { nu, ...iterations }: Iterations & { nu: number },
+): Promise<Float64Array> {
+  const start = new Float64Array(geometry.n);
+  const next = (alpha: Float64Array): Float64Array => {
     const away = squaredDistancesTo(geometry, alpha);
-    alpha = normalised(away.map((squared) => 1 / Math.max(nu, Math.sqrt(squared))));
-  }
-  return alpha;
+    return normalised(away.map((squared) => 1 / Math.max(nu, Math.sqrt(squared))));
+  };
+  return iterate(start, next, iterations);
 }
 
 /** Coefficients of a point with the least sum of distances. */

@@ -14,12 +14,12 @@
  */
 
 import { assertInteger } from '../core/assert.ts';
-import { AggregationError } from '../core/errors.ts';
 import { integer, optional } from '../core/parameter.ts';
 import { honestMajority, membersOf, requireClients, uniformOn } from './clients.ts';
 import { defineRule, f, type RuleEntry } from './entry.ts';
 import { type Geometry, geometryOf, restrict, rowsToChooseFrom } from './geometry.ts';
 import type { Rule } from './rule.ts';
+import { SubsetSearch } from './subset-search.ts';
 
 /** Options of {@link mda}. */
 export interface MdaOptions {
@@ -36,7 +36,8 @@ const DEFAULT_MAX_SUBSETS = 1_000_000;
  * diameters the first subset in lexicographic order. Rows with infinities are kept only where fewer
  * than n − f others are there.
  *
- * Needs n ≥ 2f + 1. One pass of n²·d; on the host n²·log n and at most about n·1.47^f·n.
+ * Needs n ≥ 2f + 1. One pass of n²·d; on the host n²·log n and at most about n·1.47^f·n. The event loop
+ * has its turns, and `round.signal` is heard.
  *
  * @throws {AggregationError} `cost-limit` on applying, when `maxSubsets` were not enough.
  */
@@ -49,13 +50,14 @@ export function mda({ f, maxSubsets = DEFAULT_MAX_SUBSETS }: MdaOptions): Rule {
     // No permutation: a diameter is that of one pair, and the subsets that hold this pair often tie.
     laws: ['translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'],
     minClients: condition.min,
-    async apply(x, ops) {
+    async apply(x, ops, { signal }) {
       const n = x.rows;
       requireClients(condition, n);
       const geometry = await geometryOf(x, ops);
       const rows = rowsToChooseFrom(geometry, n - f);
-      const search = new DiameterSearch(restrict(geometry, rows), maxSubsets);
-      const kept = search.best(n - f).map((k) => rows[k]!);
+      const search = new SubsetSearch({ rule: 'mda', n, size: n - f, maxSubsets, signal });
+      const subset = await new DiameterSearch(restrict(geometry, rows), search).first();
+      const kept = subset.map((k) => rows[k]!);
       const weights = [uniformOn(kept, n)];
       const evidence = membersOf(kept, n, 'not in the subset of least diameter');
       return { value: ops.combine(weights, x), weights, evidence };
@@ -63,33 +65,34 @@ export function mda({ f, maxSubsets = DEFAULT_MAX_SUBSETS }: MdaOptions): Rule {
   };
 }
 
-/** Looks for the subset of least diameter, and counts what it looks at. */
+/** Looks for the subset of least diameter. */
 class DiameterSearch {
   readonly #geometry: Geometry;
-  readonly #maxSubsets: number;
-  #looked = 0;
+  readonly #search: SubsetSearch;
 
-  constructor(geometry: Geometry, maxSubsets: number) {
+  constructor(geometry: Geometry, search: SubsetSearch) {
     this.#geometry = geometry;
-    this.#maxSubsets = maxSubsets;
+    this.#search = search;
   }
 
   /** The first subset of `size` rows, in lexicographic order, among those of least diameter. */
-  best(size: number): number[] {
+  async first(): Promise<number[]> {
     const { n, squaredDistances: D } = this.#geometry;
-    const diameters = [...new Set(D)].sort((a, b) => a - b);
+    const { size } = this.#search.limits;
+    const diameters = Float64Array.from(new Set(D)).sort();
     let [low, high] = [0, diameters.length - 1];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const graph = new ConflictGraph(this.#geometry, diameters[middle]!);
-      if (this.#coverable(graph, n - size)) high = middle;
+      if (await this.#coverable(graph, n - size)) high = middle;
       else low = middle + 1;
     }
-    return this.#first(new ConflictGraph(this.#geometry, diameters[high]!), size);
+    return this.#firstWithin(new ConflictGraph(this.#geometry, diameters[high]!));
   }
 
   /** Row by row, keeps a row wherever the rest can still be completed. */
-  #first(graph: ConflictGraph, size: number): number[] {
+  async #firstWithin(graph: ConflictGraph): Promise<number[]> {
+    const { size } = this.#search.limits;
     const kept: number[] = [];
     let budget = graph.n - size;
     for (let row = 0; kept.length < size; row++) {
@@ -98,8 +101,9 @@ class DiameterSearch {
       const conflicting = graph.aliveNeighbours(row);
       for (const other of conflicting) graph.remove(other);
       graph.remove(row);
-      if (conflicting.length <= budget && this.#coverable(graph, budget - conflicting.length)) {
-        budget -= conflicting.length;
+      const left = budget - conflicting.length;
+      if (left >= 0 && (await this.#coverable(graph, left))) {
+        budget = left;
         kept.push(row);
       } else {
         graph.restore(mark);
@@ -110,29 +114,36 @@ class DiameterSearch {
     return kept;
   }
 
-  /** Whether at most `budget` rows cover all edges among the rows that are alive. */
-  #coverable(graph: ConflictGraph, budget: number): boolean {
-    if (++this.#looked > this.#maxSubsets) {
-      throw new AggregationError(
-        'cost-limit',
-        `mda looked at ${this.#maxSubsets} partial subsets of ${graph.n} rows in vain: ` +
-          'raise maxSubsets or lower f',
-      );
-    }
-    const { row, degree } = graph.busiest();
-    if (degree === 0) return true;
-    if (budget <= 0 || graph.edges > budget * degree) return false;
-    if (degree <= 2) return graph.coverOfChains() <= budget;
-    const mark = graph.mark();
-    graph.remove(row);
-    const without = this.#coverable(graph, budget - 1);
-    graph.restore(mark);
-    if (without || degree > budget) return without;
-    for (const other of graph.aliveNeighbours(row)) graph.remove(other);
-    const withRow = this.#coverable(graph, budget - degree);
-    graph.restore(mark);
-    return withRow;
+  /**
+   * Whether at most `budget` rows cover all edges among the rows that are alive. A cover holds the row
+   * with most edges or all its neighbours; b rows of at most k edges each cover b·k edges or fewer.
+   */
+  async #coverable(graph: ConflictGraph, budget: number): Promise<boolean> {
+    const start = graph.mark();
+    const root: Cover = { mark: start, removed: [], budget };
+    const found = await this.#search.walk(root, ({ mark, removed, budget }) => {
+      graph.restore(mark);
+      for (const row of removed) graph.remove(row);
+      const { row, degree } = graph.busiest();
+      if (degree === 0) return 'found';
+      if (budget <= 0 || graph.edges > budget * degree) return [];
+      if (degree <= 2) return graph.coverOfChains() <= budget ? 'found' : [];
+      const here = graph.mark();
+      const without: Cover = { mark: here, removed: [row], budget: budget - 1 };
+      if (degree > budget) return [without];
+      const neighbours = graph.aliveNeighbours(row);
+      return [without, { mark: here, removed: neighbours, budget: budget - degree }];
+    });
+    graph.restore(start);
+    return found;
   }
+}
+
+/** Rows to remove from a graph in some state, and how many more may be removed then. */
+interface Cover {
+  readonly mark: number;
+  readonly removed: readonly number[];
+  readonly budget: number;
 }
 
 /** Rows, and an edge for each pair that is farther apart than a diameter allows. */

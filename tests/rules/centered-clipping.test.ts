@@ -4,6 +4,12 @@ import { applyTo, BYZFL_ROWS } from '../support/apply.ts';
 
 const INF = Number.POSITIVE_INFINITY;
 
+function controllerAbortedAfter(ms: number): AbortController {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error('enough')), ms);
+  return controller;
+}
+
 describe('centered clipping', () => {
   test('moves by the mean of the clipped differences, from zero', async () => {
     // (0 + 1 + 2)/3 = 1
@@ -49,6 +55,23 @@ describe('centered clipping', () => {
     const { value, evidence } = await applyTo(centeredClipping({ tau: 2 }), [0, 1, INF]);
     expect(value[0]).toBeCloseTo(1 / 3, 6);
     expect(evidence?.[2]).toEqual({ score: INF, clipFactor: 0 });
+  });
+
+  test('takes no more steps once they repeat', async () => {
+    // Two rows pull at 0 and 1, one beyond reach: the centre settles where 0 − v + 1 − v + 2 = 0, at 1.5.
+    const { value, evidence } = await applyTo(
+      centeredClipping({ tau: 2, iterations: 1e12 }),
+      [0, 1, 10],
+    );
+    expect(value).toEqual([1.5]);
+    expect(evidence?.map(({ score }) => score)).toEqual([1.5, 0.5, 8.5]);
+  });
+
+  test('ends on the signal of the round', async () => {
+    const { signal } = controllerAbortedAfter(20);
+    // A step of 1 at a time towards rows that are 10¹² away: none comes again.
+    const rule = centeredClipping({ tau: 1, iterations: 1e11 });
+    await expect(applyTo(rule, [1e12, 1e12], { signal })).rejects.toThrow('enough');
   });
 
   test('says what is wrong with its start', async () => {

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createRandom } from '../../src/core/random.ts';
 import { topEigenvalue } from '../../src/core/symmetric.ts';
 import { mda } from '../../src/rules/mda.ts';
 import { smea } from '../../src/rules/smea.ts';
 import { applyTo, BYZFL_ROWS } from '../support/apply.ts';
+import { type Crowd, crowds, eligible } from '../support/crowds.ts';
+import { type Rows, subsets } from '../support/vectors.ts';
 
 const INF = Number.POSITIVE_INFINITY;
 
@@ -22,11 +25,28 @@ function covarianceTop(rows: readonly (readonly number[])[]): number {
   return topEigenvalue(covariance, d);
 }
 
-function subsets(n: number, size: number, from = 0): number[][] {
-  if (size === 0) return [[]];
-  if (from >= n) return [];
-  const withRow = subsets(n, size - 1, from + 1).map((rest) => [from, ...rest]);
-  return [...withRow, ...subsets(n, size, from + 1)];
+/**
+ * The first subset of smallest top eigenvalue, found by looking at all. Two ways of f64 to the same
+ * eigenvalue differ by some 10⁻¹⁴ of it, and subsets of these rows that do not tie by more than 10⁻¹⁰.
+ */
+function bySearch(crowd: Crowd): number[] {
+  const rows = eligible(crowd);
+  const size = crowd.rows.length - crowd.f;
+  if (rows.length === size) return rows;
+  const found = [...subsets(rows.length, size)].map((chosen) => {
+    const kept = chosen.map((k) => rows[k]!);
+    return { kept, top: covarianceTop(kept.map((row) => crowd.rows[row]!)) };
+  });
+  const least = Math.min(...found.map(({ top }) => top));
+  return found.find(({ top }) => top <= least * (1 + 1e-10))!.kept;
+}
+
+/** Rows of independent Gaussian entries; the last f are moved. */
+function gaussian({ n, f, d, shift }: { n: number; f: number; d: number; shift: number }): Rows {
+  const random = createRandom(20_230_425);
+  return Array.from({ length: n }, (_, i) =>
+    Array.from({ length: d }, () => random.normal() + (i < n - f ? 0 : shift)),
+  );
 }
 
 describe('SMEA', () => {
@@ -38,33 +58,41 @@ describe('SMEA', () => {
     expect((await applyTo(smea({ f: 1 }), BYZFL_ROWS)).value).toEqual([2.5, 3.5, 4.5]);
   });
 
-  test('finds a subset as good as the best of all subsets', async () => {
-    const coordinate = fc.integer({ min: -8, max: 8 });
-    const cohorts = fc
-      .record({ f: fc.integer({ min: 0, max: 3 }), extra: fc.integer({ min: 0, max: 2 }) })
-      .chain(({ f, extra }) => {
-        const n = 2 * f + 1 + extra;
-        const row = fc.tuple(coordinate, coordinate, coordinate);
-        return fc.record({
-          f: fc.constant(f),
-          rows: fc.array(row, { minLength: n, maxLength: n }),
-        });
-      });
+  test('finds what a search of all subsets finds: ties, duplicates, infinities and all', async () => {
     await fc.assert(
-      fc.asyncProperty(cohorts, async ({ f, rows }) => {
-        const { weights } = await applyTo(smea({ f }), rows);
-        const kept = rows.filter((_, i) => weights![0]![i]! > 0);
-        const best = Math.min(
-          ...subsets(rows.length, rows.length - f).map((s) =>
-            covarianceTop(s.map((i) => rows[i]!)),
-          ),
-        );
-        expect(kept).toHaveLength(rows.length - f);
-        // Two ways of f64 to the same eigenvalue, of at most 3·8² each: rounding, generously.
-        expect(covarianceTop(kept)).toBeLessThanOrEqual(best + 1e-11);
+      fc.asyncProperty(crowds(10), async (crowd) => {
+        const { weights } = await applyTo(smea({ f: crowd.f }), crowd.rows);
+        const kept = weights![0]!.flatMap((weight, row) => (weight > 0 ? [row] : []));
+        expect(kept).toEqual(bySearch(crowd));
       }),
-      { seed: 3, numRuns: 150 },
+      { seed: 3, numRuns: 400 },
     );
+  });
+
+  test('needs few steps where subsets are without number', async () => {
+    // C(40, 12) ≈ 5.6·10⁹ subsets. Attackers that stand out, then such as hide among the others.
+    const far = gaussian({ n: 40, f: 12, d: 10, shift: 4 });
+    const { evidence } = await applyTo(smea({ f: 12, maxSubsets: 200 }), far);
+    expect(evidence?.map(({ selected }) => selected)).toEqual(far.map((_, i) => i < 28));
+    const near = gaussian({ n: 40, f: 12, d: 10, shift: 0 });
+    const { weights } = await applyTo(smea({ f: 12, maxSubsets: 20_000 }), near);
+    const kept = near.filter((_, i) => weights![0]![i]! > 0);
+    // No exchange of one row for another is better.
+    for (const out of near.filter((row) => !kept.includes(row))) {
+      for (const inside of kept) {
+        const other = kept.map((row) => (row === inside ? out : row));
+        expect(covarianceTop(other)).toBeGreaterThan(covarianceTop(kept));
+      }
+    }
+  });
+
+  test('lets timers fire while it searches, and ends on the signal of the round', async () => {
+    // Rows with nothing to tell them apart: a search of minutes.
+    const rows = gaussian({ n: 40, f: 12, d: 800, shift: 0 });
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error('enough')), 100);
+    const { signal } = controller;
+    await expect(applyTo(smea({ f: 12 }), rows, { signal })).rejects.toThrow('enough');
   });
 
   test('takes the first of equal subsets', async () => {
@@ -79,7 +107,8 @@ describe('SMEA', () => {
     await expect(applyTo(smea({ f: 6, maxSubsets: 10 }), rows)).rejects.toMatchObject({
       code: 'cost-limit',
       message:
-        'smea computed 10 of the subsets of 9 among 15 rows in vain: raise maxSubsets or lower f',
+        'smea looked at 10 partial subsets on its way to 9 of 15 rows in vain: ' +
+        'raise maxSubsets or lower f',
     });
   });
 

@@ -1,0 +1,79 @@
+/**
+ * How often each rule reads its rows: once to learn about them where it decides from distances or norms,
+ * and once to form its value.
+ *
+ * @module
+ */
+
+import { describe, expect, test } from 'vitest';
+import { Engine } from '../../src/backend/engine.ts';
+import type { HostRow } from '../../src/backend/kernels.ts';
+import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
+import { rules } from '../../src/rules/index.ts';
+
+const COHORT = { n: 11, f: 2 };
+const COLS = 200;
+/** Enough for every shard, too little to keep rows from one pass to the next. */
+const MEMORY = 8 * COHORT.n * COLS - 4;
+
+/** Rules that learn of their rows before they form a value. The others know their value's form at once. */
+const LEARNS: ReadonlySet<string> = new Set([
+  'arc',
+  'bulyan',
+  'caf',
+  'centered-clipping',
+  'clip-norm',
+  'geometric-median',
+  'krum',
+  'mda',
+  'monna',
+  'multi-krum',
+  'nnm',
+  'smea',
+]);
+
+/** Rows that count the entries read from them. */
+class CountedRows {
+  read = 0;
+  readonly rows: readonly HostRow[];
+
+  constructor(n: number, cols: number) {
+    this.rows = Array.from({ length: n }, (_, i) => ({
+      cols,
+      read: (from: number, to: number, into: Float32Array): void => {
+        this.read += to - from;
+        for (let j = from; j < to; j++) into[j - from] = Math.sin(1 + i * cols + j);
+      },
+    }));
+  }
+
+  /** Times that all rows have been read. */
+  get passes(): number {
+    return this.read / (this.rows.length * COLS);
+  }
+}
+
+describe('passes over the rows', () => {
+  test.each(rules.map((entry) => [entry.name, entry] as const))('%s', async (name, entry) => {
+    for (const options of [entry.sample(COHORT), ...entry.variants(COHORT)]) {
+      await using backend = new Engine(new ReferenceKernels(), { memory: MEMORY });
+      const counted = new CountedRows(COHORT.n, COLS);
+      const x = backend.matrix(counted.rows);
+      const exampleCounts = counted.rows.map((_, i) => i + 1);
+      const { value } = await entry.make(options).apply(x, backend, { exampleCounts });
+      const learned = counted.passes;
+      expect(learned).toBe(LEARNS.has(name) ? 1 : 0);
+      await backend.stream(value, () => {});
+      expect(counted.passes - learned).toBe(1);
+    }
+  });
+
+  test('counts rows that are kept for a second pass', async () => {
+    await using backend = new Engine(new ReferenceKernels(), { memory: MEMORY });
+    const counted = new CountedRows(COHORT.n, COLS);
+    const x = backend.matrix(counted.rows);
+    await backend.pairs(x);
+    await backend.screen(x);
+    expect(counted.passes).toBe(2);
+  });
+});
