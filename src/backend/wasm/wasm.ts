@@ -48,7 +48,6 @@ interface RowTile extends Tile {
 
 /** SIMD kernels on the CPU. Results do not depend on the number of threads. */
 export class WasmKernels implements TileKernels {
-  readonly info: BackendInfo;
   readonly maxTileBytes: number = 2 ** 32;
   readonly shardBytes: number = 2 ** 25;
   readonly #runner: Runner;
@@ -59,12 +58,6 @@ export class WasmKernels implements TileKernels {
   #home: Slab | undefined;
 
   private constructor(module: WebAssembly.Module, { regime, team }: WasmOptions) {
-    const threads = team?.threads ?? 1;
-    this.info = {
-      name: 'wasm',
-      adapter: `CPU, WASM SIMD, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-      software: true,
-    };
     this.#runner = new Runner(module);
     this.#team = team;
     this.#regime = regime;
@@ -78,6 +71,13 @@ export class WasmKernels implements TileKernels {
    */
   static async create(options: WasmOptions = {}): Promise<WasmKernels> {
     return new WasmKernels(await kernelModule(), options);
+  }
+
+  /** Names the threads that there are: a platform may turn out to refuse them. */
+  get info(): BackendInfo {
+    const threads = this.#team?.threads ?? 1;
+    const adapter = `CPU, WASM SIMD, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    return { name: 'wasm', adapter, software: true };
   }
 
   regimeOf(work: Work): WasmRegime {
