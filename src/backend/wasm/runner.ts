@@ -31,7 +31,7 @@ const EXACT_COLS = 4096;
 const MAX_PAIRS = 2 ** 20;
 /** Of the sums of a pair, and columns of a chunk: see assembly/pairs.ts. */
 const PAIR_BYTES = 16;
-const PAIR_COLS = 128;
+const PAIR_COLS = 256;
 /** Of a row that is screened: see assembly/screen.ts. */
 const SCREEN_STATE_BYTES = 24;
 const PAGE_BYTES = 2 ** 16;
