@@ -5,27 +5,42 @@ import {
 } from 'vitest/config';
 import { chromiumProvider, whyNoChromium } from './tests/support/chromium.ts';
 
-/** `tests/browser/` in a real Chromium with WebGPU; skipped by name where npm has none. */
-const browser: TestProjectInlineConfiguration = {
-  test: {
-    name: 'browser',
-    include: ['tests/browser/**/*.test.ts'],
-    testTimeout: 60_000,
-    ...(whyNoChromium === undefined
-      ? {
-          browser: {
-            enabled: true,
-            provider: chromiumProvider(),
-            instances: [{ browser: 'chromium' }],
-            headless: true,
-            screenshotFailures: false,
-            // One emulated device at a time: files that share it have been seen to disturb each other.
-            fileParallelism: false,
-          },
-        }
-      : { setupFiles: ['tests/support/skip-browser.ts'] }),
-  },
+/** What makes a page cross-origin isolated, so that it may share memory with workers. */
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
 };
+
+/** Tests in a real Chromium with WebGPU; skipped by name where npm has none. */
+function browserProject(
+  name: string,
+  { include, headers = {} }: { include: string; headers?: Readonly<Record<string, string>> },
+): TestProjectInlineConfiguration {
+  return {
+    server: { headers },
+    // Known beforehand, or the first test that needs it would be loaded twice.
+    optimizeDeps: { include: ['@noble/ciphers/chacha.js'] },
+    test: {
+      name,
+      include: [include],
+      testTimeout: 60_000,
+      ...(whyNoChromium === undefined
+        ? {
+            browser: {
+              enabled: true,
+              provider: chromiumProvider(),
+              instances: [{ browser: 'chromium' }],
+              headless: true,
+              screenshotFailures: false,
+              // One emulated device at a time: files that share it have been seen to disturb each
+              // other.
+              fileParallelism: false,
+            },
+          }
+        : { setupFiles: ['tests/support/skip-browser.ts'] }),
+    },
+  };
+}
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -39,7 +54,11 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 60_000,
         },
       },
-      browser,
+      browserProject('browser', { include: 'tests/browser/*.test.ts' }),
+      browserProject('isolated', {
+        include: 'tests/browser/isolated/*.test.ts',
+        headers: ISOLATION,
+      }),
     ],
   },
 });

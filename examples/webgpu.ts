@@ -1,7 +1,7 @@
 /**
  * WebGPU where there is a GPU, the CPU where there is none; every result says which it was.
  *
- *     npx tsx examples/webgpu.ts [auto|webgpu|reference]
+ *     npx tsx examples/webgpu.ts [auto|webgpu|wasm|reference]
  *
  * @module
  */

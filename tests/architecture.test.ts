@@ -34,14 +34,14 @@ const TABLE: readonly Row[] = [
     files: /^backend\/(network|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
-  { part: 'backend/engine', files: /^backend\/(engine|matrix)\.ts$/, imports: body },
+  { part: 'backend/engine', files: /^backend\/(engine|matrix|pass)\.ts$/, imports: body },
   { part: 'backend/reference', files: /^backend\/reference\//, imports: body },
   { part: 'backend/wasm', files: /^backend\/wasm\//, imports: body },
   { part: 'backend/webgpu', files: /^backend\/webgpu\//, imports: body },
   {
     part: 'backend/create',
     files: /^backend\/create[a-z-]*\.ts$/,
-    imports: [...body, 'backend/engine', 'backend/reference', 'backend/webgpu'],
+    imports: [...body, 'backend/engine', 'backend/reference', 'backend/wasm', 'backend/webgpu'],
   },
   { part: 'formats', files: /^formats\//, imports: ['core', 'backend/kernels'] },
   { part: 'rules', files: /^rules\//, imports: ground },
@@ -65,6 +65,7 @@ const TABLE: readonly Row[] = [
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
+  /^backend\/wasm\/spawn-node\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
   /^formats\/node-files\.ts$/,

@@ -35,6 +35,10 @@ itShared('every open golden case passes on the reference', [INDEX], async ([inde
   await everyCasePasses(index, 'reference');
 });
 
+itShared('every open golden case passes on wasm', [INDEX], async ([index]) => {
+  await everyCasePasses(index, 'wasm');
+});
+
 /** The emulated GPU is for Linux x64; elsewhere the machine must have one of its own. */
 const emulable = process.platform === 'linux' && process.arch === 'x64';
 const hasGpu = emulable || (await findNodeGpu()) !== undefined;

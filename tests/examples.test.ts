@@ -14,7 +14,7 @@ const POINTS: Readonly<Record<string, RegExp>> = {
   'custom-rule.ts': /^trimmed midrange \[ 3, -3 \]\nclip-norm\+trimmed-midrange \[/m,
   'model-files.ts': /^global layer\.weight \[ 1\.25, 2\.25, 3\.25, 4\.25 \]$/m,
   'streaming.ts': /^20 rows of 500000: 500000 entries, largest 1\.\d+\ntiles took 8 MiB at most/m,
-  'webgpu.ts': /^(webgpu|reference) \(.*\): \d+\.\d+ s\nfirst entries/m,
+  'webgpu.ts': /^(webgpu|wasm) \(.*\): \d+\.\d+ s\nfirst entries/m,
 };
 
 describe('examples', () => {

@@ -40,7 +40,7 @@ describe('README.md', () => {
     ).toBeLessThanOrEqual(10);
     const printed = await execute(tenLines!);
     // The mean of honest first entries is 1.035; each of the others agrees in its entry.
-    expect(printed).toMatch(/^\[ 1\.0[1-6]\d*, -2, 3 \] on (webgpu|reference)$/m);
+    expect(printed).toMatch(/^\[ 1\.0[1-6]\d*, -2, 3 \] on (webgpu|wasm)$/m);
     expect(printed).toMatch(/^9 excluded non-finite: 1 of 3 entries$/m);
   });
 

@@ -1,14 +1,15 @@
 /**
- * `createBackend` under Node: Dawn, or SwiftShader where an emulated GPU was asked for.
+ * `createBackend` under Node: Dawn, or SwiftShader where an emulated GPU was asked for; threads.
  *
  * @module
  */
 
 import { backendMaker, type CreateBackend } from './create.ts';
+import { nodeSpawner } from './wasm/spawn-node.ts';
 import { explainNoNodeGpu, findNodeGpu } from './webgpu/adapter-node.ts';
 
 /** Makes a backend under Node. See {@link CreateBackend} for what each choice means. */
 export const createBackend: CreateBackend = backendMaker({
-  find: findNodeGpu,
-  explain: explainNoNodeGpu,
+  gpu: { find: findNodeGpu, explain: explainNoNodeGpu },
+  workers: nodeSpawner,
 });

@@ -1,20 +1,35 @@
 /**
- * Chooses a backend: the one file that knows every body. How a platform looks for a GPU is handed
- * in, so that the browser's face holds nothing of Node.
+ * Chooses a backend: the one file that knows every body. How a platform looks for a GPU and starts
+ * workers is handed in, so that the browser's face holds nothing of Node.
  *
  * @module
  */
 
-import { assertOneOf } from '../core/assert.ts';
+import { assertInteger, assertOneOf } from '../core/assert.ts';
 import { BackendError } from '../core/errors.ts';
 import { Engine, type EngineOptions } from './engine.ts';
-import type { Backend, BackendName, Regime } from './kernels.ts';
+import type { Backend, BackendName, Regime, TileKernels } from './kernels.ts';
 import { ReferenceKernels } from './reference/reference.ts';
+import { kernelModule } from './wasm/module.ts';
+import { WorkerPool } from './wasm/pool.ts';
+import type { WorkerSpawner } from './wasm/spawn.ts';
+import { WasmKernels } from './wasm/wasm.ts';
+import { workerScript } from './wasm/worker.gen.ts';
 import { deviceMaker, type GpuFinder, ownDevice } from './webgpu/request-device.ts';
 import { WebGpuKernels } from './webgpu/webgpu.ts';
 
 /** What may be asked for. */
 export type BackendChoice = 'auto' | BackendName;
+
+/** Every {@link BackendChoice}. */
+export const BACKEND_CHOICES: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'reference'];
+
+const REGIMES: readonly Regime[] = ['network', 'stream', 'split', 'search'];
+
+/** More threads than any machine of today runs at once. */
+const MAX_THREADS = 256;
+/** Unless told otherwise: memory has no bandwidth for more. */
+const MAX_DEFAULT_THREADS = 16;
 
 /** Settings of a backend. */
 export interface BackendOptions extends EngineOptions {
@@ -22,38 +37,104 @@ export interface BackendOptions extends EngineOptions {
   readonly device?: GPUDevice;
   /** Forces how order statistics are computed, wherever that way can do the work. */
   readonly regime?: Regime;
+  /**
+   * Threads of the `wasm` backend, in [1, 256]. 1 starts no worker. Default: as many as run at once,
+   * at most 16. Counts for nothing where workers cannot share memory: in pages that are not
+   * cross-origin isolated.
+   */
+  readonly threads?: number;
+}
+
+/** What a platform brings. */
+export interface Platform {
+  readonly gpu: GpuFinder;
+  readonly workers: WorkerSpawner;
 }
 
 /**
  * Makes a backend. Close it when done, or hold it with `await using`.
  *
- * - `auto`: a hardware GPU if there is one that passes the self-test, else the reference. Never an
- *   emulated GPU: that is slower than the CPU's own backends.
+ * - `auto`: a hardware GPU if there is one that passes the self-test, else `wasm`, else the
+ *   reference. Never an emulated GPU: that is slower than the CPU's own backends.
  * - `webgpu`: a GPU, emulated if there is no other.
+ * - `wasm`: the CPU, in WASM SIMD, on several threads where they can share memory.
  * - `reference`: the CPU, in f64.
  *
  * @throws {BackendError} `unavailable` with the reason, or `self-test`.
  */
 export type CreateBackend = (choice?: BackendChoice, options?: BackendOptions) => Promise<Backend>;
 
-/** The function `createBackend` of a platform, which looks for a GPU through `gpu`. */
-export function backendMaker(gpu: GpuFinder): CreateBackend {
+/** The function `createBackend` of a platform. */
+export function backendMaker(platform: Platform): CreateBackend {
   return async (choice = 'auto', options = {}) => {
-    assertOneOf('backend', choice, ['auto', 'reference', 'webgpu']);
-    const { device } = options;
-    if (device !== undefined) {
-      if (choice === 'reference') {
-        throw new TypeError('backend must be webgpu where a device is given, got "reference"');
-      }
-      return new Engine(await WebGpuKernels.create(ownDevice(device)), options);
-    }
-    if (choice === 'reference') return new Engine(new ReferenceKernels(), options);
-    try {
-      const maker = deviceMaker(gpu, { software: choice === 'webgpu' });
-      return new Engine(await WebGpuKernels.create(maker), options);
-    } catch (error) {
-      if (choice === 'webgpu' || !(error instanceof BackendError)) throw error;
-      return new Engine(new ReferenceKernels(), options);
-    }
+    check(choice, options);
+    return new Engine(await kernelsOf(choice, { platform, options }), options);
   };
+}
+
+function check(choice: BackendChoice, { device, regime, threads }: BackendOptions): void {
+  assertOneOf('backend', choice, BACKEND_CHOICES);
+  if (regime !== undefined) assertOneOf('regime', regime, REGIMES);
+  if (threads !== undefined) assertInteger('threads', threads, 1, MAX_THREADS);
+  if (device !== undefined && choice !== 'auto' && choice !== 'webgpu') {
+    throw new TypeError(`backend must be webgpu where a device is given, got "${choice}"`);
+  }
+}
+
+/** What is known when kernels are made. */
+interface Known {
+  readonly platform: Platform;
+  readonly options: BackendOptions;
+}
+
+async function kernelsOf(choice: BackendChoice, known: Known): Promise<TileKernels> {
+  const { device } = known.options;
+  if (device !== undefined) return WebGpuKernels.create(ownDevice(device));
+  if (choice !== 'auto') return MAKERS[choice](known);
+  for (const make of [hardwareGpu, MAKERS.wasm]) {
+    try {
+      return await make(known);
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+    }
+  }
+  return MAKERS.reference(known);
+}
+
+type Maker = (known: Known) => Promise<TileKernels>;
+
+const MAKERS: Readonly<Record<BackendName, Maker>> = {
+  webgpu: ({ platform }) => WebGpuKernels.create(deviceMaker(platform.gpu, { software: true })),
+  wasm: ({ platform, options }) => wasmKernels(platform.workers, options),
+  reference: async () => new ReferenceKernels(),
+};
+
+const hardwareGpu: Maker = ({ platform }) =>
+  WebGpuKernels.create(deviceMaker(platform.gpu, { software: false }));
+
+/** Where the engine knows SIMD and a security policy lets kernels be compiled. */
+async function wasmKernels(
+  workers: WorkerSpawner,
+  { regime, threads }: BackendOptions,
+): Promise<WasmKernels> {
+  try {
+    const team = teamOf(workers, { module: await kernelModule(), threads });
+    return await WasmKernels.create({ ...(regime && { regime }), ...(team && { team }) });
+  } catch (cause) {
+    if (cause instanceof BackendError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BackendError('unavailable', `no WASM SIMD here: ${reason}`, { cause });
+  }
+}
+
+/** Workers, if more than one may run and they can share memory. */
+function teamOf(
+  spawner: WorkerSpawner,
+  { module, threads }: { module: WebAssembly.Module; threads: number | undefined },
+): WorkerPool | undefined {
+  const parallelism = spawner.parallelism();
+  if (parallelism === undefined) return undefined;
+  const count = threads ?? Math.min(parallelism, MAX_DEFAULT_THREADS);
+  if (count < 2) return undefined;
+  return new WorkerPool({ threads: count, module, script: workerScript, spawner });
 }

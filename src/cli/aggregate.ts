@@ -7,8 +7,8 @@
 import { Command, Option } from 'commander';
 import { type AggregateReport, aggregateWith, type ClientReport } from '../aggregate.ts';
 import { type AggregateFilesOptions, aggregateFilesWith } from '../aggregate-files.ts';
+import type { CreateBackend } from '../backend/create.ts';
 import { createBackend } from '../backend/create-node.ts';
-import type { BackendName } from '../backend/kernels.ts';
 import { show } from '../core/assert.ts';
 import { matches, type TensorPolicies } from '../formats/layout.ts';
 import { replacedBy, writeFileAtomic } from '../formats/node-files.ts';
@@ -18,16 +18,20 @@ import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
 import {
   addPolicy,
+  type BackendFlags,
+  backendOption,
+  backendOptionsOf,
   type PatternPolicy,
   parseBytes,
   parseCount,
   parsePositive,
+  threadsOption,
 } from './arguments.ts';
 import { EXIT_CODES, Interrupted, UsageError } from './failure.ts';
 import { progressBar } from './progress.ts';
 
 /** The options as commander gives them. */
-interface Flags {
+interface Flags extends BackendFlags {
   readonly rule: string;
   readonly output: string;
   readonly base?: string;
@@ -37,7 +41,6 @@ interface Flags {
   readonly maxNorm?: number;
   readonly tensors?: readonly PatternPolicy[];
   readonly memory?: number;
-  readonly backend: 'auto' | BackendName;
   readonly report?: string;
   readonly json?: true;
 }
@@ -82,11 +85,8 @@ export function aggregateCommand(): Command {
     .option('--max-norm <norm>', 'exclude updates of a larger norm', parsePositive)
     .option('--tensors <pattern=policy>', 'aggregate, copy-from-base, mean or exclude', addPolicy)
     .option('--memory <size>', 'what tiles may take at once (default: 1GiB)', parseBytes)
-    .addOption(
-      new Option('--backend <name>', 'where to compute')
-        .choices(['auto', 'reference', 'webgpu'])
-        .default('auto'),
-    )
+    .addOption(backendOption())
+    .addOption(threadsOption())
     .option('--report <file>', 'write the evidence on each client as JSON')
     .option('--json', 'print the outcome as JSON')
     .addHelpText('after', DETAILS + EXIT_CODES)
@@ -111,7 +111,9 @@ async function aggregated(
 ): Promise<AggregateReport> {
   const bar = progressBar(process.stderr);
   try {
-    const aggregateFiles = aggregateFilesWith(aggregateWith(createBackend));
+    const make: CreateBackend = (choice, options) =>
+      createBackend(choice, { ...options, ...backendOptionsOf(flags) });
+    const aggregateFiles = aggregateFilesWith(aggregateWith(make));
     return await aggregateFiles(files, rule, { ...optionsOf(flags), signal, onProgress: bar.show });
   } finally {
     bar.clear();
@@ -119,7 +121,7 @@ async function aggregated(
 }
 
 function optionsOf(flags: Flags): AggregateFilesOptions {
-  const { rule: _, report: __, json: ___, tensors, ...options } = flags;
+  const { rule: _, report: __, json: ___, threads: ____, tensors, ...options } = flags;
   return { ...options, ...(tensors && { policies: policiesOf(tensors) }) };
 }
 
@@ -185,11 +187,12 @@ async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Prom
 
 /** The stable shape of `--json`. */
 function outcomeOf(report: AggregateReport): object {
-  const { rule, backend, rows, cols, clients, seconds } = report;
+  const { rule, backend, kernels, rows, cols, clients, seconds } = report;
   return {
     rule,
     backend: backend.name,
     adapter: backend.adapter,
+    kernels,
     rows,
     cols,
     clients: clients.map(({ client, verdict, weight, reasons }) => {

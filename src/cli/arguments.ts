@@ -1,10 +1,11 @@
 /**
- * Values of options as people write them.
+ * Values of options as people write them, and the options that several commands share.
  *
  * @module
  */
 
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { BACKEND_CHOICES, type BackendChoice, type BackendOptions } from '../backend/create.ts';
 import type { TensorPolicy } from '../formats/layout.ts';
 
 const UNITS: ReadonlyMap<string, number> = new Map([
@@ -73,4 +74,26 @@ export function addPolicy(text: string, before: readonly PatternPolicy[] = []): 
     throw new InvalidArgumentError(`It must be ${wants}, got "${text}".`);
   }
   return [...before, { pattern: text.slice(0, equals), policy }];
+}
+
+/** What {@link backendOption} and {@link threadsOption} give. */
+export interface BackendFlags {
+  readonly backend: BackendChoice;
+  readonly threads?: number;
+}
+
+/** `--backend`. */
+export function backendOption(what = 'where to compute'): Option {
+  return new Option('--backend <name>', what).choices([...BACKEND_CHOICES]).default('auto');
+}
+
+/** `--threads`. */
+export function threadsOption(): Option {
+  const what = 'threads of the wasm backend (default: as many as run at once)';
+  return new Option('--threads <n>', what).argParser(parseCount);
+}
+
+/** What the flags say of a backend. */
+export function backendOptionsOf({ threads }: BackendFlags): BackendOptions {
+  return threads === undefined ? {} : { threads };
 }

@@ -5,8 +5,7 @@
  * @module
  */
 
-import { Command, InvalidArgumentError, Option } from 'commander';
-import type { BackendChoice } from '../backend/create.ts';
+import { Command, InvalidArgumentError } from 'commander';
 import { createBackend } from '../backend/create-node.ts';
 import type { BackendInfo } from '../backend/kernels.ts';
 import {
@@ -15,11 +14,11 @@ import {
   runConformance,
 } from '../lab/conformance/conformance.ts';
 import { openGoldenFile } from '../lab/conformance/golden-files.ts';
+import { type BackendFlags, backendOption, backendOptionsOf, threadsOption } from './arguments.ts';
 import { EXIT_CODES, UsageError } from './failure.ts';
 
 /** The options as commander gives them. */
-interface Flags {
-  readonly backend: BackendChoice;
+interface Flags extends BackendFlags {
   readonly only?: readonly string[];
   readonly json?: true;
 }
@@ -36,11 +35,8 @@ export function conformanceCommand(): Command {
     .summary('run golden vectors against rules, stages and attacks')
     .description('Runs golden vectors against the rules, stages and attacks of this version.')
     .argument('<index...>', 'index.json files')
-    .addOption(
-      new Option('--backend <name>', 'where to compute')
-        .choices(['auto', 'reference', 'webgpu'])
-        .default('auto'),
-    )
+    .addOption(backendOption())
+    .addOption(threadsOption())
     .option('--only <prefixes>', 'only rules that start so, e.g. krum,multi_', parsePrefixes)
     .option('--json', 'print the outcome as JSON')
     .addHelpText('after', DETAILS + EXIT_CODES)
@@ -53,9 +49,10 @@ function parsePrefixes(text: string): string[] {
   throw new InvalidArgumentError(`It must be prefixes with commas between them, got "${text}".`);
 }
 
-async function run(files: readonly string[], { backend: name, only, json }: Flags): Promise<void> {
+async function run(files: readonly string[], flags: Flags): Promise<void> {
+  const { only, json } = flags;
   const goldens = await Promise.all(files.map(openGoldenFile));
-  await using backend = await createBackend(name);
+  await using backend = await createBackend(flags.backend, backendOptionsOf(flags));
   const onProgress = progressOn(process.stderr);
   const report = await runConformance(goldens, backend, { only, onProgress });
   if (report.cases.length === 0 && report.unknown.size === 0) {

@@ -72,7 +72,7 @@ async function diagnose(): Promise<Diagnosis> {
     packages: { webgpu: versionOf('webgpu/package.json') },
     auto: await autoChoice(),
     noGpu: (await explainNoNodeGpu()) ?? null,
-    backends: [await examine('webgpu'), await examine('reference')],
+    backends: [await examine('webgpu'), await examine('wasm'), await examine('reference')],
   };
 }
 
@@ -98,13 +98,13 @@ async function examine(name: BackendName): Promise<BackendFindings> {
   } catch (error) {
     return { name, available: false, problem: (error as Error).message };
   }
+  const { adapter, software } = backend.info;
+  const found = { name, available: true, adapter, software };
   try {
-    const { adapter, software } = backend.info;
-    const found = { name, available: true, adapter, software };
     const details = name === 'webgpu' ? await gpuDetails() : {};
     return { ...found, ...details, ...(await selfTest(backend)) };
   } catch (error) {
-    return { name, available: true, problem: (error as Error).message };
+    return { ...found, problem: (error as Error).message };
   } finally {
     await backend.close();
   }
@@ -124,10 +124,11 @@ async function gpuDetails(): Promise<Pick<BackendFindings, 'limits' | 'features'
 // The self-test
 
 const ROWS = 9;
-const COLS = 1000;
+/** Enough entries for a backend on several threads to use them all. */
+const COLS = 40_000;
 /**
- * Entries round to 24 bits and sums of 9 terms lose a few more; row sums of 1,000 products have
- * eight times the room of log₂(1000) roundings.
+ * Entries round to 24 bits and sums of 9 terms lose a few more; row sums of 40,000 products have
+ * eight times the room of log₂(40,000) roundings.
  */
 const TOLERANCE = 2 ** -17;
 

@@ -6,9 +6,8 @@
 
 import { join } from 'node:path';
 import type { WriteStream } from 'node:tty';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { attacks } from '../attacks/index.ts';
-import type { BackendChoice } from '../backend/create.ts';
 import { createBackend } from '../backend/create-node.ts';
 import type { Backend } from '../backend/kernels.ts';
 import { AggregationError, BackendError } from '../core/errors.ts';
@@ -29,7 +28,14 @@ import {
 import { prepareRunFolder, writeRunFolder } from '../lab/run-folder.ts';
 import { streamOf } from '../lab/sampling.ts';
 import { CONTROL, type Progress, type SimulationResult, simulate } from '../lab/simulate.ts';
-import { parseCount, parseWhole } from './arguments.ts';
+import {
+  type BackendFlags,
+  backendOption,
+  backendOptionsOf,
+  parseCount,
+  parseWhole,
+  threadsOption,
+} from './arguments.ts';
 import { EXIT_CODES, UsageError } from './failure.ts';
 
 const DEFAULT_ATTACK = 'sign-flip:scale=4';
@@ -39,7 +45,7 @@ const TEST_SIZE = 1000;
 const ROUNDS_PER_LINE = 5;
 
 /** The options as commander gives them. */
-interface Flags {
+interface Flags extends BackendFlags {
   readonly clients: number;
   readonly attackers: number;
   readonly attack: string;
@@ -47,7 +53,6 @@ interface Flags {
   readonly rounds: number;
   readonly seed: number;
   readonly data?: string;
-  readonly backend: BackendChoice;
   readonly out?: string;
   readonly crossCheck: boolean;
   readonly json?: true;
@@ -60,7 +65,8 @@ them). Examples are dealt out unevenly, by a Dirichlet distribution over labels.
 
 Each rule trains a model of its own; one more is trained by the mean of the honest clients alone. In
 each round every rule also aggregates the updates sent to the last rule's model, and the distance to
-the honest mean is reported. The last round is aggregated again on a GPU, emulated if need be.
+the honest mean is reported. The last round is aggregated again on another backend: on a GPU, emulated
+if need be, or on the CPU in another way.
 
 Default rules, with F attackers: mean, median, trimmed-mean:f=F, multi-krum:f=F and
 nnm:f=F+trimmed-mean:f=F.
@@ -82,13 +88,10 @@ export function simulateCommand(): Command {
     .option('--rounds <n>', 'rounds of training', parseCount, 20)
     .option('--seed <n>', 'fixes data, partition, model and batches', parseWhole, 1)
     .option('--data <path>', 'train on these files instead of drawn digits')
-    .addOption(
-      new Option('--backend <name>', 'where to aggregate')
-        .choices(['auto', 'reference', 'webgpu'])
-        .default('auto'),
-    )
+    .addOption(backendOption('where to aggregate'))
+    .addOption(threadsOption())
     .option('--out <folder>', 'a new folder for the run (default: runs/<time>)')
-    .option('--no-cross-check', 'do not aggregate the last round on a GPU as well')
+    .option('--no-cross-check', 'do not aggregate the last round on another backend')
     .option('--json', 'print the outcome as JSON')
     .addHelpText('after', DETAILS + EXIT_CODES)
     .action(run);
@@ -99,7 +102,7 @@ async function run(flags: Flags): Promise<void> {
   const data = await readData(flags);
   const folder = flags.out ?? join('runs', new Date().toISOString().replace(/[:.]/g, '-'));
   await prepareRunFolder(folder);
-  await using backend = await createBackend(flags.backend);
+  await using backend = await createBackend(flags.backend, backendOptionsOf(flags));
   if (!flags.json) process.stderr.write(opening(flags, { data, backend }));
   const onRound = flags.json ? undefined : progressOn(process.stderr, rules);
   const result = await simulate({ ...flags, attack, rules, data, backend, onRound });
@@ -168,19 +171,29 @@ async function readData({ data, seed, clients }: Flags): Promise<TrainTest> {
   return read;
 }
 
-/** The last round once more on a GPU, emulated or not; on the reference if that was the GPU. */
+/** The last round once more, on another backend. */
 async function checkElsewhere(
   result: SimulationResult,
   { rules, backend }: { readonly rules: readonly NamedRule[]; readonly backend: Backend },
 ): Promise<{ readonly crossCheck: CrossCheck } | { readonly noCrossCheck: string }> {
   try {
-    const name = backend.info.name === 'webgpu' ? 'reference' : 'webgpu';
-    await using other = await createBackend(name);
+    await using other = await anotherBackend(backend);
     return { crossCheck: await crossCheck(result, { rules, backend, other }) };
   } catch (error) {
     const expected = error instanceof BackendError || error instanceof AggregationError;
     if (!expected) throw error;
     return { noCrossCheck: error.message };
+  }
+}
+
+/** A GPU, emulated or not, or else one on the CPU; never the same again. */
+async function anotherBackend({ info }: Backend): Promise<Backend> {
+  const others = (['webgpu', 'reference', 'wasm'] as const).filter((name) => name !== info.name);
+  try {
+    return await createBackend(others[0]!);
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    return createBackend(others[1]!);
   }
 }
 

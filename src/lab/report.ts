@@ -223,7 +223,9 @@ ${table}`;
 
 /** What another backend made of the last round, in a sentence; empty if none was asked. */
 export function crossCheckText({ crossCheck, noCrossCheck }: Summary): string {
-  if (!crossCheck) return noCrossCheck ? `No GPU has checked the last round: ${noCrossCheck}` : '';
+  if (!crossCheck) {
+    return noCrossCheck ? `No other backend has checked the last round: ${noCrossCheck}` : '';
+  }
   const worst = crossCheck.differences.reduce((a, b) => (b.relative > a.relative ? b : a));
   return (
     `The last round again on ${describeBackend(crossCheck.backend)}: ` +

@@ -53,6 +53,7 @@ describe('aggregis aggregate', () => {
       'rule',
       'backend',
       'adapter',
+      'kernels',
       'rows',
       'cols',
       'clients',
@@ -328,7 +329,7 @@ describe('what aggregate refuses', () => {
     [
       'an unknown backend',
       [...FILES, '--rule', 'mean', '--backend', 'cuda', ...OUT],
-      'reference, webgpu',
+      'auto, webgpu, wasm, reference',
     ],
     [
       'memory in words',

@@ -50,9 +50,14 @@ describe('aggregis doctor', () => {
     expect(code).toBe(0);
     const { backends, auto, node } = JSON.parse(stdout);
     expect(node).toBe(process.version);
-    expect(backends.map(({ name }: { name: string }) => name)).toEqual(['webgpu', 'reference']);
-    expect(backends[1]).toMatchObject({ available: true, worstError: 0 });
-    expect(['webgpu', 'reference']).toContain(auto);
+    expect(backends.map(({ name }: { name: string }) => name)).toEqual([
+      'webgpu',
+      'wasm',
+      'reference',
+    ]);
+    expect(backends[1]).toMatchObject({ available: true, adapter: expect.stringMatching(/SIMD/) });
+    expect(backends[2]).toMatchObject({ available: true, worstError: 0 });
+    expect(['webgpu', 'wasm']).toContain(auto);
     for (const { available, problem } of backends) {
       expect(available ? problem : typeof problem).toBe(available ? undefined : 'string');
     }

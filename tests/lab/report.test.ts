@@ -127,7 +127,7 @@ describe('the report of a run', () => {
     expect(text).toMatch(/^median .*by coordinate +by coordinate$/m);
     expect(text).toMatch(/^krum:f=2 .*2 of 2: 01, 02 +5 of 6/m);
     expect(text).toContain('Aggregated on reference (');
-    expect(text).toContain('No GPU has checked the last round: none was found');
+    expect(text).toContain('No other backend has checked the last round: none was found');
     expect(text).toMatch(/the mean ends below 40.0 %/);
     expect(text).not.toMatch(/NaN|undefined/);
   });

@@ -19,8 +19,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 const root = join(import.meta.dirname, '../..');
 const bin = join(root, 'node_modules/.bin');
 
-/** What the whole of Aggregis may weigh in a browser, minified and compressed. */
-const BROWSER_BUDGET_BYTES = 60_000;
+/**
+ * What the whole of Aggregis may weigh in a browser, minified and compressed. The kernels of `wasm`
+ * take 6 kB of it, the script of its workers 4 kB: it holds once more what runs units on this thread.
+ */
+const BROWSER_BUDGET_BYTES = 75_000;
+
+/** Sources of another language, whose compiled form is part of a module: not shipped. */
+const ASSEMBLY = /^backend\/wasm\/assembly\//;
 
 interface Manifest {
   readonly version: string;
@@ -91,7 +97,7 @@ describe('the packed package', patient, () => {
   test('holds what src/ compiles to, the shaders and the documents, and nothing else', async () => {
     const sources = await readdir(join(root, 'src'), { recursive: true });
     const compiled = sources
-      .filter((file) => file.endsWith('.ts'))
+      .filter((file) => file.endsWith('.ts') && !ASSEMBLY.test(file))
       .flatMap((file) => ['.js', '.js.map', '.d.ts'].map((to) => file.replace(/\.ts$/, to)));
     const shaders = await readdir(join(root, 'shaders'), { recursive: true });
     const due = [
@@ -134,11 +140,7 @@ describe('the installed package', patient, () => {
       const { value, backend } = await aggregate(rows, median());
       console.log(JSON.stringify([...value, backend.name]));`;
     await writeFile(join(user, 'program.js'), program);
-    expect(JSON.parse(await run(process.execPath, ['program.js'], user))).toEqual([
-      3,
-      2,
-      'reference',
-    ]);
+    expect(JSON.parse(await run(process.execPath, ['program.js'], user))).toEqual([3, 2, 'wasm']);
   });
 
   test('puts its command where npx finds it', async () => {
@@ -174,7 +176,9 @@ describe('the installed package', patient, () => {
     });
     const inputs = Object.keys(metafile.inputs);
     expect(inputs.some((file) => file.endsWith('aggregis/dist/browser.js'))).toBe(true);
-    expect(inputs.filter((file) => /adapter-node|swiftshader|node-files/.test(file))).toEqual([]);
+    expect(
+      inputs.filter((file) => /adapter-node|spawn-node|swiftshader|node-files/.test(file)),
+    ).toEqual([]);
     expect(outputFiles[0]!.text).not.toMatch(/["'`]node:/);
     const bytes = gzipSync(outputFiles[0]!.contents).length;
 

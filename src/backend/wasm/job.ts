@@ -31,7 +31,7 @@ export type WasmRegime = 'network' | 'search';
 
 /**
  * One operation on one tile. Survives a structured clone; where rows and outputs lie in shared
- * memory, as they must for another thread, the clone sees the same entries.
+ * memory, the clone sees the same entries. A team copies what does not.
  */
 export interface Job {
   readonly work: ColumnWork | RowWork;

@@ -50,7 +50,6 @@ interface RowTile extends Tile {
 
 /** SIMD kernels on the CPU. Results do not depend on the number of threads. */
 export class WasmKernels implements TileKernels {
-  readonly info: BackendInfo;
   readonly maxTileBytes: number = 2 ** 32;
   readonly shardBytes: number = 2 ** 25;
   readonly #runner: Runner;
@@ -61,12 +60,6 @@ export class WasmKernels implements TileKernels {
   #home: Slab | undefined;
 
   private constructor(module: WebAssembly.Module, { regime, team }: WasmOptions) {
-    const threads = team?.threads ?? 1;
-    this.info = {
-      name: 'wasm',
-      adapter: `CPU, WASM SIMD, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-      software: true,
-    };
     this.#runner = new Runner(module);
     this.#team = team;
     this.#regime = regime;
@@ -82,6 +75,13 @@ export class WasmKernels implements TileKernels {
     return new WasmKernels(await kernelModule(), options);
   }
 
+  /** Names the threads that there are: a platform may turn out to refuse them. */
+  get info(): BackendInfo {
+    const threads = this.#team?.threads ?? 1;
+    const adapter = `CPU, WASM SIMD, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    return { name: 'wasm', adapter, software: true };
+  }
+
   regimeOf(work: Work): WasmRegime {
     if (work.rows > MAX_NETWORK_ROWS) return 'search';
     return this.#regime === 'search' ? 'search' : 'network';
@@ -94,8 +94,7 @@ export class WasmKernels implements TileKernels {
       if (isDeviceRow(row)) {
         throw new TypeError(`row ${i} lies on a GPU; the wasm backend reads memory`);
       }
-      const values = row.values?.subarray(from, to);
-      return { row, values: this.#reaches(values) ? values : undefined };
+      return { row, values: row.values?.subarray(from, to) };
     });
     const copied = inPlace.filter(({ values }) => values === undefined).length;
     const cols = to - from;
@@ -118,11 +117,6 @@ export class WasmKernels implements TileKernels {
       this.#slabs.release(slab);
       throw error;
     }
-  }
-
-  /** Whether kernels can read what lies here: a team sees shared memory only. */
-  #reaches(values: Float32Array | undefined): boolean {
-    return values !== undefined && (this.#team === undefined || isShared(values));
   }
 
   select(x: Tile, rows: readonly number[]): Tile {
@@ -231,10 +225,7 @@ export class WasmKernels implements TileKernels {
 
   async #run(job: Job): Promise<(UnitResult | undefined)[]> {
     const large = job.units > 1 && job.rows.length * job.cols >= MIN_TEAM_ENTRIES;
-    // Only rows of a center that was read from elsewhere can be out of a team's reach.
-    if (large && this.#team !== undefined && job.rows.every((row) => this.#reaches(row))) {
-      return this.#team.run(job);
-    }
+    if (large && this.#team !== undefined) return this.#team.run(job);
     return Array.from({ length: job.units }, (_, unit) => this.#runner.run(job, unit));
   }
 }
@@ -258,8 +249,4 @@ function unitColsFor(rows: number): number {
   const cols = UNIT_ENTRIES / rows;
   const unit = cols < PIECE_COLS ? MIN_UNIT_COLS : PIECE_COLS;
   return Math.ceil(cols / unit) * unit;
-}
-
-function isShared(values: Float32Array): boolean {
-  return typeof SharedArrayBuffer !== 'undefined' && values.buffer instanceof SharedArrayBuffer;
 }

@@ -4,6 +4,7 @@ import { createBackend } from '../../../src/backend/create-node.ts';
 import { Engine } from '../../../src/backend/engine.ts';
 import { ReferenceKernels } from '../../../src/backend/reference/reference.ts';
 import { arrayRow } from '../../../src/backend/rows.ts';
+import { nodeSpawner } from '../../../src/backend/wasm/spawn-node.ts';
 import { findNodeGpu } from '../../../src/backend/webgpu/adapter-node.ts';
 import type { DeviceMaker } from '../../../src/backend/webgpu/device.ts';
 import { judge, PROBES } from '../../../src/backend/webgpu/self-test.ts';
@@ -314,7 +315,8 @@ describe('an adapter that gives no device', () => {
     requestDevice: () => Promise.reject(new Error('out of luck')),
   } as unknown as GPUAdapter;
   const found = { gpu: {} as GPU, adapter, software: false, description: 'broken GPU' };
-  const create = backendMaker({ find: async () => found, explain: async () => undefined });
+  const gpu = { find: async () => found, explain: async () => undefined };
+  const create = backendMaker({ gpu, workers: nodeSpawner });
 
   test('is unavailable by name', async () => {
     const error = { code: 'unavailable', message: 'broken GPU gives no device: out of luck' };
@@ -323,7 +325,7 @@ describe('an adapter that gives no device', () => {
 
   test('leaves auto to the CPU', async () => {
     await using backend = await create('auto');
-    expect(backend.info.name).toBe('reference');
+    expect(backend.info.name).toBe('wasm');
   });
 });
 

@@ -1,0 +1,261 @@
+/**
+ * The thread pool of the wasm backend. A job is posted once to every worker; workers take its units
+ * one by one from a counter in shared memory, so that any split of speeds balances, and send home
+ * what they ran. Which worker runs which unit never shows in a result: results are put in the order
+ * of units. This thread only awaits, so that timers and pages stay alive.
+ *
+ * Workers see shared memory only. Where a job lies elsewhere, this thread copies unit after unit for
+ * them: see staging.ts.
+ *
+ * @module
+ */
+
+import { BackendError } from '../../core/errors.ts';
+import { eventLoopTurn } from '../../core/turn.ts';
+import type { Job, Team, UnitResult } from './job.ts';
+import type { Order, Report } from './protocol.ts';
+import { Runner } from './runner.ts';
+import type { SpawnedWorker, WorkerSpawner } from './spawn.ts';
+import { bringHome, divide, type Hand, slotBytes, stagedUnit } from './staging.ts';
+
+/** Slots are no more than fit into so many bytes … */
+const MAX_SLOT_BYTES = 2 ** 26;
+/** … but for so many, however large they are. */
+const MIN_SLOTS = 2;
+/** In larger teams, copying for the others is all that this thread has time for. */
+const MAX_JOINED = 4;
+
+/** What a pool is made of. */
+export interface WorkerPoolOptions {
+  /** Largest number of workers, at least 1. */
+  readonly threads: number;
+  /** The compiled kernels, which every worker gets. */
+  readonly module: WebAssembly.Module;
+  /** The text of the workers' script: see `worker.ts`. */
+  readonly script: string;
+  readonly spawner: WorkerSpawner;
+}
+
+/** A worker of the pool. */
+interface Member {
+  readonly worker: SpawnedWorker;
+  /** In shared memory, 1 once it has started. Before that it has taken no unit of any job. */
+  readonly alive: Int32Array;
+}
+
+/** A job under way. */
+interface Pending {
+  readonly job: Job;
+  /** Who may still run units of it. */
+  readonly members: Set<Member>;
+  /** The next unit to run, in shared memory. */
+  readonly next: Int32Array;
+  readonly results: (UnitResult | undefined)[];
+  /** Units whose results are not yet here. */
+  left: number;
+  resolve(results: (UnitResult | undefined)[]): void;
+  reject(error: BackendError): void;
+}
+
+/**
+ * A team of workers, started when the first job comes. Where the platform refuses to start any, the
+ * jobs are run on this thread instead.
+ */
+export class WorkerPool implements Team {
+  readonly #options: WorkerPoolOptions;
+  readonly #members = new Set<Member>();
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+  /** Set where the platform has refused to start a worker: no more are tried. */
+  #isRefused = false;
+  #own: Runner | undefined;
+  /** Shared memory for units of jobs that lie elsewhere. */
+  readonly #slots: SharedArrayBuffer[] = [];
+  #end: Promise<void> | undefined;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Threads that run units at once. */
+  get threads(): number {
+    return this.#isRefused ? Math.max(1, this.#members.size) : this.#options.threads;
+  }
+
+  /**
+   * Runs every unit of the job, wherever its rows and outputs lie; fastest where all of it lies in
+   * shared memory. Jobs may overlap in time.
+   *
+   * @returns What came of each unit, in their order.
+   * @throws {BackendError} `failed` if a unit throws or a worker dies: other jobs are not touched,
+   * and later ones find a new worker; `closed` if the pool is or was closed.
+   */
+  async run(job: Job): Promise<(UnitResult | undefined)[]> {
+    if (this.#end !== undefined) throw closed();
+    if (slotBytes(job) > 0) return this.#runStaged(job);
+    const members = this.#muster(Math.min(this.threads, job.units));
+    return members.length === 0 ? this.#runHere(job) : this.#post(job, members);
+  }
+
+  #post(job: Job, workers: readonly Member[]): Promise<(UnitResult | undefined)[]> {
+    if (job.units === 0) return Promise.resolve([]);
+    return new Promise((resolve, reject) => {
+      const members = new Set(workers);
+      const id = ++this.#lastId;
+      const next = new Int32Array(new SharedArrayBuffer(4));
+      const results = Array<UnitResult | undefined>(job.units).fill(undefined);
+      const pending = { job, members, next, results, left: job.units, resolve, reject };
+      // A job that cannot be posted throws at the first, and has held nobody.
+      for (const { worker } of members) worker.post({ kind: 'job', id, job, next } satisfies Order);
+      for (const { worker } of members) worker.hold(true);
+      this.#pending.set(id, pending);
+    });
+  }
+
+  /**
+   * A job of which rows or outputs lie where workers do not see them. Each worker has two slots if
+   * there is room: one is filled while it works on the other. In a small team this thread does units
+   * in place besides, but none of `pairs`: one of them may take a second.
+   */
+  async #runStaged(job: Job): Promise<(UnitResult | undefined)[]> {
+    const count = Math.min(this.threads, job.units);
+    const joins = count <= MAX_JOINED && job.work.op !== 'pairs';
+    const members = this.#muster(joins ? count - 1 : count);
+    const bytes = slotBytes(job);
+    const fitting = Math.max(MIN_SLOTS, Math.floor(MAX_SLOT_BYTES / bytes));
+    const lanes = [...members, ...members].slice(0, fitting);
+    const slots = lanes.map(() => this.#takeSlot(bytes));
+    const hands = lanes.map((member, i) => this.#handOf(member, { job, slot: slots[i]! }));
+    if (joins || hands.length === 0) hands.push(this.#ownHand(job));
+    try {
+      return await divide(job.units, hands);
+    } finally {
+      if (this.#end === undefined) this.#slots.push(...slots);
+    }
+  }
+
+  /** Copies a unit into the slot and has it done by the worker. */
+  #handOf(member: Member, { job, slot }: { job: Job; slot: SharedArrayBuffer }): Hand {
+    return async (unit) => {
+      const part = stagedUnit(job, unit, slot);
+      const isThere = this.#members.has(member);
+      const [result] = await (isThere ? this.#post(part, [member]) : this.#runHere(part));
+      bringHome(job, unit, part);
+      return result;
+    };
+  }
+
+  /** Does a unit on this thread, and then gives way to what else waits for it. */
+  #ownHand(job: Job): Hand {
+    return async (unit) => {
+      if (this.#end !== undefined) throw closed();
+      try {
+        this.#own ??= new Runner(this.#options.module);
+        return this.#own.run(job, unit);
+      } catch (cause) {
+        this.#own = undefined;
+        throw new BackendError('failed', `unit ${unit} of a job failed: ${cause}`, { cause });
+      } finally {
+        await eventLoopTurn();
+      }
+    };
+  }
+
+  #runHere(job: Job): Promise<(UnitResult | undefined)[]> {
+    return divide(job.units, [this.#ownHand(job)]);
+  }
+
+  /** A slot of the last job if it is large enough: new memory is slow the first time. */
+  #takeSlot(bytes: number): SharedArrayBuffer {
+    const slot = this.#slots.pop();
+    return slot !== undefined && slot.byteLength >= bytes ? slot : new SharedArrayBuffer(bytes);
+  }
+
+  /** Ends all workers. Jobs under way, if any, fail with `closed`. */
+  close(): Promise<void> {
+    this.#end ??= this.#endAll();
+    return this.#end;
+  }
+
+  async #endAll(): Promise<void> {
+    for (const { reject } of this.#pending.values()) reject(closed());
+    this.#pending.clear();
+    const members = [...this.#members];
+    this.#members.clear();
+    this.#slots.length = 0;
+    await Promise.all(members.map(({ worker }) => worker.end()));
+  }
+
+  /** So many workers, or as many as there can be. */
+  #muster(count: number): Member[] {
+    while (this.#members.size < count && !this.#isRefused) this.#enlist();
+    return [...this.#members].slice(0, count);
+  }
+
+  #enlist(): void {
+    const { module, script, spawner } = this.#options;
+    let member: Member | undefined;
+    try {
+      const worker = spawner.spawn(script, {
+        onMessage: (message) => this.#hear(member!, message as Report),
+        onFailure: (reason) => this.#lose(member!, reason),
+      });
+      member = { worker, alive: new Int32Array(new SharedArrayBuffer(4)) };
+      worker.post({ kind: 'start', module, alive: member.alive } satisfies Order);
+      this.#members.add(member);
+    } catch {
+      this.#isRefused = true;
+    }
+  }
+
+  #hear(member: Member, report: Report): void {
+    const pending = this.#pending.get(report.id);
+    // Of a job that has failed meanwhile, or was done before this worker came to it.
+    if (pending === undefined) return;
+    pending.members.delete(member);
+    if (report.kind === 'failed') {
+      this.#fail(report.id, `unit ${report.unit} of a job failed: ${report.reason}`);
+      return;
+    }
+    for (const [unit, result] of report.results) pending.results[unit] = result;
+    pending.left -= report.results.length;
+    if (pending.left === 0) this.#settle(report.id).resolve(pending.results);
+  }
+
+  #lose(member: Member, cause: Error): void {
+    this.#members.delete(member);
+    const hasStarted = Atomics.load(member.alive, 0) === 1;
+    if (!hasStarted) this.#isRefused = true;
+    for (const [id, pending] of [...this.#pending]) {
+      if (!pending.members.delete(member)) continue;
+      if (hasStarted) this.#fail(id, `a worker was lost: ${cause.message}`, { cause });
+      // The others do without it.
+      else if (pending.members.size === 0) this.#takeOver(id);
+    }
+  }
+
+  /** Runs a job here of whose workers none could be started. */
+  #takeOver(id: number): void {
+    const { job, resolve, reject } = this.#settle(id);
+    this.#runHere(job).then(resolve, reject);
+  }
+
+  #fail(id: number, message: string, options?: ErrorOptions): void {
+    const { job, next, reject } = this.#settle(id);
+    // Nobody needs the rest.
+    Atomics.store(next, 0, job.units);
+    reject(new BackendError('failed', message, options));
+  }
+
+  /** Takes a job off the list, and lets go of workers that have none. */
+  #settle(id: number): Pending {
+    const pending = this.#pending.get(id)!;
+    this.#pending.delete(id);
+    if (this.#pending.size === 0) for (const { worker } of this.#members) worker.hold(false);
+    return pending;
+  }
+}
+
+function closed(): BackendError {
+  return new BackendError('closed', 'the backend was closed');
+}

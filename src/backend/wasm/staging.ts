@@ -1,0 +1,84 @@
+/**
+ * Staging: workers see shared memory only. Of a job whose rows or outputs lie elsewhere, one unit at
+ * a time is copied into a slot of shared memory and done there, so that the copy of the next unit
+ * goes on beside the work on this one and the rows are never in memory twice.
+ *
+ * @module
+ */
+
+import type { Job, UnitResult } from './job.ts';
+
+/** Whether every thread sees it. */
+export function isShared(values: Float32Array): boolean {
+  return values.buffer instanceof SharedArrayBuffer;
+}
+
+/** Bytes of a slot for any unit of the job; 0 if all of it lies in shared memory. */
+export function slotBytes({ rows, out, unitCols, cols }: Job): number {
+  const copied = [...rows, ...out].filter((values) => !isShared(values)).length;
+  return 4 * copied * Math.min(unitCols, cols);
+}
+
+/** One unit as a job of its own: rows that are not shared are copied into `slot`. */
+export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job {
+  const from = unit * job.unitCols;
+  const to = Math.min(job.cols, from + job.unitCols);
+  let used = 0;
+  const place = (values: Float32Array): Float32Array => {
+    const there = values.subarray(from, to);
+    if (isShared(there)) return there;
+    used += there.byteLength;
+    return new Float32Array(slot, used - there.byteLength, there.length);
+  };
+  const rows = job.rows.map((row) => {
+    const own = place(row);
+    if (!isShared(row)) own.set(row.subarray(from, to));
+    return own;
+  });
+  const { work, unitCols } = job;
+  return {
+    // Columns of a screen count from the first of the matrix.
+    work: work.op === 'screen' ? { ...work, firstCol: work.firstCol + from } : work,
+    rows,
+    out: job.out.map(place),
+    cols: to - from,
+    unitCols,
+    units: 1,
+  };
+}
+
+/** Copies the outputs of a unit that was staged to where the job wants them. */
+export function bringHome(job: Job, unit: number, staged: Job): void {
+  for (const [k, row] of job.out.entries()) {
+    if (!isShared(row)) row.set(staged.out[k]!, unit * job.unitCols);
+  }
+}
+
+/** Does one unit at a time. */
+export type Hand = (unit: number) => Promise<UnitResult | undefined>;
+
+/**
+ * Every unit, each by the hand that is free first. When it ends, well or not, no hand is at work any
+ * more; after a failure no further unit is begun.
+ */
+export async function divide(
+  units: number,
+  hands: readonly Hand[],
+): Promise<(UnitResult | undefined)[]> {
+  const results = Array<UnitResult | undefined>(units).fill(undefined);
+  let next = 0;
+  const work = async (hand: Hand): Promise<void> => {
+    try {
+      while (next < units) {
+        const unit = next++;
+        results[unit] = await hand(unit);
+      }
+    } catch (error) {
+      next = units;
+      throw error;
+    }
+  };
+  const outcomes = await Promise.allSettled(hands.map(work));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  return results;
+}
