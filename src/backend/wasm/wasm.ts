@@ -36,9 +36,11 @@ export interface WasmOptions {
 const MAX_NETWORK_ROWS = 1024;
 /** Jobs with fewer entries are done here: waking a team takes longer. */
 const MIN_TEAM_ENTRIES = 2 ** 18;
-/** Entries of a unit of a column operation: well below a millisecond of work, many to a tile. */
-const UNIT_ENTRIES = 2 ** 18;
-const COLUMN_UNIT = 64;
+/** Entries of a unit of a column operation: about a millisecond of work, many to a tile … */
+const UNIT_ENTRIES = 2 ** 19;
+/** … in whole pieces, if that is not much more. */
+const PIECE_COLS = 4096;
+const MIN_UNIT_COLS = 64;
 
 /** Rows in memory, and the slabs that some of them lie in. */
 interface RowTile extends Tile {
@@ -196,8 +198,7 @@ export class WasmKernels implements TileKernels {
     const cols = rows[0]!.length;
     const slab = this.#slabs.take(outputs * cols);
     const out = rowsIn(slab, outputs, cols);
-    const entries = UNIT_ENTRIES / (rows.length + outputs);
-    const unitCols = Math.ceil(entries / COLUMN_UNIT) * COLUMN_UNIT;
+    const unitCols = unitColsFor(rows.length + outputs);
     try {
       await this.#run({ work, rows, out, cols, unitCols, units: Math.ceil(cols / unitCols) });
     } catch (error) {
@@ -242,4 +243,10 @@ function tileOf(values: readonly Float32Array[], slabs: readonly Slab[]): RowTil
 /** Rows one after the other in a slab. */
 function rowsIn({ data }: Slab, rows: number, cols: number): Float32Array[] {
   return Array.from({ length: rows }, (_, i) => data.subarray(i * cols, (i + 1) * cols));
+}
+
+function unitColsFor(rows: number): number {
+  const cols = UNIT_ENTRIES / rows;
+  const unit = cols < PIECE_COLS ? MIN_UNIT_COLS : PIECE_COLS;
+  return Math.ceil(cols / unit) * unit;
 }
