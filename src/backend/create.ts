@@ -105,20 +105,21 @@ type Maker = (known: Known) => Promise<TileKernels>;
 
 const MAKERS: Readonly<Record<BackendName, Maker>> = {
   webgpu: ({ platform }) => WebGpuKernels.create(deviceMaker(platform.gpu, { software: true })),
-  wasm: async ({ platform, options: { regime, threads } }) => {
-    const team = teamOf(platform.workers, { module: await compiled(), threads });
-    return WasmKernels.create({ ...(regime && { regime }), ...(team && { team }) });
-  },
+  wasm: ({ platform, options }) => wasmKernels(platform.workers, options),
   reference: async () => new ReferenceKernels(),
 };
 
 const hardwareGpu: Maker = ({ platform }) =>
   WebGpuKernels.create(deviceMaker(platform.gpu, { software: false }));
 
-/** The kernels of `wasm`, where the engine knows SIMD and a security policy lets them be compiled. */
-async function compiled(): Promise<WebAssembly.Module> {
+/** Where the engine knows SIMD and a security policy lets kernels be compiled. */
+async function wasmKernels(
+  workers: WorkerSpawner,
+  { regime, threads }: BackendOptions,
+): Promise<WasmKernels> {
   try {
-    return await kernelModule();
+    const team = teamOf(workers, { module: await kernelModule(), threads });
+    return await WasmKernels.create({ ...(regime && { regime }), ...(team && { team }) });
   } catch (cause) {
     if (cause instanceof BackendError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -13,6 +13,11 @@ export const TURN_MS = 50;
  */
 export function eventLoopTurn(): Promise<void> {
   return new Promise((resolve) => {
+    // Node's own way costs a fifth of a message.
+    if (typeof setImmediate === 'function') {
+      setImmediate(resolve);
+      return;
+    }
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close();

@@ -15,21 +15,34 @@ const GROUP_COST = 2.7;
 const LARGE = 2 ** 800;
 const LARGE_UNIT = 2 ** 400;
 
-/** Where the rows are that a plan is applied to, and where the outputs go. */
+/** Where the rows are that a plan is applied to, where the outputs go, and room for a row of f64. */
 interface Place {
   readonly x: number;
   readonly stride: number;
   readonly cols: number;
   readonly out: number;
+  readonly sums: number;
 }
 
-/** A plan for some weights: what it reads, its lists, and how to do it. */
+/** A plan for several outputs: what it reads, its lists, and how to do it. */
 export interface CombinePlan {
   /** Rows with a weight other than 0, ascending. The plan counts rows by their place in here. */
   readonly used: readonly number[];
   readonly table: Uint32Array;
   apply(kernels: Kernels, place: Place, table: number): void;
 }
+
+/** A plan for one output, whose rows come some at a time. */
+export interface SumPlan {
+  /** Rows with a weight other than 0, ascending. */
+  readonly used: readonly number[];
+  /** An entry for each of them, `ENTRY_BYTES` long. */
+  readonly table: Uint32Array;
+  readonly unit: number;
+}
+
+/** Bytes of an entry of a list for one output: see assembly/combine.ts. */
+export const ENTRY_BYTES = 16;
 
 /** A list in the table: where it starts, in words, and how many entries it has. */
 interface List {
@@ -49,12 +62,18 @@ interface Group {
   readonly shared: List | undefined;
 }
 
-/** Prepares weights, m rows of n. */
+/** Prepares the weights of one output, for `atOnce` rows at a time. */
+export function sumPlan(weights: Float64Array, atOnce: number): SumPlan {
+  const used = usedRows([weights]);
+  const { unit, weights: scaled } = scale(weights, used);
+  const table = new Table();
+  table.list(scaled.map((weight, i) => ({ row: i % atOnce, numbers: [weight] })));
+  return { used, table: table.words(), unit };
+}
+
+/** Prepares the weights of several outputs, m rows of n. */
 export function combinePlan(weights: readonly Float64Array[]): CombinePlan {
-  const n = weights[0]!.length;
-  const used = Array.from({ length: n }, (_, i) => i).filter((i) =>
-    weights.some((w) => w[i] !== 0),
-  );
+  const used = usedRows(weights);
   const table = new Table();
   const groups = Array.from({ length: Math.ceil(weights.length / GROUP) }, (_, g) => {
     const scaled = weights.slice(GROUP * g, GROUP * (g + 1)).map((w) => scale(w, used));
@@ -70,6 +89,11 @@ export function combinePlan(weights: readonly Float64Array[]): CombinePlan {
       }
     },
   };
+}
+
+function usedRows(weights: readonly Float64Array[]): number[] {
+  const rows = Array.from(weights[0]!, (_, i) => i);
+  return rows.filter((i) => weights.some((w) => w[i] !== 0));
 }
 
 interface Scaled {
@@ -105,7 +129,7 @@ function groupOf(table: Table, outputs: readonly Scaled[]): Group {
 function applyGroup(
   kernels: Kernels,
   { singles, shared }: Group,
-  { x, stride, cols, out, table }: Place & { table: number },
+  { x, stride, cols, out, sums, table }: Place & { table: number },
 ): void {
   if (shared !== undefined) {
     const units = table + 4 * shared.start - 8 * GROUP;
@@ -113,7 +137,9 @@ function applyGroup(
     if (kernels.combineFour(x, stride, cols, ...list, units, out) === 0) return;
   }
   for (const [k, { start, entries, unit }] of singles.entries()) {
-    kernels.combineOne(x, stride, cols, table + 4 * start, entries, unit, out + k * stride);
+    new Float64Array(kernels.memory.buffer, sums, cols).fill(0);
+    kernels.addRows(x, stride, cols, table + 4 * start, entries, sums);
+    kernels.roundSums(sums, cols, unit, out + k * stride);
   }
 }
 

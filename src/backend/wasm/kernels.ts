@@ -9,20 +9,20 @@
 export interface Kernels {
   readonly memory: WebAssembly.Memory;
   heapBase(): number;
-  combineOne(
+  addRows(
     x: number,
     stride: number,
     cols: number,
-    plan: number,
+    list: number,
     entries: number,
-    unit: number,
-    out: number,
+    sums: number,
   ): void;
+  roundSums(sums: number, cols: number, unit: number, out: number): void;
   combineFour(
     x: number,
     stride: number,
     cols: number,
-    plan: number,
+    list: number,
     entries: number,
     units: number,
     out: number,

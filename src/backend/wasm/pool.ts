@@ -11,6 +11,7 @@
  */
 
 import { BackendError } from '../../core/errors.ts';
+import { eventLoopTurn } from '../../core/turn.ts';
 import type { Job, Team, UnitResult } from './job.ts';
 import type { Order, Report } from './protocol.ts';
 import { Runner } from './runner.ts';
@@ -257,21 +258,4 @@ export class WorkerPool implements Team {
 
 function closed(): BackendError {
   return new BackendError('closed', 'the backend was closed');
-}
-
-/** Lets messages, timers and the page have their turn. */
-function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === 'function') {
-      setImmediate(resolve);
-      return;
-    }
-    // Browsers slow down the timers of a page that is not seen, but no messages.
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
 }

@@ -6,7 +6,7 @@
  */
 
 import type { PairBlock, RowScreen } from '../kernels.ts';
-import { combinePlan } from './combine-plan.ts';
+import { combinePlan, ENTRY_BYTES, sumPlan } from './combine-plan.ts';
 import type { Job, UnitResult } from './job.ts';
 import type { Kernels } from './kernels.ts';
 import { networkSteps } from './network-steps.ts';
@@ -15,6 +15,9 @@ import { networkSteps } from './network-steps.ts';
 const PIECE_BYTES = 2 ** 19;
 const MAX_COLS = 4096;
 const MIN_COLS = 64;
+/** Columns and rows that a sum with one output takes in at once: half a usual cache. */
+const SUM_COLS = 16_384;
+const SUM_ROWS = 8;
 /** Rows start this much later than their width asks for: at one stride they would share cache sets. */
 const GAP_BYTES = 64;
 /** Bytes of keys that a block may take: what is left of a usual first-level cache. */
@@ -31,7 +34,7 @@ const EXACT_COLS = 4096;
 const MAX_PAIRS = 2 ** 20;
 /** Of the sums of a pair, and columns of a chunk: see assembly/pairs.ts. */
 const PAIR_BYTES = 16;
-const PAIR_COLS = 128;
+const PAIR_COLS = 256;
 /** Of a row that is screened: see assembly/screen.ts. */
 const SCREEN_STATE_BYTES = 24;
 const PAGE_BYTES = 2 ** 16;
@@ -82,7 +85,11 @@ export class Runner {
     const { work } = job;
     if (work.op === 'screen') return this.#screen(job, range, work.firstCol);
     if (work.op === 'pairs') return this.#pairs(job, range);
-    this.#columns(this.#method(job), job.out, range);
+    if (work.op === 'combine' && work.weights.length === 1) {
+      this.#weightedSum(job, work.weights[0]!, range);
+    } else {
+      this.#columns(this.#method(job), job.out, range);
+    }
     return undefined;
   }
 
@@ -96,7 +103,8 @@ export class Runner {
         return {
           rows: used.map((i) => rows[i]!),
           table,
-          apply: (piece, at) => apply(kernels, piece, at),
+          scratchBytes: 8 * MAX_COLS,
+          apply: (piece, at, sums) => apply(kernels, { ...piece, sums }, at),
         };
       }
       case 'rankMean':
@@ -215,6 +223,37 @@ export class Runner {
         const start = (outAt + k * stride) / 4;
         row.set(floats.subarray(start, start + width), piece.from);
       }
+    }
+  }
+
+  /**
+   * One output: rows come some at a time, in longer pieces than others, and their sums stay. That is
+   * as fast as memory is read, and long copies are faster.
+   */
+  #weightedSum({ rows, out }: Job, weights: Float64Array, range: Range): void {
+    const kernels = this.#kernels;
+    const { used, table, unit } = sumPlan(weights, SUM_ROWS);
+    const widest = Math.min(SUM_COLS, roundUp(range.to - range.from, MIN_BLOCK_COLS));
+    const stride = 4 * widest + GAP_BYTES;
+    const [tableAt, sums, x, outAt] = this.#place([
+      table.byteLength,
+      8 * widest,
+      stride * SUM_ROWS,
+      4 * widest,
+    ]) as [number, number, number, number];
+    new Uint32Array(kernels.memory.buffer).set(table, tableAt / 4);
+    const floats = this.#floats();
+    for (const piece of cut(range, widest)) {
+      const width = piece.to - piece.from;
+      const cols = roundUp(width, MIN_BLOCK_COLS);
+      floats.fill(0, sums / 4, sums / 4 + 2 * cols);
+      for (let first = 0; first < used.length; first += SUM_ROWS) {
+        const some = used.slice(first, first + SUM_ROWS).map((i) => rows[i]!);
+        this.#copyIn(some, piece, { x, stride, unit: MIN_BLOCK_COLS });
+        kernels.addRows(x, stride, cols, tableAt + ENTRY_BYTES * first, some.length, sums);
+      }
+      kernels.roundSums(sums, cols, unit, outAt);
+      out[0]!.set(floats.subarray(outAt / 4, outAt / 4 + width), piece.from);
     }
   }
 

@@ -36,9 +36,11 @@ export interface WasmOptions {
 const MAX_NETWORK_ROWS = 1024;
 /** Jobs with fewer entries are done here: waking a team takes longer. */
 const MIN_TEAM_ENTRIES = 2 ** 18;
-/** Entries of a unit of a column operation: well below a millisecond of work, many to a tile. */
-const UNIT_ENTRIES = 2 ** 18;
-const COLUMN_UNIT = 64;
+/** Entries of a unit of a column operation: about a millisecond of work, many to a tile … */
+const UNIT_ENTRIES = 2 ** 19;
+/** … in whole pieces, if that is not much more. */
+const PIECE_COLS = 4096;
+const MIN_UNIT_COLS = 64;
 
 /** Rows in memory, and the slabs that some of them lie in. */
 interface RowTile extends Tile {
@@ -48,7 +50,6 @@ interface RowTile extends Tile {
 
 /** SIMD kernels on the CPU. Results do not depend on the number of threads. */
 export class WasmKernels implements TileKernels {
-  readonly info: BackendInfo;
   readonly maxTileBytes: number = 2 ** 32;
   readonly shardBytes: number = 2 ** 25;
   readonly #runner: Runner;
@@ -59,12 +60,6 @@ export class WasmKernels implements TileKernels {
   #home: Slab | undefined;
 
   private constructor(module: WebAssembly.Module, { regime, team }: WasmOptions) {
-    const threads = team?.threads ?? 1;
-    this.info = {
-      name: 'wasm',
-      adapter: `CPU, WASM SIMD, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-      software: true,
-    };
     this.#runner = new Runner(module);
     this.#team = team;
     this.#regime = regime;
@@ -78,6 +73,13 @@ export class WasmKernels implements TileKernels {
    */
   static async create(options: WasmOptions = {}): Promise<WasmKernels> {
     return new WasmKernels(await kernelModule(), options);
+  }
+
+  /** Names the threads that there are: a platform may turn out to refuse them. */
+  get info(): BackendInfo {
+    const threads = this.#team?.threads ?? 1;
+    const adapter = `CPU, WASM SIMD, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    return { name: 'wasm', adapter, software: true };
   }
 
   regimeOf(work: Work): WasmRegime {
@@ -196,8 +198,7 @@ export class WasmKernels implements TileKernels {
     const cols = rows[0]!.length;
     const slab = this.#slabs.take(outputs * cols);
     const out = rowsIn(slab, outputs, cols);
-    const entries = UNIT_ENTRIES / (rows.length + outputs);
-    const unitCols = Math.ceil(entries / COLUMN_UNIT) * COLUMN_UNIT;
+    const unitCols = unitColsFor(rows.length + outputs);
     try {
       await this.#run({ work, rows, out, cols, unitCols, units: Math.ceil(cols / unitCols) });
     } catch (error) {
@@ -242,4 +243,10 @@ function tileOf(values: readonly Float32Array[], slabs: readonly Slab[]): RowTil
 /** Rows one after the other in a slab. */
 function rowsIn({ data }: Slab, rows: number, cols: number): Float32Array[] {
   return Array.from({ length: rows }, (_, i) => data.subarray(i * cols, (i + 1) * cols));
+}
+
+function unitColsFor(rows: number): number {
+  const cols = UNIT_ENTRIES / rows;
+  const unit = cols < PIECE_COLS ? MIN_UNIT_COLS : PIECE_COLS;
+  return Math.ceil(cols / unit) * unit;
 }

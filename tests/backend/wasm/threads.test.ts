@@ -7,13 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import type { Backend, Matrix } from '../../../src/backend/kernels.ts';
-import { paritySuite, randomRows } from '../parity.ts';
-
-paritySuite(
-  'wasm on two threads',
-  (memory) => createBackend('wasm', { threads: 2, ...(memory !== undefined && { memory }) }),
-  (memory) => createBackend('reference', memory === undefined ? {} : { memory }),
-);
+import { randomRows } from '../parity.ts';
 
 describe('the number of threads', () => {
   const backends: Backend[] = [];

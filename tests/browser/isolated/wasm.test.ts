@@ -52,9 +52,9 @@ describe('a content security policy', () => {
       "worker-src 'none'",
       `const backend = await createBackend('wasm', { threads: 2 });
       ${MEDIAN}
-      outcome = { name: backend.info.name, isRight };`,
+      outcome = { adapter: backend.info.adapter, isRight };`,
     );
-    expect(outcome).toEqual({ name: 'wasm', isRight: true });
+    expect(outcome).toEqual({ adapter: 'CPU, WASM SIMD, 1 thread', isRight: true });
   });
 
   test('that forbids WASM leaves the reference', async () => {

@@ -3,66 +3,79 @@
  *
  * All in f64, rows in order, as the reference does, so results are equal to the bit: a product of
  * two f32 is exact there, and where several outputs share what is loaded, f64 costs no more than f32
- * with sums that keep its error small. A plan lists the rows with their weights; rows of weight 0 are
- * in no list, and so are not read.
+ * with sums that keep its error small. Lists hold rows with their weights; rows of weight 0
+ * are in none, and so are not read.
  *
  * @module
  */
 
 import { joined, lower, upper } from './halves';
 
-/** Bytes of an entry of a plan of one output: number of the row (u32), nothing, weight (f64). */
+/** Bytes of an entry of a list for one output: number of the row (u32), nothing, weight (f64). */
 const ENTRY: usize = 16;
-/** Bytes of an entry for a group: number of the row (u32), nothing, four weights (f64). */
+/** Bytes of an entry of a list for four: number of the row (u32), nothing, four weights (f64). */
 const GROUP_ENTRY: usize = 40;
 
 /**
- * One output: out = unit · Σ weight · row. `unit` is a power of two that keeps large weights in range.
- * `cols` is a multiple of 16.
+ * One output, some of its rows: adds Σ weight · row to the f64 at `sums`, one for each column. `cols` is
+ * a multiple of 16.
  */
-export function combineOne(
+export function addRows(
   x: usize,
   stride: usize,
   cols: i32,
-  plan: usize,
+  list: usize,
   entries: i32,
-  unit: f64,
-  out: usize,
+  sums: usize,
 ): void {
-  const end = plan + <usize>entries * ENTRY;
-  const factor = f64x2.splat(unit);
+  const end = list + <usize>entries * ENTRY;
   const bytes = <usize>cols * 4;
   for (let at: usize = 0; at < bytes; at += 64) {
-    let a0 = f64x2.splat(0);
-    let a1 = a0;
-    let b0 = a0;
-    let b1 = a0;
-    let c0 = a0;
-    let c1 = a0;
-    let d0 = a0;
-    let d1 = a0;
-    for (let entry = plan; entry < end; entry += ENTRY) {
+    const sum = sums + 2 * at;
+    let a0 = v128.load(sum);
+    let a1 = v128.load(sum, 16);
+    let b0 = v128.load(sum, 32);
+    let b1 = v128.load(sum, 48);
+    let c0 = v128.load(sum, 64);
+    let c1 = v128.load(sum, 80);
+    let d0 = v128.load(sum, 96);
+    let d1 = v128.load(sum, 112);
+    for (let entry = list; entry < end; entry += ENTRY) {
       const row = x + load<u32>(entry) * stride + at;
       const weight = v128.load_splat<f64>(entry, 8);
-      a0 = f64x2.add(a0, f64x2.mul(weight, two(row)));
-      a1 = f64x2.add(a1, f64x2.mul(weight, two(row + 8)));
-      b0 = f64x2.add(b0, f64x2.mul(weight, two(row + 16)));
-      b1 = f64x2.add(b1, f64x2.mul(weight, two(row + 24)));
-      c0 = f64x2.add(c0, f64x2.mul(weight, two(row + 32)));
-      c1 = f64x2.add(c1, f64x2.mul(weight, two(row + 40)));
-      d0 = f64x2.add(d0, f64x2.mul(weight, two(row + 48)));
-      d1 = f64x2.add(d1, f64x2.mul(weight, two(row + 56)));
+      a0 = f64x2.add(a0, f64x2.mul(weight, promoted(v128.load_zero<u64>(row))));
+      a1 = f64x2.add(a1, f64x2.mul(weight, promoted(v128.load_zero<u64>(row, 8))));
+      b0 = f64x2.add(b0, f64x2.mul(weight, promoted(v128.load_zero<u64>(row, 16))));
+      b1 = f64x2.add(b1, f64x2.mul(weight, promoted(v128.load_zero<u64>(row, 24))));
+      c0 = f64x2.add(c0, f64x2.mul(weight, promoted(v128.load_zero<u64>(row, 32))));
+      c1 = f64x2.add(c1, f64x2.mul(weight, promoted(v128.load_zero<u64>(row, 40))));
+      d0 = f64x2.add(d0, f64x2.mul(weight, promoted(v128.load_zero<u64>(row, 48))));
+      d1 = f64x2.add(d1, f64x2.mul(weight, promoted(v128.load_zero<u64>(row, 56))));
     }
-    v128.store(out + at, joined(f64x2.mul(a0, factor), f64x2.mul(a1, factor)));
-    v128.store(out + at, joined(f64x2.mul(b0, factor), f64x2.mul(b1, factor)), 16);
-    v128.store(out + at, joined(f64x2.mul(c0, factor), f64x2.mul(c1, factor)), 32);
-    v128.store(out + at, joined(f64x2.mul(d0, factor), f64x2.mul(d1, factor)), 48);
+    v128.store(sum, a0);
+    v128.store(sum, a1, 16);
+    v128.store(sum, b0, 32);
+    v128.store(sum, b1, 48);
+    v128.store(sum, c0, 64);
+    v128.store(sum, c1, 80);
+    v128.store(sum, d0, 96);
+    v128.store(sum, d1, 112);
   }
 }
 
-/** Two f32 at an address, as f64. */
-function two(at: usize): v128 {
-  return f64x2.promote_low_f32x4(v128.load_zero<u64>(at));
+/** out = unit · sums. `unit` is a power of two that keeps large weights in range. */
+export function roundSums(sums: usize, cols: i32, unit: f64, out: usize): void {
+  const factor = f64x2.splat(unit);
+  for (let at: usize = 0; at < <usize>cols * 4; at += 16) {
+    const low = v128.load(sums + 2 * at);
+    const high = v128.load(sums + 2 * at, 16);
+    v128.store(out + at, joined(f64x2.mul(low, factor), f64x2.mul(high, factor)));
+  }
+}
+
+/** Two f32 as f64. */
+function promoted(two: v128): v128 {
+  return f64x2.promote_low_f32x4(two);
 }
 
 /**
@@ -73,12 +86,12 @@ export function combineFour(
   x: usize,
   stride: usize,
   cols: i32,
-  plan: usize,
+  list: usize,
   entries: i32,
   units: usize,
   out: usize,
 ): bool {
-  const end = plan + <usize>entries * GROUP_ENTRY;
+  const end = list + <usize>entries * GROUP_ENTRY;
   const bytes = <usize>cols * 4;
   // Anything but a finite number times 0 is NaN.
   let trace = f64x2.splat(0);
@@ -91,7 +104,7 @@ export function combineFour(
     let c1 = a0;
     let d0 = a0;
     let d1 = a0;
-    for (let entry = plan; entry < end; entry += GROUP_ENTRY) {
+    for (let entry = list; entry < end; entry += GROUP_ENTRY) {
       const values = v128.load(x + load<u32>(entry) * stride + at);
       const low = lower(values);
       const high = upper(values);

@@ -5,7 +5,7 @@
  * @module
  */
 
-export { combineFour, combineOne } from './combine';
+export { addRows, combineFour, roundSums } from './combine';
 export { deviation } from './deviation';
 export { nearestMeanNetwork } from './nearest-mean';
 export { nearestMeanSearch } from './nearest-mean-search';
