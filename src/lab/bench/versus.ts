@@ -1,0 +1,223 @@
+/**
+ * Ours against others', on the same rows, in the same minutes: for each line of {@link LINES} one run of
+ * ours, one of each of theirs, and round again. Under Node.
+ *
+ * @module
+ */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Backend, BackendName, Matrix } from '../../backend/kernels.ts';
+import { AggregationError, BackendError } from '../../core/errors.ts';
+import { fileSource, writeFileAtomic } from '../../formats/node-files.ts';
+import { writeNpy } from '../../formats/npy.ts';
+import { npyRows } from '../../formats/rows.ts';
+import { type Bench, open } from './bench.ts';
+import { normalRows, shared } from './data.ts';
+import { leastObjective, objective } from './optimum.ts';
+import { findPython, Python, type PythonFacts, PythonProblem } from './python.ts';
+import { agrees, differenceOf, groupsOf, judged, LINES, type Line, type Ratio } from './ratios.ts';
+import { race } from './stopwatch.ts';
+import { applied, roundOf, subject } from './subjects.ts';
+
+/** How others are found. */
+export interface Rivals {
+  /** An interpreter; default the first on the path that imports NumPy. */
+  readonly interpreter?: string | undefined;
+  /** The script that answers requests. */
+  readonly script: string;
+  readonly onRatio: (ratio: Ratio) => void;
+}
+
+/** What was found out of others. */
+export interface RivalFacts extends PythonFacts {
+  readonly interpreter: string;
+}
+
+/** A quick run shrinks every shape by this. */
+const QUICK_SHARE = 500;
+
+/**
+ * Measures every line.
+ *
+ * @returns what the interpreter says of itself, or why none could be asked.
+ */
+export async function measureRatios(
+  bench: Bench,
+  { interpreter: named, script, onRatio }: Rivals,
+): Promise<RivalFacts | { problem: string }> {
+  const found = await findPython(named);
+  if ('problem' in found) return found;
+  const { interpreter } = found;
+  const folder = await mkdtemp(join(tmpdir(), 'aggregis-bench-'));
+  const { cores } = bench.settings;
+  try {
+    const single = await Python.start(interpreter, { script, threads: 1 });
+    await using one = single.python;
+    await using all = (await Python.start(interpreter, { script, threads: cores })).python;
+    for (const lines of shapesOf(linesFor(bench))) {
+      const { n, d } = lines[0]!;
+      const rows = normalRows(n, d, bench.settings.seed);
+      const file = await written(join(folder, 'rows.npy'), rows);
+      const counts = roundOf(n).exampleCounts;
+      for (const threads of ['one', 'all'] as const) {
+        const mine = lines.filter((line) => line.threads === threads);
+        if (mine.length === 0) continue;
+        const python = threads === 'one' ? one : all;
+        await python.ask({ do: 'load', file, counts });
+        await compare(bench, { lines: mine, rows, python, folder, onRatio });
+        await python.ask({ do: 'forget' });
+      }
+    }
+    return { ...single.facts, interpreter };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function linesFor({ settings }: Bench): Line[] {
+  const asked = LINES.filter(({ rule }) => settings.rules?.includes(rule) ?? true);
+  if (!settings.quick) return asked;
+  // What is required is required at full size.
+  return asked.map(({ atLeast: _, ...line }) => ({ ...line, d: Math.ceil(line.d / QUICK_SHARE) }));
+}
+
+function shapesOf(lines: readonly Line[]): Line[][] {
+  const shapes = new Map<string, Line[]>();
+  for (const line of lines) {
+    const key = `${line.n} ${line.d}`;
+    shapes.set(key, [...(shapes.get(key) ?? []), line]);
+  }
+  return [...shapes.values()];
+}
+
+async function written(path: string, rows: readonly Float32Array[]): Promise<string> {
+  const shape = [rows.length, rows[0]!.length];
+  await writeFileAtomic(path, (append) => writeNpy(append, { shape, data: rows }));
+  return path;
+}
+
+interface Arena {
+  readonly lines: readonly Line[];
+  readonly rows: readonly Float32Array[];
+  readonly python: Python;
+  readonly folder: string;
+  readonly onRatio: (ratio: Ratio) => void;
+}
+
+/** All lines on one set of rows and one number of threads. */
+async function compare(bench: Bench, arena: Arena): Promise<void> {
+  const { settings } = bench;
+  const count = arena.lines[0]!.threads === 'one' ? 1 : settings.cores;
+  for (const name of cpuBackends(settings.backends)) {
+    const opened = await open(bench, { name, threads: count });
+    if (typeof opened === 'string') {
+      for (const line of arena.lines) {
+        arena.onRatio({ ...line, backend: name, count, problem: opened });
+      }
+      continue;
+    }
+    const { backend } = opened;
+    try {
+      const x = backend.matrix(name === 'wasm' ? shared(arena.rows) : arena.rows);
+      for (const lines of groupsOf(arena.lines)) {
+        const ratios = await rival(bench, { ...arena, lines, backend, x, count });
+        ratios.forEach(arena.onRatio);
+      }
+    } finally {
+      await backend.close();
+    }
+  }
+}
+
+/** Others run on the CPU here; ours does likewise. */
+function cpuBackends(names: readonly BackendName[]): BackendName[] {
+  return names.filter((name) => name !== 'webgpu');
+}
+
+/** One rule of ours against all entries of theirs that do the same work. */
+async function rival(
+  bench: Bench,
+  arena: Arena & { backend: Backend; x: Matrix; count: number },
+): Promise<Ratio[]> {
+  const { lines, rows, python, folder, backend, x, count } = arena;
+  const base = { backend: backend.info.name, count };
+  const theirs: { line: Line; result: Float32Array }[] = [];
+  const refused: Ratio[] = [];
+  for (const line of lines) {
+    try {
+      theirs.push({ line, result: await resultOf(python, line, folder) });
+    } catch (error) {
+      if (!(error instanceof PythonProblem)) throw error;
+      refused.push({ ...line, ...base, problem: error.message });
+    }
+  }
+  if (theirs.length === 0) return refused;
+  const one = subject(lines[0]!.rule);
+  let value: Float32Array | undefined;
+  try {
+    const ours = async (): Promise<void> => {
+      ({ value } = await applied(one, { backend, x }));
+    };
+    const runs = theirs.map(
+      ({ line }) =>
+        () =>
+          timeOf(python, line),
+    );
+    const [mine, ...times] = await race([ours, ...runs], bench.settings.repeats);
+    const found = theirs.map(({ line, result }, k): Ratio => {
+      const compared = comparison(line, { rows, ours: value!, theirs: result });
+      const verdict = agrees(line.agreement, compared);
+      return {
+        ...line,
+        ...base,
+        ...judged(line, { ours: mine!, their: times[k]! }),
+        ...compared,
+        ...(verdict !== undefined && { agrees: verdict }),
+      };
+    });
+    return [...found, ...refused];
+  } catch (error) {
+    if (!(error instanceof AggregationError || error instanceof BackendError)) throw error;
+    return lines.map((line) => ({ ...line, ...base, problem: error.message }));
+  }
+}
+
+async function timeOf(python: Python, { theirs, f }: Line): Promise<number> {
+  return (await python.ask({ do: 'time', entry: theirs, f })).seconds as number;
+}
+
+async function resultOf(python: Python, line: Line, folder: string): Promise<Float32Array> {
+  const file = join(folder, 'result.npy');
+  await python.ask({ do: 'keep', entry: line.theirs, f: line.f, file });
+  await using source = await fileSource(file);
+  const [row] = await npyRows(source);
+  const values = new Float32Array(row!.cols);
+  await row!.read(0, row!.cols, values);
+  return values;
+}
+
+function comparison(
+  line: Line,
+  {
+    rows,
+    ours,
+    theirs,
+  }: Record<'ours' | 'theirs', Float32Array> & { rows: readonly Float32Array[] },
+): Pick<Ratio, 'difference' | 'aboveOptimum'> {
+  const difference = differenceOf(ours, theirs);
+  if (line.agreement !== 'optimum') return { difference };
+  const least = leastObjectiveOf(rows);
+  const above = (z: Float32Array): number => objective(rows, z) / least - 1;
+  return { difference, aboveOptimum: { ours: above(ours), theirs: above(theirs) } };
+}
+
+const optima = new WeakMap<readonly Float32Array[], number>();
+
+/** Found once for each set of rows: it takes a pass of n²·d. */
+function leastObjectiveOf(rows: readonly Float32Array[]): number {
+  const known = optima.get(rows) ?? leastObjective(rows);
+  optima.set(rows, known);
+  return known;
+}
