@@ -23,6 +23,8 @@ export interface Shape {
 export type Mode =
   /** A rule on rows that the backend has already: uploaded, or in memory that it works on in place. */
   | 'resident'
+  /** The same, and the result stays on the device. */
+  | 'on device'
   /** `aggregate` on rows in ordinary arrays: screen, upload, rule, result at home. */
   | 'end to end'
   /** Several rules by one call, and by a call for each. */

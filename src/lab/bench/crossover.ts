@@ -7,6 +7,7 @@
 import { aggregateWith } from '../../aggregate.ts';
 import {
   type Bench,
+  hasThreads,
   type Opened,
   open,
   orProblem,
@@ -15,7 +16,7 @@ import {
   type Subject,
   timed,
 } from './bench.ts';
-import { shared, windowedRows } from './data.ts';
+import { windowedRows } from './data.ts';
 import { race } from './stopwatch.ts';
 import { applied, attackersAmong, subject } from './subjects.ts';
 
@@ -66,8 +67,9 @@ async function compare(
   bench: Bench,
   { shape, opened }: { shape: Shape; opened: readonly Opened[] },
 ): Promise<void> {
-  const rows = windowedRows(shape.n, shape.d, bench.settings.seed);
-  const inPlace = shared(rows);
+  const { seed } = bench.settings;
+  const rows = windowedRows(shape, seed);
+  const inPlace = windowedRows(shape, seed, { shared: true });
   const f = attackersAmong(shape.n);
   for (const one of ['mean', `trimmed-mean:f=${f}`, `multi-krum:f=${f}`].map(subject)) {
     await compareRule(bench, { shape, opened, one, rows, inPlace });
@@ -87,7 +89,7 @@ async function compareRule(
   const { shape, opened, one, rows, inPlace } = setting;
   const aggregate = aggregateWith(bench.createBackend);
   const matrices = opened.map(({ backend, place }) =>
-    backend.matrix(place.backend === 'wasm' ? inPlace : rows),
+    backend.matrix(hasThreads(place.backend) ? inPlace : rows),
   );
   const modes = {
     resident: opened.map(

@@ -6,12 +6,13 @@
 
 import { assertInteger } from '../../core/assert.ts';
 import { createRandom } from '../../core/random.ts';
+import type { Shape } from './bench.ts';
 
 /** Pieces into which the quantile function is cut. */
 const PIECES = 4096;
-/** Entries that are drawn anew; rows beyond repeat them at other places. */
-const LARGEST_BASE = 2 ** 26;
-/** Where in the drawn entries one row starts after another: odd, and no divisor of a power of two. */
+/** Rows with more entries than this may share memory. */
+const LARGEST_ENTRIES = 2 ** 29;
+/** How far along one window lies after another: a multiple of 64, and no divisor of a power of two. */
 const STRIDE = 64 * 1021;
 
 let quantiles: Float64Array | undefined;
@@ -59,34 +60,43 @@ export function fillNormal(into: Float32Array, seed: number): Float32Array {
   return into;
 }
 
+/** Where rows lie. */
+export interface Storage {
+  /** Memory that threads can read where it lies, as far as the platform has any. Default false. */
+  readonly shared?: boolean;
+}
+
 /** n rows of d normal entries from a seed, each its own. */
-export function normalRows(n: number, d: number, seed: number): Float32Array[] {
-  return rowsOver(n, d, (i) => fillNormal(new Float32Array(d), seed * 4096 + i));
+export function normalRows({ n, d }: Shape, seed: number, storage: Storage = {}): Float32Array[] {
+  checkShape({ n, d });
+  return Array.from({ length: n }, (_, i) => fillNormal(allocate(d, storage), seed * 4096 + i));
 }
 
 /**
- * n rows of d normal entries that may share memory: beyond 2²⁶ entries, rows are windows on the same
- * entries, each further along, so that 256 rows of 10,000,000 entries take 0.1 GB instead of 10. No
- * two entries of a column are the same draw. Caches hold such rows more easily than rows of their own.
+ * n rows of d normal entries that may share memory: beyond 2²⁹ entries (2 GiB), rows are windows on the
+ * same entries, each further along, so that 256 rows of 10,000,000 entries take 0.1 GB instead of 10.
+ * No two entries of a column are the same draw. Caches hold such rows more easily than rows of their own.
  */
-export function windowedRows(n: number, d: number, seed: number): Float32Array[] {
-  if (n * d <= LARGEST_BASE) return normalRows(n, d, seed);
-  const base = fillNormal(new Float32Array(d + (n - 1) * STRIDE), seed);
-  return rowsOver(n, d, (i) => base.subarray(i * STRIDE, i * STRIDE + d));
+export function windowedRows(shape: Shape, seed: number, storage: Storage = {}): Float32Array[] {
+  if (!isWindowed(shape)) return normalRows(shape, seed, storage);
+  const { n, d } = checkShape(shape);
+  const base = fillNormal(allocate(d + (n - 1) * STRIDE, storage), seed);
+  return Array.from({ length: n }, (_, i) => base.subarray(i * STRIDE, i * STRIDE + d));
 }
 
-function rowsOver(n: number, d: number, row: (i: number) => Float32Array): Float32Array[] {
-  assertInteger('n', n, 1);
-  assertInteger('d', d, 1);
-  return Array.from({ length: n }, (_, i) => row(i));
+/** Whether rows of that shape share memory. */
+export function isWindowed({ n, d }: Shape): boolean {
+  return n * d > LARGEST_ENTRIES;
 }
 
-/** Copies of the rows that threads can read where they lie; the rows themselves where there are none. */
-export function shared(rows: readonly Float32Array[]): Float32Array[] {
-  if (typeof SharedArrayBuffer === 'undefined') return [...rows];
-  return rows.map((row) => {
-    const copy = new Float32Array(new SharedArrayBuffer(row.byteLength));
-    copy.set(row);
-    return copy;
-  });
+function checkShape(shape: Shape): Shape {
+  assertInteger('n', shape.n, 1);
+  assertInteger('d', shape.d, 1);
+  return shape;
+}
+
+function allocate(d: number, { shared = false }: Storage): Float32Array {
+  return shared && typeof SharedArrayBuffer !== 'undefined'
+    ? new Float32Array(new SharedArrayBuffer(4 * d))
+    : new Float32Array(d);
 }

@@ -13,11 +13,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { aggregateWith } from '../../aggregate.ts';
 import type { Backend, BackendName } from '../../backend/kernels.ts';
-import { fileSource, writeFileAtomic } from '../../formats/node-files.ts';
-import { writeNpy } from '../../formats/npy.ts';
-import { npyRows } from '../../formats/rows.ts';
 import {
   type Bench,
+  hasThreads,
   open,
   type Question,
   type Settings,
@@ -26,9 +24,10 @@ import {
   type Timing,
   timed,
 } from './bench.ts';
-import { fillNormal, shared, windowedRows } from './data.ts';
+import { fillNormal, normalRows, type Storage, windowedRows } from './data.ts';
 import { race } from './stopwatch.ts';
 import { attackersAmong, subject } from './subjects.ts';
+import { readVector, writeRows } from './vector-files.ts';
 
 const run = promisify(execFile);
 
@@ -59,7 +58,7 @@ export function fileTimes(options: FilesOptions): Question {
     async ask(bench) {
       const folder = await mkdtemp(join(tmpdir(), 'aggregis-bench-'));
       try {
-        const paths = await writeRows(folder, { n, d, settings: bench.settings });
+        const paths = await writeClients(folder, { n, d, settings: bench.settings });
         for (const name of bench.settings.backends) {
           await timeOn(name, { bench, options, folder, paths });
         }
@@ -78,7 +77,7 @@ interface Scene {
 }
 
 /** One file for each client; at most one row is in memory. */
-async function writeRows(
+async function writeClients(
   folder: string,
   { n, d, settings }: Shape & { settings: Settings },
 ): Promise<string[]> {
@@ -87,8 +86,7 @@ async function writeRows(
   for (let i = 0; i < n; i++) {
     settings.repeats.signal?.throwIfAborted();
     const path = join(folder, `client-${String(i).padStart(4, '0')}.npy`);
-    const data = [fillNormal(row, settings.seed * 4096 + i)];
-    await writeFileAtomic(path, (append) => writeNpy(append, { shape: [d], data }));
+    await writeRows(path, [fillNormal(row, settings.seed * 4096 + i)], { flat: true });
     paths.push(path);
   }
   return paths;
@@ -105,18 +103,10 @@ async function timeOn(name: BackendName, scene: Scene): Promise<void> {
     return;
   }
   try {
-    const rows = await rowsInMemory(scene);
-    const resident = name === 'wasm' ? shared(rows.values) : rows.values;
+    const rows = await rowsInMemory(scene, { shared: hasThreads(name) });
     for (const { rule, passes } of RULES) {
       const one = subject(rule(attackersAmong(n)));
-      const memory = { ...rows, values: resident };
-      await timeRule(scene, {
-        one,
-        passes,
-        backend: opened.backend,
-        rows: memory,
-        place: opened.place,
-      });
+      await timeRule(scene, { one, passes, rows, backend: opened.backend, place: opened.place });
     }
   } finally {
     await opened.backend.close();
@@ -124,25 +114,13 @@ async function timeOn(name: BackendName, scene: Scene): Promise<void> {
 }
 
 /** The rows of the files where memory has room for twice as much, else stand-ins that share memory. */
-async function rowsInMemory({
-  options: { n, d },
-  bench,
-  paths,
-}: Scene): Promise<{ values: Float32Array[]; real: boolean }> {
-  if (3 * 4 * n * d > freemem()) {
-    return { values: windowedRows(n, d, bench.settings.seed), real: false };
-  }
-  const values: Float32Array[] = [];
-  for (const path of paths) values.push(await vectorOf(path));
-  return { values, real: true };
-}
-
-async function vectorOf(path: string): Promise<Float32Array> {
-  await using source = await fileSource(path);
-  const [row] = await npyRows(source);
-  const values = new Float32Array(row!.cols);
-  await row!.read(0, row!.cols, values);
-  return values;
+async function rowsInMemory(
+  { options: { n, d }, bench: { settings } }: Scene,
+  storage: Storage,
+): Promise<{ values: Float32Array[]; real: boolean }> {
+  const real = 2 * 4 * n * d < freemem();
+  const make = real ? normalRows : windowedRows;
+  return { values: make({ n, d }, settings.seed, storage), real };
 }
 
 interface Contest {
@@ -178,7 +156,7 @@ async function timeRule(scene: Scene, contest: Contest): Promise<void> {
   );
   const { n, d } = options;
   const line = { question: 'files', what: one.spec, n, d, ...place };
-  const wrong = rows.real && !sameBits(await vectorOf(output), value);
+  const wrong = rows.real && !sameBits(await readVector(output), value);
   const problem = wrong ? { problem: 'the result is not that of rows in memory' } : {};
   bench.record({ ...timed({ ...line, mode: 'files', peakBytes: peak }, files!), ...problem });
   bench.record(timed({ ...line, mode: 'reading' }, reading!));

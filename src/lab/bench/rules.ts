@@ -11,6 +11,7 @@ import type { Backend, BackendName } from '../../backend/kernels.ts';
 import type { Update } from '../../screen.ts';
 import {
   type Bench,
+  hasThreads,
   open,
   orProblem,
   places,
@@ -21,7 +22,7 @@ import {
   type Timing,
   timed,
 } from './bench.ts';
-import { normalRows, shared } from './data.ts';
+import { isWindowed, windowedRows } from './data.ts';
 import { measure } from './stopwatch.ts';
 import { applied, attackersAmong, roundOf, subject, subjectsFor } from './subjects.ts';
 
@@ -76,8 +77,9 @@ interface Group {
 }
 
 async function timeRules(bench: Bench, { question, shape, subjects }: Group): Promise<void> {
-  const rows = normalRows(shape.n, shape.d, bench.settings.seed);
-  const inPlace = shared(rows);
+  const { seed } = bench.settings;
+  const rows = windowedRows(shape, seed);
+  const note = isWindowed(shape) ? { note: 'rows share memory' } : {};
   const missing = new Set<BackendName>();
   for (const place of places(bench.settings)) {
     if (missing.has(place.name)) continue;
@@ -90,9 +92,10 @@ async function timeRules(bench: Bench, { question, shape, subjects }: Group): Pr
     }
     const { backend } = opened;
     try {
-      const x = backend.matrix(place.name === 'wasm' ? inPlace : rows);
+      const inPlace = hasThreads(place.name) ? windowedRows(shape, seed, { shared: true }) : rows;
+      const x = backend.matrix(inPlace);
       for (const one of subjects) {
-        const line = { question, what: one.spec, ...shape, ...opened.place };
+        const line = { question, what: one.spec, ...shape, ...opened.place, ...note };
         const { repeats } = bench.settings;
         bench.record(await resident({ ...line, mode: 'resident' }, one, { backend, x, repeats }));
         if (question === 'threads') continue;
@@ -106,7 +109,8 @@ async function timeRules(bench: Bench, { question, shape, subjects }: Group): Pr
   }
 }
 
-function resident(
+/** A rule on rows that the backend has. */
+export function resident(
   line: Omit<Timing, 'seconds'>,
   one: Subject,
   { repeats, ...on }: Parameters<typeof applied>[1] & Pick<Settings, 'repeats'>,
@@ -120,7 +124,8 @@ function resident(
   });
 }
 
-function endToEnd(
+/** `aggregate` with a rule on rows in arrays. */
+export function endToEnd(
   line: Omit<Timing, 'seconds'>,
   { spec, rule }: Subject,
   { bench, backend, rows }: { bench: Bench; backend: Backend; rows: readonly Float32Array[] },

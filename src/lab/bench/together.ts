@@ -61,7 +61,7 @@ async function compare(bench: Bench, place: ReturnType<typeof places>[number]): 
   const { backend } = opened;
   const single: Aggregate = road.aggregateWith(bench.createBackend);
   const rules = subjects.map(({ rule }) => rule);
-  const updates = normalRows(shape.n, shape.d, settings.seed);
+  const updates = normalRows(shape, settings.seed);
   try {
     let times: Awaited<ReturnType<typeof race>> = [];
     const first = await orProblem({ ...line, ...opened.place }, async () => {

@@ -10,16 +10,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Backend, BackendName, Matrix } from '../../backend/kernels.ts';
 import { AggregationError, BackendError } from '../../core/errors.ts';
-import { fileSource, writeFileAtomic } from '../../formats/node-files.ts';
-import { writeNpy } from '../../formats/npy.ts';
-import { npyRows } from '../../formats/rows.ts';
-import { type Bench, open } from './bench.ts';
-import { normalRows, shared } from './data.ts';
+import { type Bench, hasThreads, open } from './bench.ts';
+import { normalRows } from './data.ts';
 import { leastObjective, objective } from './optimum.ts';
 import { findPython, Python, type PythonFacts, PythonProblem } from './python.ts';
 import { agrees, differenceOf, groupsOf, judged, LINES, type Line, type Ratio } from './ratios.ts';
 import { race } from './stopwatch.ts';
 import { applied, roundOf, subject } from './subjects.ts';
+import { readVector, writeRows } from './vector-files.ts';
 
 /** How others are found. */
 export interface Rivals {
@@ -58,8 +56,9 @@ export async function measureRatios(
     await using all = (await Python.start(interpreter, { script, threads: cores })).python;
     for (const lines of shapesOf(linesFor(bench))) {
       const { n, d } = lines[0]!;
-      const rows = normalRows(n, d, bench.settings.seed);
-      const file = await written(join(folder, 'rows.npy'), rows);
+      const rows = normalRows({ n, d }, bench.settings.seed);
+      const file = join(folder, 'rows.npy');
+      await writeRows(file, rows);
       const counts = roundOf(n).exampleCounts;
       for (const threads of ['one', 'all'] as const) {
         const mine = lines.filter((line) => line.threads === threads);
@@ -92,12 +91,6 @@ function shapesOf(lines: readonly Line[]): Line[][] {
   return [...shapes.values()];
 }
 
-async function written(path: string, rows: readonly Float32Array[]): Promise<string> {
-  const shape = [rows.length, rows[0]!.length];
-  await writeFileAtomic(path, (append) => writeNpy(append, { shape, data: rows }));
-  return path;
-}
-
 interface Arena {
   readonly lines: readonly Line[];
   readonly rows: readonly Float32Array[];
@@ -120,7 +113,10 @@ async function compare(bench: Bench, arena: Arena): Promise<void> {
     }
     const { backend } = opened;
     try {
-      const x = backend.matrix(name === 'wasm' ? shared(arena.rows) : arena.rows);
+      const shape = { n: arena.rows.length, d: arena.rows[0]!.length };
+      const x = backend.matrix(
+        hasThreads(name) ? normalRows(shape, settings.seed, { shared: true }) : arena.rows,
+      );
       for (const lines of groupsOf(arena.lines)) {
         const ratios = await rival(bench, { ...arena, lines, backend, x, count });
         ratios.forEach(arena.onRatio);
@@ -191,11 +187,7 @@ async function timeOf(python: Python, { theirs, f }: Line): Promise<number> {
 async function resultOf(python: Python, line: Line, folder: string): Promise<Float32Array> {
   const file = join(folder, 'result.npy');
   await python.ask({ do: 'keep', entry: line.theirs, f: line.f, file });
-  await using source = await fileSource(file);
-  const [row] = await npyRows(source);
-  const values = new Float32Array(row!.cols);
-  await row!.read(0, row!.cols, values);
-  return values;
+  return await readVector(file);
 }
 
 function comparison(
