@@ -90,8 +90,8 @@ export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {
       const cohort = await cohortOf(paths, { ...options, open });
       if (cohort.base) await assertFinite(cohort.base);
       let report: AggregateReport | undefined;
-      await writeFileAtomic(output, async (append) => {
-        report = await aggregateCohort(cohort, { aggregate, rule, append, options });
+      await writeFileAtomic(output, async (append, restart) => {
+        report = await aggregateCohort(cohort, { aggregate, rule, append, restart, options });
       });
       return report!;
     } finally {
@@ -330,7 +330,13 @@ function vectorOf(what: string, content: Content): HostRow {
 
 async function aggregateCohort(
   cohort: Cohort,
-  call: { aggregate: Aggregate; rule: Rule; append: Append; options: AggregateFilesOptions },
+  call: {
+    aggregate: Aggregate;
+    rule: Rule;
+    append: Append;
+    restart: () => Promise<void>;
+    options: AggregateFilesOptions;
+  },
 ): Promise<AggregateReport> {
   const { output, base: _, reference: __, policies: ___, onProgress, ...options } = call.options;
   const { cols, reference } = cohort;
@@ -346,7 +352,12 @@ async function aggregateCohort(
       ...(reference && { reference }),
       onScreened(found) {
         screened = found;
+        if (found.complete && writer === undefined) meter.enter('rule');
+      },
+      async restart() {
+        writer = undefined;
         meter.enter('rule');
+        await call.restart();
       },
       async sink(values, from, to) {
         if (from === 0) meter.enter('write');

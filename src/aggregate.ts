@@ -7,14 +7,15 @@
 import type { BackendChoice, CreateBackend } from './backend/create.ts';
 import type { Backend, BackendInfo, Matrix, RowSource } from './backend/kernels.ts';
 import { show } from './core/assert.ts';
-import { AggregationError } from './core/errors.ts';
+import { AggregationError, BackendError } from './core/errors.ts';
 import type { ClientEvidence, Round, Rule, StageResult } from './rules/rule.ts';
 import {
   describeExclusions,
+  type Gate,
+  gateOf,
   type Screened,
   type Screening,
   type ScreenOptions,
-  screen,
   type Updates,
 } from './screen.ts';
 
@@ -31,7 +32,10 @@ export interface AggregateOptions extends ScreenOptions {
   readonly reference?: Float32Array | RowSource;
   /** Ends the aggregation at the next read of a row; the promise rejects with its reason. */
   readonly signal?: AbortSignal;
-  /** Called once the verdicts are known, before the rule has seen a row. */
+  /**
+   * Called once the verdicts are known, before the rule has seen a row. Where a sink can restart, it
+   * is called before that, too, with the verdicts that need no row.
+   */
   readonly onScreened?: (screened: ScreenReport) => void;
 }
 
@@ -43,6 +47,8 @@ export interface ScreenReport {
   readonly rows: number;
   /** Entries of each. */
   readonly cols: number;
+  /** Whether rows have been read, so that finiteness, norms and content are judged as well. */
+  readonly complete: boolean;
 }
 
 /** Where the aggregate goes instead of into an array. */
@@ -50,6 +56,11 @@ export type Destination =
   | {
       /** Called for columns [from, to) in order; `values` is reused after it returns. */
       readonly sink: (values: Float32Array, from: number, to: number) => void | Promise<void>;
+      /**
+       * Called when what the sink was given is void, and comes again from column 0. With it, rows are
+       * screened on the way of the rule's first pass, which is done again if that excludes a row.
+       */
+      readonly restart?: () => void | Promise<void>;
     }
   | {
       /** Of the backend's own device, usage COPY_DST, 4·d bytes: nothing is read back. */
@@ -77,6 +88,8 @@ export interface AggregateReport {
   /** Entries of the aggregate. */
   readonly cols: number;
   readonly seconds: number;
+  /** The kernels that made the aggregate of the rows, and how: `rankMean (network)`. */
+  readonly kernels: readonly string[];
   /** Largest number of bytes that the backend's tiles have taken at once since it was made. */
   readonly peakTileBytes: number;
 }
@@ -89,8 +102,11 @@ export interface AggregateResult extends AggregateReport {
 
 /**
  * Screens the updates, hands those that pass to the rule, and tells of each client what became of
- * its update. It costs one pass over the rows for the screen, and those of the rule. The outcome
- * does not depend on the order in which updates are given.
+ * its update. The outcome does not depend on the order in which updates are given.
+ *
+ * It costs the passes of the rule over the rows: they are screened on the way of the first one. If
+ * that excludes a row, the rule begins again with the others. A sink that cannot restart costs one
+ * pass more, for the screen.
  *
  * @throws {AggregationError} `constraint` if too few rows passed for the rule; the message states
  *   the formula, the numbers, and whom the screen excluded. `no-clients` if none passed.
@@ -103,94 +119,198 @@ export interface Aggregate {
   (updates: Updates, rule: Rule, options?: AggregateOptions): Promise<AggregateResult>;
 }
 
+/**
+ * Several rules on the same updates: one screen, one pass for the distances that any of them asks
+ * for, and one for all results. Results come in the order of the rules; `seconds` is the time of all.
+ *
+ * @throws as {@link Aggregate}, if any of the rules does.
+ */
+export type AggregateAll = (
+  updates: Updates,
+  rules: readonly Rule[],
+  options?: AggregateOptions,
+) => Promise<AggregateResult[]>;
+
 /** The function `aggregate` of a platform, which makes its backends with `createBackend`. */
 export function aggregateWith(createBackend: CreateBackend): Aggregate {
   async function aggregate(
     updates: Updates,
     rule: Rule,
     options: AggregateOptions & Partial<DestinationOptions> = {},
-  ): Promise<AggregateReport & { value?: Float32Array }> {
-    checkCall(rule, options);
-    const { backend = 'auto', memory } = options;
-    if (typeof backend !== 'string') return await run(updates, rule, { ...options, backend });
-    const made = await createBackend(backend, memory === undefined ? {} : { memory });
-    try {
-      return await run(updates, rule, { ...options, backend: made });
-    } finally {
-      await made.close();
-    }
+  ): Promise<Result> {
+    checkOptions(options);
+    checkRule(rule);
+    const [result] = await onBackend(createBackend, options, (backend) =>
+      run(updates, [rule], { ...options, backend }),
+    );
+    return result!;
   }
   return aggregate as Aggregate;
 }
 
-/** Both destinations, for the body that serves either. */
+/** The function `aggregateAll` of a platform. */
+export function aggregateAllWith(createBackend: CreateBackend): AggregateAll {
+  return async (updates, rules, options = {}) => {
+    checkOptions(options);
+    if (!Array.isArray(rules)) throw new TypeError(`rules must be an array, got ${show(rules)}`);
+    if (rules.length === 0) throw new RangeError('rules must hold at least one rule, got none');
+    for (const rule of rules) checkRule(rule);
+    const results = await onBackend(createBackend, options, (backend) =>
+      run(updates, rules, { ...options, backend }),
+    );
+    return results as AggregateResult[];
+  };
+}
+
+/** The caller's backend, or one that is made for `body` and closed after it. */
+async function onBackend<T>(
+  createBackend: CreateBackend,
+  { backend = 'auto', memory }: AggregateOptions,
+  body: (backend: Backend) => Promise<T>,
+): Promise<T> {
+  if (typeof backend !== 'string') return await body(backend);
+  const made = await createBackend(backend, memory === undefined ? {} : { memory });
+  try {
+    return await body(made);
+  } finally {
+    await made.close();
+  }
+}
+
+/** All destinations, for the body that serves any. */
 interface DestinationOptions {
   readonly sink: (values: Float32Array, from: number, to: number) => void | Promise<void>;
+  readonly restart: () => void | Promise<void>;
   readonly output: GPUBuffer;
 }
 
-type RunOptions = AggregateOptions & Partial<DestinationOptions> & { readonly backend: Backend };
+type RunOptions = Omit<AggregateOptions, 'reference'> &
+  Partial<DestinationOptions> & { readonly backend: Backend };
+
+/** A report, and the value where it goes to an array. */
+type Result = AggregateReport & { value?: Float32Array };
 
 async function run(
   updates: Updates,
-  rule: Rule,
-  options: RunOptions,
-): Promise<AggregateReport & { value?: Float32Array }> {
+  rules: readonly Rule[],
+  options: RunOptions & Pick<AggregateOptions, 'reference'>,
+): Promise<Result[]> {
   const start = performance.now();
-  const reference = await referenceOf(options);
+  const { backend } = options;
+  const held: Matrix[] = [];
   try {
-    const report = await screenedAndApplied(updates, rule, { ...options, reference });
-    return { ...report, seconds: (performance.now() - start) / 1000 };
+    const reference = await referenceOf(options);
+    if (reference) held.push(reference);
+    const cols = options.cols ?? reference?.cols;
+    const gate = gateOf(updates, { ...options, ...(cols !== undefined && { cols }), ops: backend });
+    held.push(gate.rows);
+    const { screened, outcomes } = await screenedAndApplied(gate, rules, { ...options, reference });
+    const seconds = (performance.now() - start) / 1000;
+    return outcomes.map(({ outcome, value }, k) => ({
+      ...(value && { value }),
+      clients: reportsOf(screened.screenings, outcome),
+      rule: rules[k]!.name,
+      backend: backend.info,
+      kernels: backend.explain(outcome.value),
+      rows: screened.admitted.rows,
+      cols: screened.admitted.cols,
+      seconds,
+      peakTileBytes: backend.peakTileBytes,
+    }));
   } finally {
-    if (reference) options.backend.release(reference);
+    for (const matrix of held) backend.release(matrix);
   }
+}
+
+/** What a rule made of the rows, and its value where that goes to an array. */
+interface Outcome {
+  readonly outcome: StageResult;
+  readonly value?: Float32Array;
+}
+
+interface Call extends RunOptions {
+  readonly reference: Matrix | undefined;
 }
 
 async function screenedAndApplied(
-  updates: Updates,
-  rule: Rule,
-  { reference, ...options }: Omit<RunOptions, 'reference'> & { reference: Matrix | undefined },
-): Promise<Omit<AggregateReport, 'seconds'> & { value?: Float32Array }> {
-  const { backend, signal } = options;
-  const wanted = options.cols ?? reference?.cols;
-  const screened = await screen(updates, {
-    ...options,
-    ...(wanted !== undefined && { cols: wanted }),
-    ops: backend,
-  });
+  gate: Gate,
+  rules: readonly Rule[],
+  options: Call,
+): Promise<{ screened: Screened; outcomes: Outcome[] }> {
+  const { backend } = options;
+  // Values once given to a sink can only be taken back if it can restart.
+  const mayRepeat = options.sink ? options.restart !== undefined : !options.onScreened;
+  if (!mayRepeat) {
+    const screened = gate.judge(await backend.screen(gate.rows));
+    return { screened, outcomes: await applyAll(rules, screened, { ...options, complete: true }) };
+  }
+  backend.screenAlong(gate.rows);
+  const attempt = await attempted(
+    applyAll(rules, gate.assumed, { ...options, complete: false }),
+    options,
+  );
+  const screened = gate.judge(await backend.screen(gate.rows));
+  if (screened.admitted === gate.rows) {
+    if ('failure' in attempt) throw attempt.failure;
+    tell(screened, { ...options, complete: true });
+    return { screened, outcomes: attempt.value };
+  }
+  await options.restart?.();
+  return { screened, outcomes: await applyAll(rules, screened, { ...options, complete: true }) };
+}
+
+/** An outcome, or the failure that rows yet to be excluded may have caused. */
+async function attempted<T>(
+  work: Promise<T>,
+  { signal }: Call,
+): Promise<{ value: T } | { failure: unknown }> {
   try {
-    const { rows, cols } = screened.admitted;
-    options.onScreened?.({ screenings: screened.screenings, rows, cols });
-    const passed = screened.screenings.filter(({ verdict }) => verdict !== 'excluded');
-    const round: Round = {
-      clients: passed.map(({ client }) => client),
-      ...(screened.exampleCounts && { exampleCounts: screened.exampleCounts }),
-      ...(reference && { reference }),
-    };
-    const outcome = await applied(rule, screened, { backend, round });
-    signal?.throwIfAborted();
-    const value = await delivered(outcome.value, options);
-    return {
-      ...(value && { value }),
-      clients: reportsOf(screened.screenings, outcome),
-      rule: rule.name,
-      backend: backend.info,
-      rows,
-      cols,
-      peakTileBytes: backend.peakTileBytes,
-    };
-  } finally {
-    backend.release(screened.admitted);
+    return { value: await work };
+  } catch (failure) {
+    const isUnreadable = failure instanceof AggregationError && failure.code === 'unreadable';
+    const isOfSystem = failure instanceof Error && 'syscall' in failure;
+    if (failure instanceof BackendError || isUnreadable || isOfSystem) throw failure;
+    if (signal?.aborted) throw failure;
+    return { failure };
   }
 }
 
-function checkCall(rule: Rule, options: AggregateOptions & Partial<DestinationOptions>): void {
+interface Applied extends Call {
+  /** Whether rows have been screened. */
+  readonly complete: boolean;
+}
+
+async function applyAll(
+  rules: readonly Rule[],
+  screened: Screened,
+  options: Applied,
+): Promise<Outcome[]> {
+  const { backend, signal, reference } = options;
+  tell(screened, options);
+  const passed = screened.screenings.filter(({ verdict }) => verdict !== 'excluded');
+  const round: Round = {
+    clients: passed.map(({ client }) => client),
+    ...(screened.exampleCounts && { exampleCounts: screened.exampleCounts }),
+    ...(reference && { reference }),
+    ...(signal && { signal }),
+  };
+  const outcomes: StageResult[] = [];
+  for (const rule of rules) outcomes.push(await applied(rule, screened, { backend, round }));
+  signal?.throwIfAborted();
+  const values = await delivered(
+    outcomes.map(({ value }) => value),
+    options,
+  );
+  return outcomes.map((outcome, k) => ({ outcome, ...(values && { value: values[k]! }) }));
+}
+
+function tell({ screenings, admitted }: Screened, { onScreened, complete }: Applied): void {
+  onScreened?.({ screenings, rows: admitted.rows, cols: admitted.cols, complete });
+}
+
+function checkOptions(options: AggregateOptions & Partial<DestinationOptions>): void {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`options must be an object, got ${show(options)}`);
-  }
-  // A factory has an `apply` too, that of every function: `mean` where `mean()` was meant.
-  if (typeof rule !== 'object' || typeof rule?.apply !== 'function') {
-    throw new TypeError(`rule must be a rule, such as mean(), got ${show(rule)}`);
   }
   if (options.memory !== undefined && typeof options.backend === 'object') {
     throw new TypeError('memory is for a backend made here; give it to createBackend instead');
@@ -201,8 +321,19 @@ function checkCall(rule: Rule, options: AggregateOptions & Partial<DestinationOp
   options.signal?.throwIfAborted();
 }
 
+function checkRule(rule: Rule): void {
+  // A factory has an `apply` too, that of every function: `mean` where `mean()` was meant.
+  if (typeof rule !== 'object' || typeof rule?.apply !== 'function') {
+    throw new TypeError(`rule must be a rule, such as mean(), got ${show(rule)}`);
+  }
+}
+
 /** The server's own vector. What is wrong with it is the server's mistake, hence an exception. */
-async function referenceOf({ backend, cols, reference }: RunOptions): Promise<Matrix | undefined> {
+async function referenceOf({
+  backend,
+  cols,
+  reference,
+}: RunOptions & Pick<AggregateOptions, 'reference'>): Promise<Matrix | undefined> {
   if (reference === undefined) return undefined;
   const matrix = backend.matrix([reference]);
   if (cols !== undefined && matrix.cols !== cols) {
@@ -255,20 +386,22 @@ function checkOutcome(rule: Rule, x: Matrix, outcome: StageResult | undefined): 
   }
 }
 
-async function delivered(x: Matrix, options: RunOptions): Promise<Float32Array | undefined> {
-  const { backend, sink, output, signal } = options;
+async function delivered(
+  xs: readonly Matrix[],
+  { backend, sink, output, signal }: RunOptions,
+): Promise<Float32Array[] | undefined> {
   if (output) {
-    await backend.copyTo(x, output);
+    await backend.copyTo(xs[0]!, output);
     return undefined;
   }
   if (sink) {
-    await backend.stream(x, async (values, from, to) => {
+    await backend.stream(xs[0]!, async (values, from, to) => {
       signal?.throwIfAborted();
       await sink(values, from, to);
     });
     return undefined;
   }
-  return await backend.read(x);
+  return await backend.readAll(xs);
 }
 
 function reportsOf(

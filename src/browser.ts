@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Aggregate, aggregateWith } from './aggregate.ts';
+import { type Aggregate, type AggregateAll, aggregateAllWith, aggregateWith } from './aggregate.ts';
 import { createBackend } from './backend/create-browser.ts';
 
 export { createBackend } from './backend/create-browser.ts';
@@ -13,3 +13,5 @@ export * from './portable.ts';
 
 /** Aggregates the updates of a round: see {@link Aggregate}. */
 export const aggregate: Aggregate = /* @__PURE__ */ aggregateWith(createBackend);
+/** {@inheritDoc AggregateAll} */
+export const aggregateAll: AggregateAll = /* @__PURE__ */ aggregateAllWith(createBackend);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Aggregate, aggregateWith } from './aggregate.ts';
+import { type Aggregate, type AggregateAll, aggregateAllWith, aggregateWith } from './aggregate.ts';
 import { type AggregateFiles, aggregateFilesWith } from './aggregate-files.ts';
 import { createBackend } from './backend/create-node.ts';
 
@@ -15,6 +15,8 @@ export * from './portable.ts';
 
 /** Aggregates the updates of a round: see {@link Aggregate}. */
 export const aggregate: Aggregate = /* @__PURE__ */ aggregateWith(createBackend);
+/** {@inheritDoc AggregateAll} */
+export const aggregateAll: AggregateAll = /* @__PURE__ */ aggregateAllWith(createBackend);
 
 /** Aggregates model files into a model file: see {@link AggregateFiles}. */
 export const aggregateFiles: AggregateFiles = /* @__PURE__ */ aggregateFilesWith(aggregate);

@@ -7,6 +7,7 @@
 
 export type {
   Aggregate,
+  AggregateAll,
   AggregateOptions,
   AggregateReport,
   AggregateResult,

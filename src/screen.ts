@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Backend, Matrix, Ops, RowScreen, RowSource } from './backend/kernels.ts';
+import type { Matrix, Ops, RowScreen, RowSource } from './backend/kernels.ts';
 import { checkRow, isDeviceRow } from './backend/rows.ts';
 import { assertInteger, assertOneOf, assertPositive, show } from './core/assert.ts';
 import { AggregationError } from './core/errors.ts';
@@ -107,28 +107,40 @@ interface Candidate {
 
 /** What the screen works with. */
 interface ScreenCall {
-  /** Whose `release`, where it has one, is called for rows that were read in vain. */
-  readonly ops: Ops & Partial<Pick<Backend, 'release'>>;
+  readonly ops: Ops;
   readonly signal?: AbortSignal;
 }
 
+/** Updates of which everything is known but what their rows hold. */
+export interface Gate {
+  /** The rows that are still in, ordered by client. n×d */
+  readonly rows: Matrix;
+  /** The verdicts so far: as if finiteness, norms and content were in order. */
+  readonly assumed: Screened;
+  /**
+   * The verdicts once rows are screened. To be called once.
+   *
+   * @throws {AggregationError} `no-clients` if no update is left.
+   */
+  judge(found: RowScreen): Screened;
+}
+
 /**
- * Screens the updates of a round: client ids, claimed counts and lengths from what is known
- * already, then finiteness, norm and content in one pass over the rows.
+ * Screens the updates of a round as far as that needs no row: client ids, claimed counts and lengths.
  *
  * Rows are ordered by client id (by code point), so the order of arrival changes nothing, but for a
  * client that sends twice: its first row counts, later ones are excluded. Equal content from
  * different clients is flagged and never excluded, else a copy would evict its original.
  *
  * @throws {AggregationError} `no-clients` if no update is left, or no length has a majority.
- *   Reading the admitted rows may throw `unreadable`, or the reason of `signal`.
+ *   Reading the rows may throw `unreadable`, or the reason of `signal`.
  * @throws {TypeError} if `updates` holds something that is no row, or names only some clients.
  * @throws {RangeError} if a row on the GPU does not lie within its buffer.
  */
-export async function screen(
+export function gateOf(
   updates: Updates,
   { ops, signal, ...options }: ScreenOptions & ScreenCall,
-): Promise<Screened> {
+): Gate {
   checkOptions(options);
   const candidates = candidatesOf(updates);
   excludeRepeatedClients(candidates);
@@ -136,19 +148,27 @@ export async function screen(
   excludeOtherLengths(candidates, options.cols);
   const read = candidates.filter(isIn);
   if (read.length === 0) throw nobodyLeft(candidates);
-  const all = ops.matrix(read.map(({ client, row }) => watched(row!, { client, signal })));
-  judgeContent(read, await ops.screen(all), options);
-  const kept = read.flatMap((candidate, i) => (isIn(candidate) ? [i] : []));
-  if (kept.length === 0) {
-    ops.release?.(all);
-    throw nobodyLeft(candidates);
-  }
+  const rows = ops.matrix(read.map(({ client, row }) => watched(row!, { client, signal })));
+  const screened = (): Screened => {
+    const kept = read.flatMap((candidate, i) => (isIn(candidate) ? [i] : []));
+    if (kept.length === 0) throw nobodyLeft(candidates);
+    return {
+      admitted: kept.length === read.length ? rows : ops.select(rows, kept),
+      ...(options.weights === 'examples' && {
+        exampleCounts: kept.map((i) => read[i]!.examples!),
+      }),
+      screenings: candidates.map(({ row: _, examples: __, reasons, ...screening }) => {
+        return { ...screening, reasons: [...reasons] };
+      }),
+    };
+  };
   return {
-    admitted: kept.length === read.length ? all : ops.select(all, kept),
-    ...(options.weights === 'examples' && {
-      exampleCounts: kept.map((i) => read[i]!.examples!),
-    }),
-    screenings: candidates.map(({ row: _, examples: __, ...screening }) => screening),
+    rows,
+    assumed: screened(),
+    judge(found) {
+      judgeContent(read, found, options);
+      return screened();
+    },
   };
 }
 
@@ -238,6 +258,7 @@ function watched(
   if (row instanceof Float32Array) return signal === undefined ? row : heeding(row, signal);
   if (isDeviceRow(row)) return row;
   return {
+    ...(row.values && { values: row.values }),
     cols: row.cols,
     read: async (from, to, into) => {
       signal?.throwIfAborted();
@@ -257,6 +278,7 @@ function watched(
 function heeding(row: Float32Array, signal: AbortSignal): RowSource {
   return {
     cols: row.length,
+    values: row,
     read: (from, to, into) => {
       signal.throwIfAborted();
       into.set(row.subarray(from, to));

@@ -34,7 +34,7 @@ const TABLE: readonly Row[] = [
     files: /^backend\/(network|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
-  { part: 'backend/engine', files: /^backend\/(engine|matrix)\.ts$/, imports: body },
+  { part: 'backend/engine', files: /^backend\/(engine|matrix|pass)\.ts$/, imports: body },
   { part: 'backend/reference', files: /^backend\/reference\//, imports: body },
   { part: 'backend/webgpu', files: /^backend\/webgpu\//, imports: body },
   {

@@ -1,16 +1,17 @@
 /**
  * The engine: evaluates matrix expressions shard by shard on one backend body, under a budget.
  *
- * A shard is a range of columns. Results that stay wide (columns) may be cut anywhere; results that
- * are summed over columns (rows) are made of blocks whose width depends on the number of rows alone,
- * each block gives its own partial, and partials are added in f64 in block order. So neither the
- * budget nor a retry after a lost device changes a bit of a result.
+ * A shard is a range of columns (how they are cut: pass.ts). While one shard is computed with, the
+ * next one is read and uploaded. Blocks of row operations give their own partials, which are added in
+ * f64 in block order, so that neither the budget nor a retry after a lost device changes a bit of a
+ * result.
  *
  * @module
  */
 
 import { assertInteger } from '../core/assert.ts';
 import { BackendError } from '../core/errors.ts';
+import { eventLoopTurn } from '../core/turn.ts';
 import type {
   Backend,
   BackendInfo,
@@ -23,7 +24,8 @@ import type {
   Weights,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
-import { checkBuffer, isDeviceRow } from './rows.ts';
+import { blockColumns, type Cut, narrowed, type Pass, passOf, widestRows } from './pass.ts';
+import { checkBuffer } from './rows.ts';
 
 /** Settings of an engine. */
 export interface EngineOptions {
@@ -32,45 +34,47 @@ export interface EngineOptions {
 }
 
 const DEFAULT_MEMORY = 2 ** 30;
-/** Row operations reduce in blocks of this many columns … */
-const MAX_BLOCK_COLS = 65_536;
-/** … or of fewer, if so many rows would make a block larger than this. */
-const MAX_BLOCK_BYTES = 2 ** 26;
-/** Shards of column operations are multiples of this many columns. */
-const COLUMN_UNIT = 64;
 /** Work between two turns of the event loop, where shards alone would not let it have any. */
 const TURN_MS = 50;
 /** How often one shard is tried anew after a lost device. */
 const MAX_REBUILDS = 2;
 
-/** Columns in a block of row operations over expressions whose widest node has `rows` rows. */
-export function blockColumns(rows: number): number {
-  const fitting = 2 ** Math.floor(Math.log2(MAX_BLOCK_BYTES / (4 * rows)));
-  return Math.max(COLUMN_UNIT, Math.min(MAX_BLOCK_COLS, fitting));
+/** A range of columns. */
+interface Range {
+  readonly from: number;
+  readonly to: number;
 }
 
-/** How the columns of a result may be cut. */
-interface Cut {
-  /** Columns of a shard are a multiple of this. */
-  readonly unit: number;
-  /** Bytes of what each unit gives, where that is not small: all of a shard's are held at once. */
-  readonly partialBytes?: number;
+/** The rows of a source that a pass reads, as a tile of one shard. */
+interface Upload {
+  readonly tile: Tile;
+  /** The rows of the source that the tile holds, in order. */
+  readonly rows: readonly number[];
+  /** Whether it stays after the shard. */
+  readonly kept: boolean;
 }
 
-/** How the columns of an expression are cut. */
-interface Plan extends Cut {
-  /** Bytes of all tiles that one column needs at once. */
-  readonly bytesPerCol: number;
-  /** Bytes of the largest single tile per column. */
-  readonly widestPerCol: number;
+type Uploads = ReadonlyMap<matrix.Source, Upload>;
+
+/** The uploads of a shard, under way. */
+interface Ahead extends Range {
+  readonly uploads: Promise<Uploads>;
 }
+
+/** What a shard does once its work has succeeded, and need not be done again. */
+type Finish = () => void | Promise<void>;
+
+/** Tiles of a source that stay uploaded, by first column, each as wide as its shard was. */
+type Kept = Map<number, Tile>;
 
 /** A backend over one body of kernels. Calls may overlap in time; evaluations take turns. */
 export class Engine implements Backend {
   readonly #kernels: TileKernels;
   readonly #memory: number;
-  /** Uploaded sources that fit whole, oldest first. */
-  readonly #resident = new Map<matrix.Node, Tile>();
+  /** Sources that stay uploaded, the least lately used first. */
+  readonly #kept = new Map<matrix.Source, Kept>();
+  /** Sources to be screened by the next pass over them. */
+  readonly #toScreen = new Set<matrix.Source>();
   readonly #screens = new WeakMap<matrix.Node, Promise<RowScreen>>();
   readonly #pairs = new WeakMap<matrix.Node, Promise<Pairs>>();
   #turn: Promise<unknown> = Promise.resolve();
@@ -121,14 +125,29 @@ export class Engine implements Backend {
   // Results
 
   async read(x: Matrix): Promise<Float32Array> {
-    const out = new Float32Array(x.rows * x.cols);
-    await this.stream(x, (tile, from, to) => {
-      const width = to - from;
-      for (let row = 0; row < x.rows; row++) {
-        out.set(tile.subarray(row * width, (row + 1) * width), row * x.cols + from);
+    const [values] = await this.readAll([x]);
+    return values!;
+  }
+
+  async readAll(xs: readonly Matrix[]): Promise<Float32Array[]> {
+    const nodes = xs.map((x, k) => matrix.asNode(`matrix ${k}`, x));
+    const cols = nodes[0]?.cols;
+    if (nodes.some((node) => node.cols !== cols)) {
+      throw new RangeError(`matrices must be equally wide, got ${nodes.map(({ cols }) => cols)}`);
+    }
+    const outs = nodes.map((node) => new Float32Array(node.rows * node.cols));
+    if (nodes.length === 0) return outs;
+    await this.#pass(nodes, {}, async (tiles, { from, to }) => {
+      for (const [k, tile] of tiles.entries()) {
+        const home = await this.#kernels.read(tile);
+        for (let row = 0; row < tile.rows; row++) {
+          const part = home.subarray(row * (to - from), (row + 1) * (to - from));
+          outs[k]!.set(part, row * cols! + from);
+        }
       }
+      return undefined;
     });
-    return out;
+    return outs;
   }
 
   async stream(
@@ -136,8 +155,8 @@ export class Engine implements Backend {
     sink: (tile: Float32Array, from: number, to: number) => void | Promise<void>,
   ): Promise<void> {
     const node = matrix.asNode('x', x);
-    await this.#shards(node, { unit: COLUMN_UNIT }, async (tile, from, to) => {
-      const home = await this.#kernels.read(tile);
+    await this.#pass([node], {}, async ([tile], { from, to }) => {
+      const home = await this.#kernels.read(tile!);
       return () => sink(home, from, to);
     });
   }
@@ -150,8 +169,9 @@ export class Engine implements Backend {
     }
     if (node.rows !== 1) throw new RangeError(`copyTo needs one row, got ${node.rows}`);
     checkBuffer('buffer', buffer, { bytes: 4 * node.cols, usage: 'COPY_DST' });
-    await this.#shards(node, { unit: COLUMN_UNIT }, async (tile, from) => {
-      await copyTo.call(this.#kernels, tile, buffer, 4 * from);
+    await this.#pass([node], {}, async ([tile], { from }) => {
+      await copyTo.call(this.#kernels, tile!, buffer, 4 * from);
+      return undefined;
     });
   }
 
@@ -174,23 +194,13 @@ export class Engine implements Backend {
   }
 
   async #screen(node: matrix.Node): Promise<RowScreen> {
-    const nonFinite = new Uint32Array(node.rows);
-    const squaredNorms = new Float64Array(node.rows);
-    const words = new Uint32Array(2 * node.rows);
+    const sum = new ScreenSum(node.rows);
     const blockCols = blockColumns(widestRows(node));
-    await this.#shards(node, { unit: blockCols }, async (tile, from) => {
-      const blocks = await this.#kernels.screen(tile, from, blockCols);
-      return () => {
-        for (const block of blocks) {
-          addInto(nonFinite, block.nonFinite);
-          addInto(squaredNorms, block.squaredNorms);
-          // The two words of a fingerprint are sums modulo 2³² of their own.
-          const { buffer, byteOffset } = block.fingerprints;
-          addInto(words, new Uint32Array(buffer, byteOffset, words.length));
-        }
-      };
+    await this.#pass([node], { unit: blockCols }, async ([tile], { from }) => {
+      const blocks = await this.#kernels.screen(tile!, from, blockCols);
+      return () => sum.add(blocks);
     });
-    return { nonFinite, squaredNorms, fingerprints: new BigUint64Array(words.buffer) };
+    return sum.value();
   }
 
   async #allPairs(node: matrix.Node): Promise<Pairs> {
@@ -198,8 +208,8 @@ export class Engine implements Backend {
     const squaredDistances = new Float64Array(node.rows * node.rows);
     const blockCols = blockColumns(widestRows(node));
     const cut = { unit: blockCols, partialBytes: 16 * node.rows ** 2 };
-    await this.#shards(node, cut, async (tile) => {
-      const blocks = await this.#kernels.pairs(tile, blockCols);
+    await this.#pass([node], cut, async ([tile]) => {
+      const blocks = await this.#kernels.pairs(tile!, blockCols);
       return () => {
         for (const block of blocks) {
           addInto(products, block.products);
@@ -211,7 +221,9 @@ export class Engine implements Backend {
   }
 
   screenAlong(x: Matrix): void {
-    matrix.asNode('x', x);
+    const node = matrix.asNode('x', x);
+    if (node.op !== 'source') throw new TypeError('x must come from matrix()');
+    if (!this.#screens.has(node)) this.#toScreen.add(node);
   }
 
   explain(x: Matrix): readonly string[] {
@@ -233,7 +245,11 @@ export class Engine implements Backend {
   release(x: Matrix): void {
     const node = matrix.asNode('x', x);
     void this.#exclusively(async () => {
-      for (const part of matrix.nodesOf(node)) this.#evict(part);
+      for (const part of matrix.nodesOf(node)) {
+        if (part.op !== 'source') continue;
+        this.#toScreen.delete(part);
+        this.#evict(part);
+      }
     });
   }
 
@@ -241,7 +257,7 @@ export class Engine implements Backend {
     if (this.#closed) return;
     await this.#exclusively(async () => {
       this.#closed = true;
-      for (const node of [...this.#resident.keys()]) this.#evict(node);
+      for (const source of [...this.#kept.keys()]) this.#evict(source);
       await this.#kernels.close();
     });
   }
@@ -254,98 +270,202 @@ export class Engine implements Backend {
     if (this.#closed) throw new BackendError('closed', 'the backend was closed');
   }
 
-  // Shards
+  // Passes
 
   /**
-   * Evaluates `node` on every shard in column order. `body` does the work that may have to be done
-   * again (out of memory, lost device) and returns what is done once with its outcome.
+   * Evaluates `targets` on every shard in column order. `body` does the work that may have to be done
+   * again (out of memory, lost device) and returns what is done once with its outcome. Sources that
+   * wait to be screened are screened on the way.
    */
-  async #shards(
-    node: matrix.Node,
+  async #pass(
+    targets: readonly matrix.Node[],
     cut: Cut,
-    body: (tile: Tile, from: number, to: number) => Promise<(() => void | Promise<void>) | void>,
+    body: (tiles: readonly Tile[], shard: Range) => Promise<Finish | undefined>,
   ): Promise<void> {
     await this.#exclusively(async () => {
       this.#assertOpen();
-      const plan = planOf(node, cut);
-      let width = this.#shardWidth(plan, node.cols);
-      let rebuilds = 0;
-      let lastTurn = performance.now();
-      for (let from = 0; from < node.cols; ) {
-        const to = Math.min(node.cols, from + width);
-        let finish: (() => void | Promise<void>) | void;
+      const { pass, screens } = this.#planned(targets, cut);
+      await this.#shards(pass, async (uploads, shard) => {
+        const tiles = new Map<matrix.Node, Tile>();
         try {
-          this.#makeRoomFor(node, { from, to, bytes: plan.bytesPerCol * (to - from) });
-          finish = await this.#onShard(node, from, to, body);
+          const finishes: (Finish | undefined)[] = [];
+          for (const [source, sum] of screens) {
+            const { tile } = uploads.get(source)!;
+            const blocks = await this.#kernels.screen(tile, shard.from, blockColumns(source.rows));
+            finishes.push(() => sum.add(blocks));
+          }
+          for (const target of targets) await this.#evaluate(target, { uploads, tiles });
+          const results = targets.map((target) => tiles.get(target)!);
+          finishes.push(await body(results, shard));
+          return async () => {
+            for (const finish of finishes) await finish?.();
+          };
+        } finally {
+          this.#freeAll(tiles, uploads);
+        }
+      });
+      for (const [source, sum] of screens) {
+        this.#toScreen.delete(source);
+        this.#screens.set(source, Promise.resolve(sum.value()));
+      }
+    });
+  }
+
+  /** The pass for `targets`, and the sources that it screens on the way, where that leaves room. */
+  #planned(
+    targets: readonly matrix.Node[],
+    cut: Cut,
+  ): { pass: Pass; screens: ReadonlyMap<matrix.Source, ScreenSum> } {
+    const { maxTileBytes, shardBytes } = this.#kernels;
+    const limits = { memory: this.#memory, maxTileBytes, shardBytes };
+    const plan = (asked: Cut): Pass => passOf(targets, asked, { limits, kept: this.#kept });
+    const pass = plan(cut);
+    const waiting = [...pass.rowsOf].filter(
+      ([source, rows]) => this.#toScreen.has(source) && rows.length === source.rows,
+    );
+    const screens = new Map(waiting.map(([source]) => [source, new ScreenSum(source.rows)]));
+    if (screens.size === 0) return { pass, screens };
+    try {
+      return { pass: plan(withBlocks(cut, screens)), screens };
+    } catch {
+      return { pass, screens: new Map() };
+    }
+  }
+
+  async #shards(
+    planned: Pass,
+    body: (uploads: Uploads, shard: Range) => Promise<Finish>,
+  ): Promise<void> {
+    let pass = planned;
+    let rebuilds = 0;
+    let lastTurn = performance.now();
+    let ahead: Ahead | undefined;
+    this.#makeRoomFor(pass);
+    try {
+      for (let from = 0; from < pass.cols; ) {
+        const shard = rangeAt(from, pass);
+        let finish: Finish;
+        try {
+          ahead ??= this.#startUploads(pass, shard);
+          const uploads = await ahead.uploads;
+          const next = rangeAt(shard.to, pass);
+          ahead = pass.ahead && next.from < pass.cols ? this.#startUploads(pass, next) : undefined;
+          finish = await body(uploads, shard);
         } catch (error) {
-          if (!(error instanceof BackendError)) throw error;
-          if (error.code === 'out-of-memory' && this.#makeRoom(node)) continue;
-          if (error.code === 'out-of-memory' && width > plan.unit) {
-            width = Math.max(plan.unit, roundDown(Math.min(width, node.cols) / 2, plan.unit));
-          } else if (error.code === 'device-lost' && rebuilds < MAX_REBUILDS) {
+          const lost = error instanceof BackendError && error.code === 'device-lost';
+          await this.#abandon(ahead, { lost });
+          ahead = undefined;
+          if (lost && rebuilds < MAX_REBUILDS) {
             rebuilds++;
             this.#forgetTiles();
             await this.#kernels.rebuild();
           } else {
-            throw error;
+            pass = this.#afterFailure(pass, error);
           }
           continue;
         }
         // What it throws is the caller's own, and no reason to do the shard again.
-        await finish?.();
-        from = to;
+        await finish();
+        from = shard.to;
         rebuilds = 0;
         if (performance.now() - lastTurn < TURN_MS) continue;
         await eventLoopTurn();
         lastTurn = performance.now();
       }
-    });
-  }
-
-  async #onShard<T>(
-    node: matrix.Node,
-    from: number,
-    to: number,
-    body: (tile: Tile, from: number, to: number) => Promise<T>,
-  ): Promise<T> {
-    const tiles = new Map<matrix.Node, Tile>();
-    try {
-      return await body(await this.#evaluate(node, { from, to, tiles }), from, to);
     } finally {
-      // In reverse: a view goes before what it looks at.
-      for (const [made, tile] of [...tiles].reverse()) {
-        if (this.#resident.get(made) !== tile) this.#free(made, tile);
-      }
+      await this.#abandon(ahead);
     }
   }
+
+  /** The pass to go on with after out of memory. @throws `error` if it is another, or nothing helps. */
+  #afterFailure(pass: Pass, error: unknown): Pass {
+    if (!(error instanceof BackendError) || error.code !== 'out-of-memory') throw error;
+    // Its own sources would be uploaded again, and take the same room.
+    const others = [...this.#kept.keys()].some((source) => !pass.rowsOf.has(source));
+    for (const source of [...this.#kept.keys()]) this.#evict(source);
+    if (others) return pass;
+    const narrower = pass.ahead ? { ...pass, ahead: false, keeps: false } : narrowed(pass);
+    if (narrower === undefined) throw error;
+    return narrower;
+  }
+
+  // Uploads
+
+  #startUploads(pass: Pass, shard: Range): Ahead {
+    const uploads = this.#upload(pass, shard);
+    // It is awaited in its turn; until then its failure shall not count as unhandled.
+    uploads.catch(() => {});
+    return { ...shard, uploads };
+  }
+
+  async #upload({ rowsOf, keeps }: Pass, { from, to }: Range): Promise<Uploads> {
+    const uploads = new Map<matrix.Source, Upload>();
+    try {
+      for (const [source, needed] of rowsOf) {
+        const known = this.#kept.get(source)?.get(from);
+        if (known !== undefined && known.cols === to - from) {
+          uploads.set(source, { tile: known, rows: [...source.sources.keys()], kept: true });
+          continue;
+        }
+        const rows = needed.map((row) => source.sources[row]!);
+        const tile = await this.#kernels.upload(rows, from, to);
+        uploads.set(source, { tile, rows: needed, kept: keeps });
+        this.#account(tile, 1);
+        if (keeps) this.#keep(source, from, tile);
+      }
+      return uploads;
+    } catch (error) {
+      const lost = error instanceof BackendError && error.code === 'device-lost';
+      if (!lost) this.#freeUploads(uploads);
+      throw error;
+    }
+  }
+
+  /** Waits for uploads that nobody will use, and frees them. */
+  async #abandon(ahead: Ahead | undefined, { lost = false } = {}): Promise<void> {
+    const uploads = await ahead?.uploads.catch(() => undefined);
+    if (uploads !== undefined && !lost) this.#freeUploads(uploads);
+  }
+
+  #freeUploads(uploads: Uploads): void {
+    for (const { tile, kept } of uploads.values()) {
+      if (!kept) this.#free(tile);
+    }
+  }
+
+  // Expressions on a shard
 
   async #evaluate(
     node: matrix.Node,
-    shard: { from: number; to: number; tiles: Map<matrix.Node, Tile> },
+    shard: { uploads: Uploads; tiles: Map<matrix.Node, Tile> },
   ): Promise<Tile> {
-    const known = shard.tiles.get(node) ?? this.#residentTile(node, shard);
+    const known = shard.tiles.get(node);
     if (known !== undefined) return known;
-    const of = (input: matrix.Node): Promise<Tile> => this.#evaluate(input, shard);
-    const tile = await this.#apply(node, of, shard);
+    const tile = await this.#apply(node, shard);
     shard.tiles.set(node, tile);
-    this.#account(node, tile, 1);
-    if (node.op === 'source' && isWhole(node, shard) && this.#mayKeep(node)) {
-      this.#resident.set(node, tile);
-    }
+    if (node.op !== 'source' && node.op !== 'select') this.#account(tile, 1);
     return tile;
   }
 
   async #apply(
     node: matrix.Node,
-    of: (input: matrix.Node) => Promise<Tile>,
-    { from, to }: { from: number; to: number },
+    shard: { uploads: Uploads; tiles: Map<matrix.Node, Tile> },
   ): Promise<Tile> {
     const kernels = this.#kernels;
+    const of = (input: matrix.Node): Promise<Tile> => this.#evaluate(input, shard);
     switch (node.op) {
       case 'source':
-        return kernels.upload(node.sources, from, to);
-      case 'select':
-        return kernels.select(await of(node.x), node.indices);
+        return shard.uploads.get(node)!.tile;
+      case 'select': {
+        const x = await of(node.x);
+        if (node.x.op !== 'source') return kernels.select(x, node.indices);
+        // Of a source, perhaps only some rows were uploaded.
+        const { rows } = shard.uploads.get(node.x)!;
+        return kernels.select(
+          x,
+          node.indices.map((index) => rows.indexOf(index)),
+        );
+      }
       case 'combine':
         return kernels.combine(node.weights, await of(node.x));
       case 'stack':
@@ -363,81 +483,64 @@ export class Engine implements Backend {
     }
   }
 
-  #shardWidth(plan: Plan, cols: number): number {
-    const withPartials = plan.bytesPerCol + (plan.partialBytes ?? 0) / plan.unit;
-    const limit = Math.min(
-      this.#memory / plan.bytesPerCol,
-      // One unit may always be tried: its partial is all the result there is.
-      Math.max(plan.unit, this.#memory / withPartials),
-      // A body may pad rows to whole units.
-      roundDown(this.#kernels.maxTileBytes / plan.widestPerCol, COLUMN_UNIT),
-    );
-    if (limit >= cols) return cols;
-    const width = roundDown(limit, plan.unit);
-    if (width >= plan.unit) return width;
-    const least = Math.min(plan.unit, cols);
-    throw new BackendError(
-      'limit',
-      `memory must be at least ${least * plan.bytesPerCol} bytes for ${plan.bytesPerCol / 4} rows of ` +
-        `${least} columns, got ${this.#memory} (largest buffer: ${this.#kernels.maxTileBytes})`,
-    );
+  /** Frees what was made on a shard, a view before what it looks at, then what was uploaded for it. */
+  #freeAll(tiles: ReadonlyMap<matrix.Node, Tile>, uploads: Uploads): void {
+    for (const [node, tile] of [...tiles].reverse()) {
+      if (node.op === 'source') continue;
+      if (node.op === 'select') this.#kernels.free(tile);
+      else this.#free(tile);
+    }
+    this.#freeUploads(uploads);
   }
 
-  // Tiles and their bytes
+  // Tiles that stay, and the bytes of all
 
-  #residentTile(node: matrix.Node, shard: { from: number; to: number }): Tile | undefined {
-    if (!isWhole(node, shard)) return undefined;
-    const tile = this.#resident.get(node);
-    if (tile === undefined) return undefined;
-    this.#resident.delete(node);
-    this.#resident.set(node, tile);
-    return tile;
+  #keep(source: matrix.Source, from: number, tile: Tile): void {
+    const kept = this.#kept.get(source) ?? new Map<number, Tile>();
+    this.#kept.set(source, kept.set(from, tile));
   }
 
-  #mayKeep(node: matrix.Source): boolean {
-    return !node.sources.some(isDeviceRow) && 8 * node.rows * node.cols <= this.#memory;
-  }
-
-  /** Evicts kept sources, oldest first, until all tiles of a shard of `node` fit beside the rest. */
-  #makeRoomFor(node: matrix.Node, shard: { from: number; to: number; bytes: number }): void {
-    const used = new Set(isWhole(node, shard) ? matrix.nodesOf(node) : []);
-    const others = [...this.#resident].filter(([kept]) => !used.has(kept));
-    let bytes = others.reduce((sum, [, tile]) => sum + bytesOf(tile), shard.bytes);
-    for (const [kept, tile] of others) {
+  /**
+   * Evicts kept sources, the least lately used first, until the pass fits beside the rest. Those of
+   * the pass itself stay where they were cut as it cuts them.
+   */
+  #makeRoomFor(pass: Pass): void {
+    for (const source of pass.rowsOf.keys()) {
+      const kept = this.#kept.get(source);
+      if (kept === undefined) continue;
+      this.#kept.delete(source);
+      this.#kept.set(source, kept);
+      if (![...kept].every(([from, tile]) => isCut(pass, from, tile))) this.#evict(source);
+    }
+    const others = [...this.#kept].filter(([source]) => !pass.rowsOf.has(source));
+    // A pass that reads some rows alone may find all of them kept, and those count besides.
+    const own = [...this.#kept].filter(([source]) => !pass.keeps && pass.rowsOf.has(source));
+    let bytes = [...others, ...own].reduce((sum, [, kept]) => sum + bytesOfAll(kept), pass.bytes);
+    for (const [source, kept] of [...others, ...own]) {
       if (bytes <= this.#memory) return;
-      this.#evict(kept);
-      bytes -= bytesOf(tile);
+      this.#evict(source);
+      bytes -= bytesOfAll(kept);
     }
   }
 
-  /** Evicts every kept source. Whether that leaves more room for `node` than it had before. */
-  #makeRoom(node: matrix.Node): boolean {
-    const kept = [...this.#resident.keys()];
-    for (const source of kept) this.#evict(source);
-    // Its own sources will be uploaded again, and take the same room.
-    const used = new Set(matrix.nodesOf(node));
-    return kept.some((source) => !used.has(source));
-  }
-
-  #evict(node: matrix.Node): void {
-    const tile = this.#resident.get(node);
-    if (tile === undefined) return;
-    this.#resident.delete(node);
-    this.#free(node, tile);
+  #evict(source: matrix.Source): void {
+    const kept = this.#kept.get(source);
+    if (kept === undefined) return;
+    this.#kept.delete(source);
+    for (const tile of kept.values()) this.#free(tile);
   }
 
   #forgetTiles(): void {
-    this.#resident.clear();
+    this.#kept.clear();
     this.#tileBytes = 0;
   }
 
-  #free(node: matrix.Node, tile: Tile): void {
+  #free(tile: Tile): void {
     this.#kernels.free(tile);
-    this.#account(node, tile, -1);
+    this.#account(tile, -1);
   }
 
-  #account(node: matrix.Node, tile: Tile, sign: 1 | -1): void {
-    if (node.op === 'select') return;
+  #account(tile: Tile, sign: 1 | -1): void {
     this.#tileBytes += sign * bytesOf(tile);
     this.#peakTileBytes = Math.max(this.#peakTileBytes, this.#tileBytes);
   }
@@ -449,41 +552,60 @@ export class Engine implements Backend {
   }
 }
 
-function planOf(node: matrix.Node, cut: Cut): Plan {
-  const owned = matrix.nodesOf(node).filter((part) => part.op !== 'select');
-  const rows = owned.reduce((sum, part) => sum + part.rows, 0);
-  return { ...cut, bytesPerCol: 4 * rows, widestPerCol: 4 * widestRows(node) };
+/** What blocks of columns tell of rows, added up. */
+class ScreenSum {
+  readonly #nonFinite: Uint32Array;
+  readonly #squaredNorms: Float64Array;
+  readonly #words: Uint32Array;
+
+  constructor(rows: number) {
+    this.#nonFinite = new Uint32Array(rows);
+    this.#squaredNorms = new Float64Array(rows);
+    this.#words = new Uint32Array(2 * rows);
+  }
+
+  add(blocks: readonly RowScreen[]): void {
+    for (const block of blocks) {
+      addInto(this.#nonFinite, block.nonFinite);
+      addInto(this.#squaredNorms, block.squaredNorms);
+      // The two words of a fingerprint are sums modulo 2³² of their own.
+      const { buffer, byteOffset } = block.fingerprints;
+      addInto(this.#words, new Uint32Array(buffer, byteOffset, this.#words.length));
+    }
+  }
+
+  value(): RowScreen {
+    return {
+      nonFinite: this.#nonFinite,
+      squaredNorms: this.#squaredNorms,
+      fingerprints: new BigUint64Array(this.#words.buffer),
+    };
+  }
 }
 
-function widestRows(node: matrix.Node): number {
-  return Math.max(...matrix.nodesOf(node).map((part) => part.rows));
+/** A cut whose shards are whole blocks of the sources that are screened on the way, too. */
+function withBlocks(cut: Cut, screens: ReadonlyMap<matrix.Source, unknown>): Cut {
+  const blocks = [...screens.keys()].map((source) => blockColumns(source.rows));
+  const unit = Math.max(cut.unit ?? 0, ...blocks);
+  return unit === 0 ? cut : { ...cut, unit };
+}
+
+function rangeAt(from: number, { cols, width }: Pass): Range {
+  return { from, to: Math.min(cols, from + width) };
+}
+
+/** Whether a pass has a shard where a tile was kept. */
+function isCut(pass: Pass, from: number, tile: Tile): boolean {
+  const { to } = rangeAt(from, pass);
+  return from % pass.width === 0 && tile.cols === to - from;
 }
 
 function bytesOf(tile: Tile): number {
-  return 4 * tile.rows * tile.cols;
+  return tile.bytes ?? 4 * tile.rows * tile.cols;
 }
 
-function isWhole(node: matrix.Node, shard: { from: number; to: number }): boolean {
-  return shard.from === 0 && shard.to === node.cols;
-}
-
-/**
- * Lets timers, signals and the page have their turn: rows in memory on the CPU make no other pause.
- * A message, since timers are slowed down in a page that is not seen.
- */
-function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
-}
-
-function roundDown(value: number, unit: number): number {
-  return Math.floor(value / unit) * unit;
+function bytesOfAll(kept: Kept): number {
+  return [...kept.values()].reduce((sum, tile) => sum + bytesOf(tile), 0);
 }
 
 function addInto<T extends Float64Array | Uint32Array>(sum: T, part: T): void {

@@ -146,6 +146,8 @@ export interface Backend extends Ops, AsyncDisposable {
   readonly info: BackendInfo;
   /** The whole of `x`, row-major. */
   read(x: Matrix): Promise<Float32Array>;
+  /** The whole of each, in one pass over what they share. All are equally wide. */
+  readAll(xs: readonly Matrix[]): Promise<Float32Array[]>;
   /**
    * Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. The sink
    * runs within this evaluation's turn: were it to wait for another call of this backend, both would

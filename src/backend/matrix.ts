@@ -1,9 +1,9 @@
 /**
  * Matrix expressions: immutable nodes that say what is to be computed, and compute nothing.
  *
- * Building a node checks shapes and applies the two rewritings that cost nothing to know: a
- * combination of a combination is one combination (weights are multiplied in f64), and selected
- * rows of a combination are a combination with fewer rows.
+ * Building a node checks shapes and applies the rewritings that cost nothing to know: a combination
+ * of a combination is one combination (weights are multiplied in f64), selected rows of a combination
+ * are a combination with fewer rows, and rows that no weight is for are not part of a combination.
  *
  * @module
  */
@@ -130,7 +130,10 @@ export function select(x: Matrix, rows: readonly number[]): Matrix {
   for (const row of chosen) assertInteger('selected row', row, 0, node.rows - 1);
   const shape = { rows: chosen.length, cols: node.cols };
   if (node.op === 'combine') {
-    return build({ ...node, ...shape, weights: chosen.map((row) => node.weights[row]!) });
+    return combination(
+      chosen.map((row) => Float64Array.from(node.weights[row]!)),
+      node.x,
+    );
   }
   if (node.op === 'select') {
     const indices = chosen.map((row) => node.indices[row]!);
@@ -144,15 +147,29 @@ export function combine(weights: Weights, x: Matrix): Matrix {
   const node = asNode('x', x);
   assertInteger('number of weight rows', weights.length, 1);
   for (const [k, row] of weights.entries()) checkWeights(k, row, node.rows);
-  const shape = { rows: weights.length, cols: node.cols };
   if (node.op === 'combine') {
     const product = multiply(weights, node.weights);
     // Where it leaves f64, the two are applied one after the other.
-    const fits = product.every((row) => row.every(Number.isFinite));
-    if (fits) return build({ ...node, ...shape, weights: product });
+    if (product.every((row) => row.every(Number.isFinite))) return combination(product, node.x);
   }
-  const copied = weights.map((row) => Float64Array.from(row));
-  return build({ op: 'combine', ...shape, x: node, weights: copied });
+  return combination(
+    weights.map((row) => Float64Array.from(row)),
+    node,
+  );
+}
+
+/** Weights on those rows alone that have one, so that the others need not be read at all. */
+function combination(weights: readonly Float64Array[], x: Node): Matrix {
+  const shape = { rows: weights.length, cols: x.cols };
+  const weighed = Array.from({ length: x.rows }, (_, i) => i).filter((i) =>
+    weights.some((row) => row[i] !== 0),
+  );
+  if (weighed.length === x.rows || weighed.length === 0) {
+    return build({ op: 'combine', ...shape, x, weights });
+  }
+  const needed = asNode('x', select(x, weighed));
+  const kept = weights.map((row) => Float64Array.from(weighed, (i) => row[i]!));
+  return build({ op: 'combine', ...shape, x: needed, weights: kept });
 }
 
 function checkWeights(k: number, row: ArrayLike<number>, rows: number): void {

@@ -185,11 +185,12 @@ async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Prom
 
 /** The stable shape of `--json`. */
 function outcomeOf(report: AggregateReport): object {
-  const { rule, backend, rows, cols, clients, seconds } = report;
+  const { rule, backend, kernels, rows, cols, clients, seconds } = report;
   return {
     rule,
     backend: backend.name,
     adapter: backend.adapter,
+    kernels,
     rows,
     cols,
     clients: clients.map(({ client, verdict, weight, reasons }) => {

@@ -91,13 +91,14 @@ async function placeOf(path: string): Promise<string> {
  * synced and renamed over `path`. When anything fails, the temporary file is removed and whatever
  * stood at `path` is untouched. A symbolic link at `path` is replaced, not followed.
  *
- * @param body - Appends the content; the file is there once its promise is fulfilled.
+ * @param body - Appends the content; the file is there once its promise is fulfilled. `restart` makes
+ *   all that was appended before it void.
  * @throws {FormatError} `unsupported` if `path` is a folder, before `body` is called.
  * @throws whatever `body` throws, or the system's own error, which names `path`.
  */
 export async function writeFileAtomic(
   path: string,
-  body: (append: Append) => Promise<void>,
+  body: (append: Append, restart: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   if ((await lstat(path).catch(() => undefined))?.isDirectory()) {
     throw new FormatError('unsupported', `${path}: is a folder`);
@@ -107,11 +108,26 @@ export async function writeFileAtomic(
   const handle = await naming(path, open(temporary, 'wx'));
   // Appends form a queue, so that one that nobody awaited can neither interleave nor get lost.
   let queue = Promise.resolve();
-  try {
-    await body((bytes) => {
-      queue = queue.then(() => naming(path, writeAll(handle, bytes)));
-      return queue;
+  let size = 0;
+  const append: Append = (bytes) => {
+    queue = queue.then(async () => {
+      await naming(path, writeAll(handle, bytes, size));
+      size += bytes.length;
     });
+    return queue;
+  };
+  const restart = (): Promise<void> => {
+    // What failed to be written is void as well.
+    queue = queue
+      .catch(() => {})
+      .then(async () => {
+        await naming(path, handle.truncate(0));
+        size = 0;
+      });
+    return queue;
+  };
+  try {
+    await body(append, restart);
     await queue;
     await naming(path, handle.sync());
     await handle.close();
@@ -139,10 +155,10 @@ async function naming<T>(path: string, call: Promise<T>): Promise<T> {
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const length = Math.min(bytes.length - done, MAX_TRANSFER);
-    done += (await handle.write(bytes, done, length)).bytesWritten;
+    done += (await handle.write(bytes, done, length, at + done)).bytesWritten;
   }
 }
 

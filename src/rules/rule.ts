@@ -19,6 +19,8 @@ export interface Round {
   readonly clients?: readonly string[];
   /** The previous aggregate, or a trusted update of the server's own. 1×d */
   readonly reference?: Matrix;
+  /** Ends a search on the host; the rule's promise then rejects with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a stage learned about one of the rows it was given. */

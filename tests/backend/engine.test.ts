@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { blockColumns, Engine } from '../../src/backend/engine.ts';
+import { Engine } from '../../src/backend/engine.ts';
 import type { RowSource, Tile, TileKernels } from '../../src/backend/kernels.ts';
+import { blockColumns } from '../../src/backend/pass.ts';
 import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
 import { BackendError } from '../../src/core/errors.ts';
 import { randomRows } from './parity.ts';
@@ -8,6 +9,9 @@ import { randomRows } from './parity.ts';
 /** The reference, with a log of uploads and a fault where a test wants one. */
 class FaultyKernels extends ReferenceKernels {
   readonly uploads: [number, number][] = [];
+  /** Rows of each upload. */
+  readonly rowCounts: number[] = [];
+  override shardBytes: number = 2 ** 28;
   freed = 0;
   rebuilt = 0;
   /** Called before each upload; throws to inject a fault. */
@@ -16,6 +20,7 @@ class FaultyKernels extends ReferenceKernels {
   override async upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile> {
     this.beforeUpload(to - from);
     this.uploads.push([from, to]);
+    this.rowCounts.push(rows.length);
     return super.upload(rows, from, to);
   }
   override free(): void {
@@ -55,9 +60,9 @@ describe('shards', () => {
       [196_608, 200_000],
     ]);
     kernels.uploads.length = 0;
-    // Three rows and a result of one: 70,000 columns, whole 64s.
+    // Three rows, as many of the next shard and a result of one: 40,000 columns, whole 64s.
     await e.read(e.rankMean(x, 0, 1));
-    expect(kernels.uploads.map(([from, to]) => to - from)).toEqual([69_952, 69_952, 60_096]);
+    expect(kernels.uploads.map(([from, to]) => to - from)).toEqual(Array(5).fill(40_000));
     expect(e.peakTileBytes).toBeLessThanOrEqual(4 * 70_000 * 4);
   });
 
@@ -118,6 +123,153 @@ describe('shards', () => {
       expect(from).toBe(k === 0 ? 0 : seen[k - 1]![1]);
       expect(length).toBe(3 * (to - from));
     }
+  });
+});
+
+describe('one pass', () => {
+  /** Shards of one block, all of which fit the budget. */
+  function shortShards(): FaultyKernels {
+    const kernels = new FaultyKernels();
+    kernels.shardBytes = 4 * 3 * 65_536;
+    return kernels;
+  }
+
+  test('shards are as large as the body likes them, and all stay where they fit', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels);
+    const x = e.matrix(rows);
+    await e.pairs(x);
+    expect(kernels.uploads.length).toBe(4);
+    await e.read(e.rankMean(x, 1, 2));
+    await e.read(e.select(x, [1]));
+    expect(kernels.uploads.length).toBe(4);
+    expect(kernels.freed).toBe(0 + 4 + 4);
+  });
+
+  test('the next shard is read while one is computed with', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels);
+    const uploadsAtCompute: number[] = [];
+    const rankMean = kernels.rankMean.bind(kernels);
+    kernels.rankMean = async (tile, from, to) => {
+      // Uploads begin in the microtasks that follow.
+      await Promise.resolve();
+      uploadsAtCompute.push(kernels.uploads.length);
+      return rankMean(tile, from, to);
+    };
+    await e.read(e.rankMean(e.matrix(rows), 0, 1));
+    expect(uploadsAtCompute).toEqual([2, 3, 4, 4]);
+  });
+
+  test('where two shards do not fit the budget, one is held at a time', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels, 4 * 4 * 65_536);
+    await e.pairs(e.matrix(rows));
+    expect(kernels.uploads.length).toBe(4);
+    expect(e.peakTileBytes).toBe(4 * 3 * 65_536);
+  });
+
+  test('selected rows alone are read where the others are for nobody', async () => {
+    const kernels = new FaultyKernels();
+    const e = engine(kernels);
+    const x = e.matrix(rows);
+    const weights = [[0, 0.5, 0]];
+    expect([...(await e.read(e.combine(weights, x))).subarray(0, 9)]).toEqual(
+      [...rows[1]!.subarray(0, 9)].map((value) => value / 2),
+    );
+    expect(kernels.rowCounts).toEqual([1]);
+    // Rows 2 and 0 in this order, and row 1 for another node of the same expression.
+    const both = e.stack(e.select(x, [2, 0]), e.select(x, [1]));
+    const home = await e.read(both);
+    for (const [k, row] of [2, 0, 1].entries()) {
+      expect(home[k * 200_000 + 7]).toBe(rows[row]![7]);
+    }
+    expect(kernels.rowCounts).toEqual([1, 3]);
+    // All rows were read, and stay: whatever comes then looks at them.
+    await e.read(e.combine(weights, x));
+    expect(kernels.rowCounts).toEqual([1, 3]);
+  });
+
+  test('several results are read in one pass', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels, 4 * 70_000 * 9);
+    const x = e.matrix(rows);
+    const xs = [e.rankMean(x, 1, 2), e.select(x, [2, 0]), e.rankMean(x, 0, 3)];
+    const together = await e.readAll(xs);
+    expect(kernels.uploads.length).toBe(Math.ceil(200_000 / kernels.uploads[0]![1]));
+    const alone = await Promise.all(xs.map((one) => e.read(one)));
+    expect(together).toEqual(alone);
+    expect(await e.readAll([])).toEqual([]);
+    await expect(e.readAll([x, e.matrix([new Float32Array(3)])])).rejects.toThrow('equally wide');
+  });
+
+  test('rows are screened on the way of whatever pass reads all of them', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels, 4 * 70_000 * 9);
+    const calm = engine(new ReferenceKernels());
+    const x = e.matrix(rows);
+    e.screenAlong(x);
+    // This one reads a single row.
+    await e.read(e.select(x, [1]));
+    const before = kernels.uploads.length;
+    await e.read(e.rankMean(x, 1, 2));
+    const after = kernels.uploads.length;
+    expect(after - before).toBe(4);
+    expect(await e.screen(x)).toEqual(await calm.screen(calm.matrix(rows)));
+    expect(kernels.uploads.length).toBe(after);
+    e.screenAlong(x);
+    await e.read(e.rankMean(x, 0, 1));
+    expect(kernels.uploads.at(-1)![1]).toBe(200_000);
+  });
+
+  test('a pass that fails leaves the screen to the next', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels, 4 * 70_000 * 9);
+    const x = e.matrix(rows);
+    e.screenAlong(x);
+    let calls = 0;
+    const stop = (): void => {
+      calls++;
+      if (calls === 2) throw new Error('the sink is full');
+    };
+    await expect(e.stream(x, stop)).rejects.toThrow('the sink is full');
+    await e.read(x);
+    const calm = engine(new ReferenceKernels());
+    const uploads = kernels.uploads.length;
+    expect(await e.screen(x)).toEqual(await calm.screen(calm.matrix(rows)));
+    expect(kernels.uploads.length).toBe(uploads);
+  });
+
+  test('every tile of a pass that fails is freed, those read ahead included', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels, 4 * 70_000 * 9);
+    const stop = (): void => {
+      throw new Error('the sink is full');
+    };
+    await expect(e.stream(e.matrix(rows), stop)).rejects.toThrow('the sink is full');
+    expect(kernels.uploads.length).toBe(2);
+    expect(kernels.freed).toBe(2);
+  });
+
+  test('a screen on the way never makes a budget too small that serves without it', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels, 4 * 4 * 65_536);
+    const x = e.matrix(rows);
+    e.screenAlong(x);
+    const mixed = e.combine(
+      [0, 1, 2].map((k) => [k, 1, 1]),
+      x,
+    );
+    expect((await e.read(mixed)).length).toBe(600_000);
+    expect((await e.screen(x)).nonFinite).toEqual(Uint32Array.of(0, 0, 0));
+  });
+
+  test('an expression tells the kernels that it runs', () => {
+    const e = engine(new ReferenceKernels());
+    const x = e.matrix(rows);
+    const near = e.nearestMean(e.combine([[1, 2, 3]], x), e.select(x, [0]), 1);
+    expect(e.explain(near)).toEqual(['combine', 'nearestMean']);
+    expect(e.explain(x)).toEqual([]);
   });
 });
 

@@ -21,14 +21,37 @@ describe('expressions', () => {
   test('selected rows of a combination are a combination of fewer rows', () => {
     const inner = matrix.combine(
       [
-        [1, 0, 0],
-        [0, 1, 0],
+        [1, 2, 3],
+        [4, 5, 6],
       ],
       x,
     );
     const picked = matrix.select(inner, [1]) as Combine;
     expect(picked.op).toBe('combine');
-    expect([...(picked.weights[0] as Float64Array)]).toEqual([0, 1, 0]);
+    expect([...(picked.weights[0] as Float64Array)]).toEqual([4, 5, 6]);
+  });
+
+  test('rows without a weight are not part of a combination, however it came about', () => {
+    const direct = matrix.combine([[0, 2, 0]], x) as Combine;
+    expect(direct.weights).toEqual([Float64Array.of(2)]);
+    expect(direct.x).toMatchObject({ op: 'select', x, indices: [1] });
+    const mixed = matrix.combine(
+      [
+        [1, 0, 3],
+        [0, 1, 0],
+      ],
+      x,
+    );
+    const selected = matrix.select(mixed, [0]) as Combine;
+    expect(selected.weights).toEqual([Float64Array.of(1, 3)]);
+    expect(selected.x).toMatchObject({ op: 'select', x, indices: [0, 2] });
+    const folded = matrix.combine([[0, 7]], mixed) as Combine;
+    expect(folded.weights).toEqual([Float64Array.of(7)]);
+    expect(folded.x).toMatchObject({ op: 'select', x, indices: [1] });
+  });
+
+  test('a combination of weights that are all 0 keeps its rows', () => {
+    expect(matrix.combine([[0, 0, 0]], x)).toMatchObject({ op: 'combine', x });
   });
 
   test('selected rows of selected rows look at the first matrix', () => {
@@ -45,14 +68,14 @@ describe('expressions', () => {
   test('selected rows may be given as a typed array', () => {
     const inner = matrix.combine(
       [
-        [1, 0, 0],
-        [0, 1, 0],
+        [1, 2, 3],
+        [4, 5, 6],
       ],
       x,
     );
     const rows = Uint32Array.of(1) as unknown as number[];
     const picked = matrix.select(inner, rows) as Combine;
-    expect([...(picked.weights[0] as Float64Array)]).toEqual([0, 1, 0]);
+    expect([...(picked.weights[0] as Float64Array)]).toEqual([4, 5, 6]);
   });
 
   test('nodes are listed once, inputs first', () => {

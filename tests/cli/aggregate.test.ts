@@ -53,6 +53,7 @@ describe('aggregis aggregate', () => {
       'rule',
       'backend',
       'adapter',
+      'kernels',
       'rows',
       'cols',
       'clients',

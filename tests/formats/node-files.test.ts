@@ -73,6 +73,16 @@ describe('writeFileAtomic', () => {
     expect(await readdir(folder)).toEqual(['out']);
   });
 
+  it('begins anew where a restart is asked for, even while appends are under way', async () => {
+    const path = join(folder, 'out');
+    await writeFileAtomic(path, async (append, restart) => {
+      void append(Uint8Array.of(1, 2, 3, 4, 5));
+      void restart();
+      await append(Uint8Array.of(6, 7));
+    });
+    expect([...(await readFile(path))]).toEqual([6, 7]);
+  });
+
   it('replaces a file only once the new one is whole', async () => {
     const path = join(folder, 'out');
     await writeFile(path, 'old');
