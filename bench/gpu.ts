@@ -188,7 +188,9 @@ async function rulesOn(stage: Stage, bench: Bench, rows: readonly Float32Array[]
   const { shape, opened, x } = stage;
   const note = isWindowed(shape) ? { note: 'rows share memory on the host' } : {};
   for (const one of subjectsFor(bench.settings, shape.n)) {
-    bench.record(await onDevice(one, stage));
+    const found = await onDevice(one, stage);
+    bench.record(found);
+    if (found.problem !== undefined) continue;
     const line = { question: 'rules', what: one.spec, ...shape, ...opened.place, ...note };
     const { backend } = opened;
     bench.record(await resident({ ...line, mode: 'resident' }, one, { backend, x, repeats }));

@@ -28,6 +28,7 @@ import { peakBytes, thisMachine } from '../lab/bench/machine.ts';
 import type { Ratio } from '../lab/bench/ratios.ts';
 import {
   checkTable,
+  distanceLine,
   headOf,
   isWrong,
   type Report,
@@ -301,7 +302,8 @@ async function rivalry(
   }
   const { interpreter, python, numpy, torch, missing } = rivals;
   const who = `${interpreter} (Python ${python}, NumPy ${numpy}, PyTorch ${torch ?? 'none'})`;
-  print([`How much faster than others? ${who}`, ...missing, ratioTable(ratios)].join('\n'));
+  const title = `How much faster than others? ${who}`;
+  print([title, ...missing, ratioTable(ratios), distanceLine(rivals)].join('\n'));
   return { rivals, ratios };
 }
 

@@ -66,6 +66,8 @@ export interface Timing extends Shape {
 export interface Subject {
   readonly spec: string;
   readonly rule: Rule;
+  /** The same rule where clients have names, if it knows one of them by name. */
+  readonly named?: Rule;
 }
 
 /** What a benchmark is asked. */

@@ -9,21 +9,12 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { show } from '../../core/assert.ts';
+import type { PeerFacts } from './ratios.ts';
 
 const run = promisify(execFile);
 
 /** Interpreters that are tried in turn, where none is named. */
 const INTERPRETERS = ['python3', 'python', '/usr/bin/python3'];
-
-/** What the child says of itself. */
-export interface PythonFacts {
-  readonly python: string;
-  readonly numpy: string;
-  readonly torch: string | null;
-  readonly threads: number;
-  /** What cannot be imported, and why. */
-  readonly missing: readonly string[];
-}
 
 /**
  * The interpreter that `named` names, or the first on the path that imports NumPy; in one line, why
@@ -63,14 +54,14 @@ export class Python implements AsyncDisposable {
   static async start(
     interpreter: string,
     { script, threads }: { script: string; threads: number },
-  ): Promise<{ python: Python; facts: PythonFacts }> {
+  ): Promise<{ python: Python; facts: PeerFacts }> {
     const env = { ...process.env, AGGREGIS_THREADS: String(threads), PYTHONDONTWRITEBYTECODE: '1' };
     const child = spawn(interpreter, [script], { env, stdio: ['pipe', 'pipe', 'ignore'] });
     // Spoken to after its end: the missing answer says so.
     child.stdin.on('error', () => {});
     await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
     const python = new Python(child);
-    return { python, facts: (await python.ask({ do: 'facts' })) as unknown as PythonFacts };
+    return { python, facts: (await python.ask({ do: 'facts' })) as unknown as PeerFacts };
   }
 
   /**

@@ -182,14 +182,17 @@ export function judged(
   return { ours, their, ratio, ...(atLeast !== undefined && { holds: ratio >= atLeast }) };
 }
 
-/** Largest difference of two vectors, as a share of the largest magnitude of `wanted`. */
+/**
+ * Largest difference of two vectors, as a share of the largest magnitude of `wanted`; NaN where an entry
+ * of either is.
+ */
 export function differenceOf(got: Float32Array, wanted: Float32Array): number {
   if (got.length !== wanted.length) return Number.POSITIVE_INFINITY;
   let [difference, magnitude] = [0, 0];
   for (let j = 0; j < got.length; j++) {
     const apart = Math.abs(got[j]! - wanted[j]!);
-    // Not `Math.max`: a NaN must come through as one.
-    if (!(apart <= difference)) difference = apart;
+    if (Number.isNaN(apart)) return Number.NaN;
+    difference = Math.max(difference, apart);
     magnitude = Math.max(magnitude, Math.abs(wanted[j]!));
   }
   return magnitude === 0 ? difference : difference / magnitude;
@@ -214,3 +217,32 @@ export function groupsOf(all: readonly Line[]): Line[][] {
   }
   return [...groups.values()];
 }
+
+/** What others say of themselves. */
+export interface PeerFacts {
+  readonly python: string;
+  readonly numpy: string;
+  readonly torch: string | null;
+  readonly threads: number;
+  /** What cannot be imported, and why. */
+  readonly missing: readonly string[];
+}
+
+/** What was found out of others. */
+export interface RivalFacts extends PeerFacts {
+  readonly interpreter: string;
+  readonly distances: readonly DistanceError[];
+}
+
+/** How right squared distances are where rows are all but the same, as they are under collusion. */
+export interface DistanceError {
+  /** A backend of ours, or an entry of theirs. */
+  readonly whose: string;
+  readonly ours: boolean;
+  /** Largest relative error over pairs of different rows. */
+  readonly worst?: number;
+  readonly problem?: string;
+}
+
+/** What ours must keep to. */
+export const DISTANCES_RIGHT = 1e-6;

@@ -7,7 +7,8 @@
 import type { Bandwidth } from './bandwidth.ts';
 import { hasThreads, type Question, type Timing } from './bench.ts';
 import type { Check } from './checks.ts';
-import type { Ratio } from './ratios.ts';
+import type { Ratio, RivalFacts } from './ratios.ts';
+import { DISTANCES_RIGHT } from './ratios.ts';
 import type { Spread } from './statistics.ts';
 
 /** Everything that was measured, with what it takes to measure it again. */
@@ -33,7 +34,7 @@ export interface Report {
   /** Limits that the timings are held to. */
   readonly checks: readonly Check[];
   /** With others beside it: who they are, or why there are none. */
-  readonly rivals?: object;
+  readonly rivals?: RivalFacts | { readonly problem: string };
   readonly ratios?: readonly Ratio[];
   /** Largest resident memory of the benchmark's own process, in bytes. */
   readonly peakBytes: number;
@@ -157,9 +158,25 @@ function agreementOf({ agreement, agrees, difference, aboveOptimum }: Ratio): st
   return agrees ? 'agrees' : `DISAGREES: ${apart}`;
 }
 
+/** How right everybody's distances are where rows are all but the same. */
+export function distanceLine({ distances }: Pick<RivalFacts, 'distances'>): string {
+  const parts = distances.map(({ whose, worst, problem }) =>
+    worst === undefined ? `${whose}: ${problem}` : `${whose} ${worst.toExponential(1)}`,
+  );
+  const head = 'largest relative error of squared distances between rows 1000 + 0.01·N(0, 1)';
+  return `${head}: ${parts.join(', ')}`;
+}
+
 /** Whether any result is wrong: what the exit code tells. */
-export function isWrong({ timings, ratios = [] }: Pick<Report, 'timings' | 'ratios'>): boolean {
+export function isWrong({
+  timings,
+  ratios = [],
+  rivals,
+}: Pick<Report, 'timings' | 'ratios' | 'rivals'>): boolean {
+  const distances = rivals && 'distances' in rivals ? rivals.distances : [];
   return (
+    // Theirs may be as wrong as they like.
+    distances.some(({ ours, worst }) => ours && !(worst! <= DISTANCES_RIGHT)) ||
     timings.some(({ seconds, problem }) => seconds !== undefined && problem !== undefined) ||
     ratios.some(({ agrees }) => agrees === false)
   );

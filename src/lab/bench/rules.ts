@@ -97,8 +97,10 @@ async function timeRules(bench: Bench, { question, shape, subjects }: Group): Pr
       for (const one of subjects) {
         const line = { question, what: one.spec, ...shape, ...opened.place, ...note };
         const { repeats } = bench.settings;
-        bench.record(await resident({ ...line, mode: 'resident' }, one, { backend, x, repeats }));
-        if (question === 'threads') continue;
+        const found = await resident({ ...line, mode: 'resident' }, one, { backend, x, repeats });
+        bench.record(found);
+        // What a rule cannot do resident it cannot do otherwise.
+        if (question === 'threads' || found.problem !== undefined) continue;
         bench.record(
           await endToEnd({ ...line, mode: 'end to end' }, one, { bench, backend, rows }),
         );
@@ -127,7 +129,7 @@ export function resident(
 /** `aggregate` with a rule on rows in arrays. */
 export function endToEnd(
   line: Omit<Timing, 'seconds'>,
-  { spec, rule }: Subject,
+  { spec, rule, named = rule }: Subject,
   { bench, backend, rows }: { bench: Bench; backend: Backend; rows: readonly Float32Array[] },
 ): Promise<Timing> {
   const aggregate = aggregateWith(bench.createBackend);
@@ -137,7 +139,7 @@ export function endToEnd(
   const weights = counted ? 'examples' : 'uniform';
   return orProblem(line, async () => {
     const seconds = await measure(async () => {
-      await aggregate(updates, rule, { backend, weights });
+      await aggregate(updates, named, { backend, weights });
     }, bench.settings.repeats);
     return timed({ ...line, peakTileBytes: backend.peakTileBytes }, seconds);
   });

@@ -24,7 +24,10 @@ export function subjectsFor({ rules: specs }: Pick<Settings, 'rules'>, n: number
   return rules.flatMap((entry) => {
     if (entry.kind !== 'rule') return [];
     const options = entry.sample({ n, f });
-    return [{ spec: specOf(entry.name, options), rule: entry.make(options) }];
+    // A bare row is named by its place, padded with zeros.
+    const first = '0'.repeat(String(n - 1).length);
+    const named = 'trusted' in options && { named: entry.make({ ...options, trusted: first }) };
+    return [{ spec: specOf(entry.name, options), rule: entry.make(options), ...named }];
   });
 }
 

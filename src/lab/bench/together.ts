@@ -5,11 +5,7 @@
  * @module
  */
 
-import type { Aggregate, AggregateOptions, AggregateResult } from '../../aggregate.ts';
-import * as road from '../../aggregate.ts';
-import type { CreateBackend } from '../../backend/create.ts';
-import type { Rule } from '../../rules/rule.ts';
-import type { Updates } from '../../screen.ts';
+import { aggregateAllWith, aggregateWith } from '../../aggregate.ts';
 import { type Bench, open, orProblem, places, type Question, timed } from './bench.ts';
 import { normalRows } from './data.ts';
 import { race } from './stopwatch.ts';
@@ -19,20 +15,6 @@ import { attackersAmong, subject } from './subjects.ts';
 function fiveRules(n: number): string[] {
   const f = attackersAmong(n);
   return [`multi-krum:f=${f}`, 'geometric-median', `caf:f=${f}`, `trimmed-mean:f=${f}`, 'median'];
-}
-
-type AggregateAll = (
-  updates: Updates,
-  rules: readonly Rule[],
-  options?: AggregateOptions,
-) => Promise<AggregateResult[]>;
-
-/** The function `aggregateAll` of this version, if it has one. */
-function aggregateAllOf(createBackend: CreateBackend): AggregateAll | undefined {
-  const { aggregateAllWith } = road as {
-    aggregateAllWith?: (createBackend: CreateBackend) => AggregateAll;
-  };
-  return aggregateAllWith?.(createBackend);
 }
 
 /** `aggregateAll` of five rules against `aggregate` of each. */
@@ -51,15 +33,13 @@ async function compare(bench: Bench, place: ReturnType<typeof places>[number]): 
   const what = subjects.map(({ spec }) => spec).join(' ');
   const line = { question: 'together', what, mode: 'together', ...shape } as const;
   const opened = await open(bench, place);
-  const all = aggregateAllOf(bench.createBackend);
-  if (typeof opened === 'string' || all === undefined) {
-    const problem = typeof opened === 'string' ? opened : 'this version has no aggregateAll';
-    if (typeof opened !== 'string') await opened.backend.close();
-    bench.record({ ...line, backend: place.name, problem });
+  if (typeof opened === 'string') {
+    bench.record({ ...line, backend: place.name, problem: opened });
     return;
   }
   const { backend } = opened;
-  const single: Aggregate = road.aggregateWith(bench.createBackend);
+  const all = aggregateAllWith(bench.createBackend);
+  const single = aggregateWith(bench.createBackend);
   const rules = subjects.map(({ rule }) => rule);
   const updates = normalRows(shape, settings.seed);
   try {

@@ -13,8 +13,18 @@ import { AggregationError, BackendError } from '../../core/errors.ts';
 import { type Bench, hasThreads, open } from './bench.ts';
 import { normalRows } from './data.ts';
 import { leastObjective, objective } from './optimum.ts';
-import { findPython, Python, type PythonFacts, PythonProblem } from './python.ts';
-import { agrees, differenceOf, groupsOf, judged, LINES, type Line, type Ratio } from './ratios.ts';
+import { findPython, Python, PythonProblem } from './python.ts';
+import {
+  agrees,
+  type DistanceError,
+  differenceOf,
+  groupsOf,
+  judged,
+  LINES,
+  type Line,
+  type Ratio,
+  type RivalFacts,
+} from './ratios.ts';
 import { race } from './stopwatch.ts';
 import { applied, roundOf, subject } from './subjects.ts';
 import { readVector, writeRows } from './vector-files.ts';
@@ -26,11 +36,6 @@ export interface Rivals {
   /** The script that answers requests. */
   readonly script: string;
   readonly onRatio: (ratio: Ratio) => void;
-}
-
-/** What was found out of others. */
-export interface RivalFacts extends PythonFacts {
-  readonly interpreter: string;
 }
 
 /** A quick run shrinks every shape by this. */
@@ -69,7 +74,8 @@ export async function measureRatios(
         await python.ask({ do: 'forget' });
       }
     }
-    return { ...single.facts, interpreter };
+    const distances = await distanceErrors(bench, { python: one, folder });
+    return { ...single.facts, interpreter, distances };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -184,7 +190,11 @@ async function timeOf(python: Python, { theirs, f }: Line): Promise<number> {
   return (await python.ask({ do: 'time', entry: theirs, f })).seconds as number;
 }
 
-async function resultOf(python: Python, line: Line, folder: string): Promise<Float32Array> {
+async function resultOf(
+  python: Python,
+  line: Pick<Line, 'theirs' | 'f'>,
+  folder: string,
+): Promise<Float32Array> {
   const file = join(folder, 'result.npy');
   await python.ask({ do: 'keep', entry: line.theirs, f: line.f, file });
   return await readVector(file);
@@ -212,4 +222,63 @@ function leastObjectiveOf(rows: readonly Float32Array[]): number {
   const known = optima.get(rows) ?? leastObjective(rows);
   optima.set(rows, known);
   return known;
+}
+
+/** Rows 1000 + 0.01·N(0, 1): ‖a‖² + ‖b‖² − 2⟨a, b⟩ loses all digits of their distances in f32. */
+function alikeRows({ settings: { quick, seed } }: Bench): Float32Array[] {
+  const rows = normalRows({ n: 32, d: quick ? 1000 : 100_000 }, seed);
+  return rows.map((row) => row.map((value) => 1000 + 0.01 * value));
+}
+
+async function distanceErrors(
+  bench: Bench,
+  { python, folder }: Pick<Arena, 'python' | 'folder'>,
+): Promise<DistanceError[]> {
+  const rows = alikeRows(bench);
+  const exact = distancesOf(rows);
+  const errors: DistanceError[] = [];
+  for (const name of bench.settings.backends) {
+    const opened = await open(bench, { name });
+    if (typeof opened === 'string') continue;
+    try {
+      const { squaredDistances } = await opened.backend.pairs(opened.backend.matrix(rows));
+      errors.push({ whose: name, ours: true, worst: worstError(squaredDistances, exact) });
+    } finally {
+      await opened.backend.close();
+    }
+  }
+  const file = join(folder, 'rows.npy');
+  await writeRows(file, rows);
+  await python.ask({ do: 'load', file, counts: roundOf(rows.length).exampleCounts });
+  for (const theirs of ['numpy distances (x @ x.T)', 'torch distances (cdist)']) {
+    try {
+      const result = await resultOf(python, { theirs, f: 0 }, folder);
+      errors.push({ whose: theirs, ours: false, worst: worstError(result, exact) });
+    } catch (error) {
+      if (!(error instanceof PythonProblem)) throw error;
+      errors.push({ whose: theirs, ours: false, problem: error.message });
+    }
+  }
+  return errors;
+}
+
+function distancesOf(rows: readonly Float32Array[]): Float64Array {
+  const n = rows.length;
+  const distances = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let k = i + 1; k < n; k++) {
+      let sum = 0;
+      for (let j = 0; j < rows[i]!.length; j++) sum += (rows[i]![j]! - rows[k]![j]!) ** 2;
+      distances[i * n + k] = distances[k * n + i] = sum;
+    }
+  }
+  return distances;
+}
+
+function worstError(got: ArrayLike<number>, exact: Float64Array): number {
+  // Own distances are 0, whatever they are taken for.
+  return exact.reduce(
+    (worst, value, k) => (value === 0 ? worst : Math.max(worst, Math.abs(got[k]! - value) / value)),
+    0,
+  );
 }
