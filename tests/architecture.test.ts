@@ -70,6 +70,7 @@ const NODE_ONLY: readonly RegExp[] = [
   /^cli\//,
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
+  /^lab\/bench\/(files|machine|python|versus)\.ts$/,
 ];
 
 /** Packages that work under Node alone. */

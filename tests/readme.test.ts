@@ -84,6 +84,13 @@ describe('README.md', () => {
   });
 });
 
+describe('the figures of README.md', () => {
+  test('are those of the report that lies in bench/results', async () => {
+    const script = join(ROOT, 'scripts/bench-table.ts');
+    await run(process.execPath, ['--import', import.meta.resolve('tsx'), script, '--check']);
+  });
+});
+
 describe('ADDING-A-RULE.md', () => {
   test('shows a rule that works as it stands', async () => {
     const [rule] = blocks('docs/ADDING-A-RULE.md', 'ts');

@@ -39,6 +39,13 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     },
   ],
   [
+    'bench',
+    {
+      summary: 'time rules on the backends of this machine, and others beside them',
+      load: async () => (await import('./bench.ts')).benchCommand(),
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'show the backends of this machine, and check their arithmetic',

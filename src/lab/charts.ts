@@ -1,5 +1,6 @@
 /**
- * The two charts of the report, as SVG text: lines over rounds and bars side by side.
+ * The two charts of the report, as SVG text: lines over rounds and bars side by side; and what other
+ * charts are made of.
  *
  * Own and small: a report is one file that loads nothing.
  *
@@ -30,9 +31,10 @@ export interface ChartText {
   readonly xLabel: string;
 }
 
-const INK = '#1f2933';
-const FAINT = '#5f6b7a';
-const GRID = '#e3e8ee';
+/** Colours of text and of lines behind the marks. */
+export const INK = '#1f2933';
+export const FAINT = '#5f6b7a';
+export const GRID = '#e3e8ee';
 const FONT = 'font-family="system-ui, -apple-system, Segoe UI, Roboto, sans-serif"';
 
 /** Text that is safe between tags and in quoted attributes. */
@@ -40,8 +42,8 @@ export function escapeText(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
 }
 
-/** Room for text of 13 px: the widest of the usual fonts takes 8.2 px for a letter on average. */
-function reserve(text: string): number {
+/** Room for text of 13 px, in pixels: the widest of the usual fonts takes 8.2 px for a letter on average. */
+export function reserve(text: string): number {
   return 8.2 * text.length;
 }
 
@@ -134,12 +136,19 @@ export function barChart(bars: readonly Bar[], text: ChartText): string {
   return svg(labels + width + 64, bottom + 32, text.title, parts);
 }
 
-function svg(width: number, height: number, title: string, parts: readonly string[]): string {
+/** A document of that many pixels. */
+export function svg(
+  width: number,
+  height: number,
+  title: string,
+  parts: readonly string[],
+): string {
   const [w, h] = [Math.ceil(width), Math.ceil(height)];
   return `<svg viewBox="0 0 ${w} ${h}" width="${w}" height="${h}" role="img" aria-label="${escapeText(title)}" font-size="13" ${FONT}>\n${parts.join('\n')}\n</svg>`;
 }
 
-function label(
+/** A line of text. */
+export function label(
   text: string,
   at: {
     readonly x: number;

@@ -13,7 +13,7 @@ describe('aggregis', () => {
     async (words) => {
       const { code, stdout } = await aggregis(words);
       expect(code).toBe(0);
-      for (const command of ['aggregate', 'simulate', 'conformance', 'doctor']) {
+      for (const command of ['aggregate', 'simulate', 'conformance', 'bench', 'doctor']) {
         expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
       }
       expect(stdout).toContain('Exit codes:');

@@ -94,7 +94,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const patient = { timeout: 240_000 };
 
 describe('the packed package', patient, () => {
-  test('holds what src/ compiles to, the shaders and the documents, and nothing else', async () => {
+  test('holds what src/ compiles to, the shaders, what the benchmark asks of others, and the documents', async () => {
     const sources = await readdir(join(root, 'src'), { recursive: true });
     const compiled = sources
       .filter((file) => file.endsWith('.ts') && !ASSEMBLY.test(file))
@@ -104,6 +104,7 @@ describe('the packed package', patient, () => {
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'bench/peers/strong.py',
       'package.json',
       ...compiled.map((file) => `dist/${file}`),
       ...shaders.filter((file) => file.endsWith('.wgsl')).map((file) => `shaders/${file}`),

@@ -1,0 +1,97 @@
+/**
+ * What Aggregis is held to on its own: limits on timings of one run, where {@link LINES} holds it
+ * against others.
+ *
+ * @module
+ */
+
+import type { Bandwidth } from './bandwidth.ts';
+import type { Timing } from './bench.ts';
+
+/** A number that was found, and its limit. */
+export interface Check {
+  readonly what: string;
+  readonly found: number;
+  readonly limit: number;
+  readonly sense: 'at least' | 'at most';
+  readonly unit: '' | 'bytes';
+  readonly holds: boolean;
+}
+
+/** One call over as many as there are rules. */
+export const TOGETHER_AT_MOST = 0.6;
+/** Of the bandwidth of a copy, bytes read and written. */
+export const SHARE_AT_LEAST = 0.45;
+/** Files over the larger of reading them and computing in memory. */
+export const FILES_AT_MOST = 1.3;
+/** Resident memory of the process that aggregates files. */
+export const PEAK_AT_MOST: number = 1.2 * 2 ** 30;
+
+/** All limits that the timings can be held to. */
+export function checksOf(timings: readonly Timing[], bandwidth: Bandwidth): Check[] {
+  return timings.flatMap((timing) => [
+    ...togetherChecks(timing, timings),
+    ...sumChecks(timing, bandwidth),
+    ...fileChecks(timing, timings),
+  ]);
+}
+
+function check(what: string, found: number, rest: Omit<Check, 'what' | 'found' | 'holds'>): Check {
+  const holds = rest.sense === 'at least' ? found >= rest.limit : found <= rest.limit;
+  return { what, found, ...rest, holds };
+}
+
+/** Where, in words. */
+function placeOf({ n, d, backend, threads }: Timing): string {
+  return `${n} × ${d} on ${backend}${threads === undefined ? '' : ` ×${threads}`}`;
+}
+
+/** The timing of the same work in another mode. */
+function beside(timing: Timing, timings: readonly Timing[], mode: Timing['mode']): number {
+  const other = timings.find(
+    (one) =>
+      one.mode === mode &&
+      one.question === timing.question &&
+      one.what === timing.what &&
+      one.backend === timing.backend &&
+      one.threads === timing.threads &&
+      one.n === timing.n &&
+      one.d === timing.d,
+  );
+  return other?.seconds?.median ?? Number.NaN;
+}
+
+function togetherChecks(timing: Timing, timings: readonly Timing[]): Check[] {
+  if (timing.mode !== 'together' || timing.seconds === undefined) return [];
+  const found = timing.seconds.median / beside(timing, timings, 'one by one');
+  const what = `one call for several rules, share of a call for each, ${placeOf(timing)}`;
+  return [check(what, found, { limit: TOGETHER_AT_MOST, sense: 'at most', unit: '' })];
+}
+
+function sumChecks(timing: Timing, { copy }: Bandwidth): Check[] {
+  const { question, mode, what: rule, bandwidth } = timing;
+  if (question !== 'sums' || mode !== 'resident' || bandwidth === undefined) return [];
+  if (rule !== 'weighted-mean') return [];
+  const what = `weighted mean, share of a copy’s bandwidth, ${placeOf(timing)}`;
+  return [check(what, bandwidth / copy, { limit: SHARE_AT_LEAST, sense: 'at least', unit: '' })];
+}
+
+function fileChecks(timing: Timing, timings: readonly Timing[]): Check[] {
+  if (timing.mode !== 'files' || timing.seconds === undefined) return [];
+  const [reading, inMemory] = [
+    beside(timing, timings, 'reading'),
+    beside(timing, timings, 'in memory'),
+  ];
+  const where = `${timing.what}, ${placeOf(timing)}`;
+  const time = check(
+    `files over the larger of reading and computing, ${where}`,
+    timing.seconds.median / Math.max(reading, inMemory),
+    { limit: FILES_AT_MOST, sense: 'at most', unit: '' },
+  );
+  const peak = check(`resident memory on files, ${where}`, timing.peakBytes ?? Number.NaN, {
+    limit: PEAK_AT_MOST,
+    sense: 'at most',
+    unit: 'bytes',
+  });
+  return [time, peak];
+}

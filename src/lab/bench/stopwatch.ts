@@ -1,0 +1,57 @@
+/**
+ * Taking times: a warm-up, then rounds in which every contender runs once. Contenders that are to be
+ * compared take turns, so that whatever else the machine does slows all of them alike.
+ *
+ * @module
+ */
+
+import { type Spread, spreadOf } from './statistics.ts';
+
+/** How often things are run. */
+export interface Repeats {
+  /** Rounds after the warm-up, at least 1. */
+  readonly rounds: number;
+  /**
+   * A contender that has run for so many seconds, warm-up counted, takes part in no further round;
+   * one it always runs.
+   */
+  readonly seconds: number;
+  /** Ends everything before the next run; what waits for the times rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Something that is timed. What gives a number tells its seconds itself, where what surrounds the work
+ * (a message to another process) is not to count; all else is timed from outside.
+ */
+export type Run = () => Promise<unknown>;
+
+/** Warm-ups before the first time that counts. */
+export const WARM_UPS = 1;
+
+/** Times of one thing. */
+export async function measure(run: Run, repeats: Repeats): Promise<Spread> {
+  const [spread] = await race([run], repeats);
+  return spread!;
+}
+
+/** Times of several things that take turns, in the order given. */
+export async function race(runs: readonly Run[], repeats: Repeats): Promise<Spread[]> {
+  const contenders = runs.map((run) => ({ run, times: [] as number[], spent: 0 }));
+  for (let round = -WARM_UPS; round < Math.max(1, repeats.rounds); round++) {
+    for (const contender of contenders) {
+      if (round > 0 && contender.spent > repeats.seconds) continue;
+      repeats.signal?.throwIfAborted();
+      const seconds = await secondsOf(contender.run);
+      contender.spent += seconds;
+      if (round >= 0) contender.times.push(seconds);
+    }
+  }
+  return contenders.map(({ times }) => spreadOf(times));
+}
+
+async function secondsOf(run: Run): Promise<number> {
+  const start = performance.now();
+  const told = await run();
+  return typeof told === 'number' ? told : (performance.now() - start) / 1000;
+}
