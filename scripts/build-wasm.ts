@@ -10,9 +10,11 @@
  * @module
  */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import asc from 'assemblyscript/asc';
 import { STEP_KINDS } from '../src/backend/wasm/network-steps.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -78,45 +80,41 @@ function stepsModule(): string {
   ].join('\n');
 }
 
-/** The compiled module, from the files and the generated steps. */
-async function compile(steps: string): Promise<Uint8Array> {
-  const outputs = new Map<string, Uint8Array | string>();
-  const { error, stderr } = await asc.main(
-    [`${folder}/assembly/index.ts`, '--outFile', 'kernels.wasm', ...FLAGS],
-    {
-      readFile: (name, base) => {
-        if (name.endsWith('/steps.gen.ts')) return steps;
-        const path = join(root, base === '.' ? '' : base, name);
-        return existsSync(path) ? readFileSync(path, 'utf8') : null;
-      },
-      writeFile: (name, contents) => void outputs.set(name, contents),
-      listFiles: () => null,
-    },
-  );
-  if (error !== null) throw new Error(stderr.toString());
-  return outputs.get('kernels.wasm') as Uint8Array;
+/** Compiles what lies in assembly/. In a process of its own: tsx takes long to load the compiler. */
+function compile(): Buffer {
+  const compiler = createRequire(import.meta.url).resolve('assemblyscript/bin/asc.js');
+  const out = mkdtempSync(join(tmpdir(), 'aggregis-wasm-'));
+  try {
+    const binary = join(out, 'kernels.wasm');
+    const command = [compiler, `${folder}/assembly/index.ts`, '--outFile', binary, ...FLAGS];
+    const { status, stderr } = spawnSync(process.execPath, command, { cwd: root });
+    if (status !== 0) throw new Error(stderr.toString());
+    return readFileSync(binary);
+  } finally {
+    rmSync(out, { recursive: true });
+  }
 }
 
-function kernelsModule(binary: Uint8Array): string {
+function kernelsModule(binary: Buffer): string {
   return [
     '/** Compiled from src/backend/wasm/assembly/ by scripts/build-wasm.ts. Do not edit. @module */',
     '',
-    `export const kernelsBase64 =\n  '${Buffer.from(binary).toString('base64')}';`,
+    `export const kernelsBase64 =\n  '${binary.toString('base64')}';`,
     '',
   ].join('\n');
 }
 
-const steps = stepsModule();
-const fresh = {
-  [`${folder}/assembly/steps.gen.ts`]: steps,
-  [`${folder}/kernels.gen.ts`]: kernelsModule(await compile(steps)),
-};
-for (const [file, text] of Object.entries(fresh)) {
+/** Writes a generated file, or checks that it is what would be written. */
+function put(file: string, text: string): void {
   const path = join(root, file);
   if (!process.argv.includes('--check')) {
     writeFileSync(path, text);
   } else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
     console.error(`${file} is stale: run npm run build-wasm`);
-    process.exitCode = 1;
+    process.exit(1);
   }
 }
+
+// The compiler reads the steps from where they are put.
+put(`${folder}/assembly/steps.gen.ts`, stepsModule());
+put(`${folder}/kernels.gen.ts`, kernelsModule(compile()));

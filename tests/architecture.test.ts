@@ -78,6 +78,7 @@ const NODE_PACKAGES = ['webgpu', 'commander'];
 
 /** Development packages that nothing imports or runs by name, and why they are there. */
 const UNNAMED_PACKAGES: Readonly<Record<string, string>> = {
+  assemblyscript: 'its compiler is resolved by path: scripts/build-wasm.ts',
   '@types/node': 'types of Node, by tsconfig.json',
   '@webgpu/types': 'types of WebGPU, by tsconfig.json',
   '@sparticuz/chromium': 'resolved by name, its files are read: src/backend/webgpu/swiftshader.ts',

@@ -10,7 +10,7 @@ import type { Kernels } from './kernels.ts';
 /** Outputs that one pass can serve. */
 const GROUP = 4;
 /** An entry for four outputs takes the time of so many for one. */
-const GROUP_COST = 2.7;
+const GROUP_COST = 3;
 /** Weights above this would let terms leave f64; below its inverse they add nothing to an f32. */
 const LARGE = 2 ** 800;
 const LARGE_UNIT = 2 ** 400;

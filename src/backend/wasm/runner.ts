@@ -5,9 +5,10 @@
  * @module
  */
 
+import { BackendError } from '../../core/errors.ts';
 import type { PairBlock, RowScreen } from '../kernels.ts';
-import { combinePlan, ENTRY_BYTES, sumPlan } from './combine-plan.ts';
-import type { Job, UnitResult } from './job.ts';
+import { type CombinePlan, combinePlan, ENTRY_BYTES, sumPlan } from './combine-plan.ts';
+import type { ColumnWork, Job, UnitResult } from './job.ts';
 import type { Kernels } from './kernels.ts';
 import { networkSteps } from './network-steps.ts';
 
@@ -24,6 +25,8 @@ const GAP_BYTES = 64;
 const BLOCK_BYTES = 2 ** 15;
 const MIN_BLOCK_COLS = 16;
 const MAX_BLOCK_COLS = 128;
+/** Networks that are remembered: one takes 1 KB for 32 rows, 130 KB for 1024. */
+const MAX_PROGRAMS = 32;
 /** Of a step in a program: its kind and four rows. */
 const STEP_WORDS = 5;
 /** Of a row in a block that is searched: see assembly/search.ts. */
@@ -44,6 +47,8 @@ interface Range {
   readonly from: number;
   readonly to: number;
 }
+
+type Combination = Extract<ColumnWork, { op: 'combine' }>;
 
 /** A piece in the instance's memory, as kernels are told of it. */
 interface Piece {
@@ -70,8 +75,10 @@ interface Method {
 /** One instance of the kernels. Not to be shared between threads; the module may be. */
 export class Runner {
   readonly #kernels: Kernels;
-  /** Programs of sorting networks, by rows and ranks; a job has many units. */
+  /** Programs of sorting networks, by rows and ranks, oldest first. */
   readonly #programs = new Map<string, Uint32Array>();
+  /** Plans of combinations: a job has many units. */
+  readonly #plans = new WeakMap<Combination, CombinePlan>();
 
   constructor(module: WebAssembly.Module) {
     // Kernels import nothing.
@@ -99,7 +106,7 @@ export class Runner {
     const kernels = this.#kernels;
     switch (work.op) {
       case 'combine': {
-        const { used, table, apply } = combinePlan(work.weights);
+        const { used, table, apply } = this.#plan(work);
         return {
           rows: used.map((i) => rows[i]!),
           table,
@@ -128,6 +135,12 @@ export class Runner {
       default:
         throw new TypeError(`${work.op} is no operation on columns`);
     }
+  }
+
+  #plan(work: Combination): CombinePlan {
+    const plan = this.#plans.get(work) ?? combinePlan(work.weights);
+    this.#plans.set(work, plan);
+    return plan;
   }
 
   #rankMeanNetwork(rows: readonly Float32Array[], from: number, to: number): Method {
@@ -187,19 +200,14 @@ export class Runner {
     };
   }
 
-  /** Steps as the kernels read them: a kind, and the byte offsets of four rows in a block. */
   #program(n: number, from: number, to: number): Uint32Array {
     const name = `${n}:${from}:${to}`;
-    let program = this.#programs.get(name);
-    if (program === undefined) {
-      const pitch = 4 * blockColsFor(n);
-      const steps = networkSteps(n, from, to);
-      program = new Uint32Array(STEP_WORDS * steps.length);
-      for (const [k, { kind, rows }] of steps.entries()) {
-        program.set([kind, ...rows.map((row) => pitch * row)], STEP_WORDS * k);
-      }
-      this.#programs.set(name, program);
-    }
+    const known = this.#programs.get(name);
+    if (known !== undefined) return known;
+    const [oldest] = this.#programs.keys();
+    if (this.#programs.size >= MAX_PROGRAMS) this.#programs.delete(oldest!);
+    const program = programOf(n, from, to);
+    this.#programs.set(name, program);
     return program;
   }
 
@@ -334,7 +342,11 @@ export class Runner {
 
   // Memory
 
-  /** Addresses of regions of these sizes, each the start of a cache line. */
+  /**
+   * Addresses of regions of these sizes, each the start of a cache line.
+   *
+   * @throws {BackendError} `out-of-memory`.
+   */
   #place(sizes: readonly number[]): number[] {
     const { memory } = this.#kernels;
     let end = roundUp(this.#kernels.heapBase(), GAP_BYTES);
@@ -344,7 +356,12 @@ export class Runner {
       return start;
     });
     const missing = end - memory.buffer.byteLength;
-    if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
+    if (missing <= 0) return starts;
+    try {
+      memory.grow(Math.ceil(missing / PAGE_BYTES));
+    } catch (cause) {
+      throw new BackendError('out-of-memory', `no room for a piece of ${end} bytes`, { cause });
+    }
     return starts;
   }
 
@@ -370,7 +387,18 @@ export class Runner {
   }
 }
 
-/** Widest piece for so many rows, in and out. Of two equal units, all pieces but the last are alike. */
+/** Steps as the kernels read them: a kind, and the byte offsets of four rows in a block. */
+function programOf(n: number, from: number, to: number): Uint32Array {
+  const pitch = 4 * blockColsFor(n);
+  const steps = networkSteps(n, from, to);
+  const program = new Uint32Array(STEP_WORDS * steps.length);
+  for (const [k, { kind, rows }] of steps.entries()) {
+    program.set([kind, ...rows.map((row) => pitch * row)], STEP_WORDS * k);
+  }
+  return program;
+}
+
+/** Columns of a piece of so many rows, in and out together; hardly more than there are. */
 function pieceCols(rows: number, cols: number): number {
   const fitting = Math.floor(PIECE_BYTES / (4 * rows) / MIN_COLS) * MIN_COLS;
   const widest = Math.max(MIN_COLS, Math.min(MAX_COLS, fitting));

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { BackendError } from '../../core/errors.ts';
+
 /** An array, and how many tiles look at it. */
 export interface Slab {
   readonly data: Float32Array;
@@ -30,7 +32,11 @@ export class Slabs {
     this.#shared = shared;
   }
 
-  /** A slab with one user. What it holds is anything. */
+  /**
+   * A slab with one user. What it holds is anything.
+   *
+   * @throws {BackendError} `out-of-memory`.
+   */
   take(length: number, { kept = false }: { readonly kept?: boolean } = {}): Slab {
     return { data: this.#reuse(length) ?? this.#allocate(length), length, kept, users: 1 };
   }
@@ -64,8 +70,13 @@ export class Slabs {
   }
 
   #allocate(length: number): Float32Array {
-    if (!this.#shared) return new Float32Array(length);
-    return new Float32Array(new SharedArrayBuffer(4 * length));
+    try {
+      if (!this.#shared) return new Float32Array(length);
+      return new Float32Array(new SharedArrayBuffer(4 * length));
+    } catch (cause) {
+      // A shorter tile may fit.
+      throw new BackendError('out-of-memory', `no room for ${4 * length} bytes`, { cause });
+    }
   }
 }
 
