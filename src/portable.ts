@@ -39,6 +39,7 @@ export type {
   BackendInfo,
   BackendName,
   DeviceRow,
+  HalfRow,
   HostRow,
   Matrix,
   Ops,
