@@ -40,6 +40,7 @@ export type {
   BackendInfo,
   BackendName,
   DeviceRow,
+  HalfRow,
   HostRow,
   Matrix,
   Ops,

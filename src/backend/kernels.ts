@@ -92,8 +92,21 @@ export interface HostRow {
   readonly cols: number;
   /** The whole row, where it lies in memory: a body on the CPU then works on it in place. */
   readonly values?: Float32Array;
-  /** Writes entries [from, to) into `into`, which is `to − from` long. */
+  /**
+   * Writes entries [from, to) into `into`, which is `to − from` long. Reads of a row, and of several,
+   * may overlap.
+   */
   read(from: number, to: number, into: Float32Array): void | Promise<void>;
+  /** The same entries in half precision, where `read` gives nothing else, exactly widened. */
+  readonly half?: HalfRow;
+}
+
+/** A row in half precision: a body may carry it as it is, and widen it where it computes. */
+export interface HalfRow {
+  /** f16 is IEEE 754 binary16, bf16 the upper half of a binary32. */
+  readonly format: 'f16' | 'bf16';
+  /** Writes entries [from, to) into `into`, which is `to − from` long, two bytes each. */
+  read(from: number, to: number, into: Uint16Array): void | Promise<void>;
 }
 
 /** A row that lies on the GPU already, in a buffer of the backend's own device. */
@@ -226,7 +239,10 @@ export interface TileKernels {
   screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]>;
   /** Partial products and squared distances for each block of `blockCols` columns. */
   pairs(x: Tile, blockCols: number): Promise<PairBlock[]>;
-  /** Brings the tile home, row-major. The array may be reused by the next call. */
+  /**
+   * Brings the tile home, row-major. The array may be reused by the next call but one, so that a
+   * result can be used while the next one comes.
+   */
   read(x: Tile): Promise<Float32Array>;
   /** Copies the one row of the tile to `byteOffset` of a buffer on the same device. */
   copyTo?(x: Tile, buffer: GPUBuffer, byteOffset: number): Promise<void>;

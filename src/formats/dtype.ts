@@ -127,9 +127,7 @@ export async function readFloats(
   from: number,
   { dtype, into }: { dtype: FloatDtype; into: Float32Array },
 ): Promise<void> {
-  if (!LITTLE_ENDIAN) {
-    throw new FormatError('unsupported', `${source.name}: needs a little-endian machine`);
-  }
+  assertLittleEndian(source);
   const bytes = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
   switch (dtype) {
     case 'F32':
@@ -157,6 +155,25 @@ export async function readFloats(
     default:
       dtype satisfies never;
   }
+}
+
+/**
+ * Reads little-endian elements of 16 bits that start at byte `from` of the source, as they are.
+ *
+ * @throws {FormatError} as {@link readFloats}.
+ */
+export async function readHalves(
+  source: ByteSource,
+  from: number,
+  into: Uint16Array,
+): Promise<void> {
+  assertLittleEndian(source);
+  await readInto(source, from, new Uint8Array(into.buffer, into.byteOffset, into.byteLength));
+}
+
+function assertLittleEndian({ name }: ByteSource): void {
+  if (LITTLE_ENDIAN) return;
+  throw new FormatError('unsupported', `${name}: needs a little-endian machine`);
 }
 
 /**

@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { HostRow } from '../backend/kernels.ts';
+import type { HalfRow, HostRow } from '../backend/kernels.ts';
 import { FormatError } from '../core/errors.ts';
 import { assertRange, type ByteSource } from './byte-source.ts';
-import { bitsOf, type FloatDtype, isFloat, readFloats } from './dtype.ts';
+import { bitsOf, type FloatDtype, isFloat, readFloats, readHalves } from './dtype.ts';
 import { compare, type Layout } from './layout.ts';
 import { type NpyHeader, readNpyHeader } from './npy.ts';
 import type { SafetensorsHeader } from './safetensors.ts';
@@ -27,7 +27,8 @@ interface Run {
  * difference from the base, subtracted in f32. Reads may overlap.
  *
  * A read costs one read of the file for each run of tensors that lie in the order of the layout;
- * f32 goes from the file to its place without a copy. A difference takes 1 MiB besides.
+ * f32 goes from the file to its place without a copy. A difference takes 1 MiB besides. A row that is
+ * f16 throughout, or bf16, and no difference, can also be read as it is: `half`.
  *
  * @param options.base - The base as a row of the same layout, mostly another tensorRow.
  * @throws {FormatError} `mismatch` if the file does not fit the layout: ask {@link compare} before.
@@ -68,20 +69,50 @@ function endOf({ from, to, dtype, at }: Run): number {
 
 function runsRow(source: ByteSource, runs: readonly Run[]): HostRow {
   const cols = runs.at(-1)?.to ?? 0;
+  const half = halfOf(source, runs, cols);
   return {
     cols,
     async read(from, to, into) {
       assertRead(from, to, { cols, into });
-      for (let i = firstEndingAfter(runs, from); i < runs.length; i++) {
-        const run = runs[i]!;
-        if (run.from >= to) break;
-        const start = Math.max(from, run.from);
-        const part = into.subarray(start - from, Math.min(to, run.to) - from);
-        const at = run.at + ((start - run.from) * bitsOf(run.dtype)) / 8;
-        await readFloats(source, at, { dtype: run.dtype, into: part });
+      for (const { start, end, at, dtype } of partsOf(runs, from, to)) {
+        await readFloats(source, at, { dtype, into: into.subarray(start - from, end - from) });
+      }
+    },
+    ...(half && { half }),
+  };
+}
+
+const HALF_FORMATS: Partial<Record<FloatDtype, HalfRow['format']>> = { F16: 'f16', BF16: 'bf16' };
+
+/** The row in half precision, where all of it is of one such type. */
+function halfOf(source: ByteSource, runs: readonly Run[], cols: number): HalfRow | undefined {
+  const [first, ...others] = runs;
+  const format = first && HALF_FORMATS[first.dtype];
+  if (!format || others.some(({ dtype }) => dtype !== first.dtype)) return undefined;
+  return {
+    format,
+    async read(from, to, into) {
+      assertRead(from, to, { cols, into });
+      for (const { start, end, at } of partsOf(runs, from, to)) {
+        await readHalves(source, at, into.subarray(start - from, end - from));
       }
     },
   };
+}
+
+/** What of columns [from, to) lies in each run, in order: columns [start, end), from byte `at` on. */
+function* partsOf(
+  runs: readonly Run[],
+  from: number,
+  to: number,
+): Generator<{ start: number; end: number; at: number; dtype: FloatDtype }> {
+  for (let i = firstEndingAfter(runs, from); i < runs.length; i++) {
+    const run = runs[i]!;
+    if (run.from >= to) return;
+    const start = Math.max(from, run.from);
+    const at = run.at + ((start - run.from) * bitsOf(run.dtype)) / 8;
+    yield { start, end: Math.min(to, run.to), at, dtype: run.dtype };
+  }
 }
 
 /** By bisection: runs are in the order of their columns. */
@@ -99,7 +130,7 @@ function firstEndingAfter(runs: readonly Run[], col: number): number {
 function assertRead(
   from: number,
   to: number,
-  { cols, into }: { cols: number; into: Float32Array },
+  { cols, into }: { cols: number; into: Float32Array | Uint16Array },
 ): void {
   assertRange(from, to, cols);
   if (into.length !== to - from) {

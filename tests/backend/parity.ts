@@ -236,6 +236,23 @@ export function paritySuite(name: string, make: MakeBackend, reference: MakeBack
       });
     }
 
+    test.each([16, 17, 64, 65, 128, 129, 300])('pairs of %i rows agree', async (rows) => {
+      await expectSameRowResults(backend, meaning, randomRows(rows, 41, 13));
+    });
+
+    test('rows of all sizes, over several tiles of pairs, agree', async () => {
+      const sizes = [1e-44, 1e-38, 1e-9, 1, 1e20, 1e38];
+      const data = randomRows(70, 150, 14).map((row, i) =>
+        i === 33 ? row.fill(0) : row.map((value) => value * sizes[i % sizes.length]!),
+      );
+      await expectSameRowResults(backend, meaning, data);
+    });
+
+    test('rows of subnormal numbers agree', async () => {
+      const data = randomRows(6, 150, 15).map((row) => row.map((value) => value * 1e-42));
+      await expectSameRowResults(backend, meaning, data);
+    });
+
     test('a row of 3e38 beside rows of 1e-38 leaves the distances of the small ones alone', async () => {
       const data = randomRows(7, 300, 4).map((row, i) =>
         row.map((value) => value * [1e-38, 1, 1e38][i % 3]!),
@@ -372,8 +389,10 @@ function expectClose(
 }
 
 /**
- * Distances to 1e-6 of themselves; products to 1e-6 of the rows' norms. (An eight-term plain sum of
- * terms rounded three times errs by at most 13 · 2⁻²⁴ = 7.8e-7; chunks are compensated.)
+ * Distances to 1e-6 of themselves; products to 1e-6 of the rows' norms. (A difference is rounded and
+ * counts twice in its square, which is rounded; eight such terms are added, then four of those sums
+ * to what is left of the compensated one, which adds two roundings: 2 + 1 + 7 + 4 + 2 = 16 times
+ * 2⁻²⁴ is 9.5e-7.)
  */
 async function expectSameRowResults(
   backend: Backend,

@@ -48,6 +48,31 @@ describe('tensorRow', () => {
     expect(await readRow(rowOf(file))).toEqual(values);
   });
 
+  it('gives halves as they are where all of it is one type of half precision', async () => {
+    const file = await tensorFile('halves', {
+      a: ['F16', [3], bytesOf(Uint16Array.of(1, 2, 3))],
+      gap: ['I64', [], i64(5)],
+      b: ['F16', [2], bytesOf(Uint16Array.of(0x7c01, 0xfc00))],
+    });
+    const { half } = rowOf(file);
+    expect(half?.format).toBe('f16');
+    const into = new Uint16Array(4);
+    await half!.read(1, 5, into);
+    expect([...into]).toEqual([2, 3, 0x7c01, 0xfc00]);
+    await expect(half!.read(1, 5, new Uint16Array(3))).rejects.toThrow('must hold 4 entries');
+  });
+
+  it('gives no halves of mixed types, of other types, or of a difference', async () => {
+    const bytes = bytesOf(Uint16Array.of(1, 2));
+    const brain = await tensorFile('brain', { a: ['BF16', [2], bytes] });
+    const mixed = await tensorFile('mixed', { a: ['BF16', [2], bytes], b: ['F16', [2], bytes] });
+    const single = await tensorFile('single', { a: ['F32', [2], f32(1, 2)] });
+    expect(rowOf(brain).half?.format).toBe('bf16');
+    expect(rowOf(mixed).half).toBeUndefined();
+    expect(rowOf(single).half).toBeUndefined();
+    expect(differenceRow(rowOf(brain), rowOf(brain)).half).toBeUndefined();
+  });
+
   it('reads any range alike, also several at once', async () => {
     const halves = bytesOf(Uint16Array.from({ length: 9 }, (_, i) => 0x3c00 + i));
     const file = await tensorFile('ranges', {

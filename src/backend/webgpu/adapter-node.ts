@@ -72,9 +72,15 @@ async function searchSystem(
   return `the only adapter is emulated on the CPU: ${describeAdapter(adapter)}`;
 }
 
+/**
+ * Every kernel writes workgroup memory before it reads it. To zero it all the same takes SwiftShader
+ * seconds of compilation for each kernel that has 16 KiB; a hardware driver takes no time.
+ */
+const EMULATED_FLAGS = ['enable-dawn-features=disable_workgroup_init'];
+
 /** A `GPU` object whose adapter is SwiftShader. */
 async function searchEmulated(create: CreateGpu, flags: readonly string[]): Promise<Outcome> {
-  const started = await withSwiftShader(() => start(create, flags));
+  const started = await withSwiftShader(() => start(create, [...EMULATED_FLAGS, ...flags]));
   if (typeof started === 'string') return started;
   return started.adapter === null ? 'Dawn refuses SwiftShader' : started.gpu;
 }

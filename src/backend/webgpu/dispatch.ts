@@ -6,6 +6,7 @@
 
 import { uniformBuffer } from './buffers.ts';
 import type { KernelSource, Session } from './device.ts';
+import { LEAST_OPERATIONS, Pace } from './pace.ts';
 import { shaders } from './shaders.gen.ts';
 
 /** Workgroups along one dimension of a dispatch, by default limits. */
@@ -19,18 +20,49 @@ export interface Launch {
   readonly groups: readonly [number, number?, number?];
 }
 
+/** Work that may be cut into submissions: units of about so many operations each. */
+export interface Work {
+  readonly units: number;
+  readonly operations: number;
+}
+
 /** Runs kernels on one device. */
 export class Dispatcher {
   /** Whether sums are compensated; false where the self-test found that they cannot be. */
   compensated: boolean = true;
+  readonly pace: Pace = new Pace();
   readonly #session: Session;
+  /** When the queue was last seen empty. */
+  #idleSince = 0;
 
   constructor(session: Session) {
     this.#session = session;
   }
 
-  /** Runs kernels one after the other in one submission. */
-  async run(launches: readonly Launch[]): Promise<void> {
+  /**
+   * Runs a kernel over all units of its work, in submissions of bounded time.
+   *
+   * @param launch - The launch for units [first, first + count).
+   */
+  async runInParts(
+    { units, operations }: Work,
+    launch: (first: number, count: number) => Launch,
+  ): Promise<void> {
+    for (let first = 0; first < units; ) {
+      const { name } = launch(first, 1).kernel;
+      const most = Math.floor(this.pace.most(name) / operations);
+      const count = Math.min(units - first, Math.max(1, Math.min(most, MAX_GROUPS)));
+      await this.run([launch(first, count)], operations * count);
+      first += count;
+    }
+  }
+
+  /**
+   * Runs kernels one after the other in one submission.
+   *
+   * @param operations - About how many there are; the pace of the first kernel learns from them.
+   */
+  async run(launches: readonly Launch[], operations?: number): Promise<void> {
     const session = this.#session;
     const compiled = await Promise.all(
       launches.map(({ kernel }) => session.pipeline(this.#withConstants(kernel))),
@@ -59,11 +91,29 @@ export class Dispatcher {
     } finally {
       for (const uniform of uniforms) uniform.destroy();
     }
+    const [first] = launches;
+    if (operations !== undefined && operations >= LEAST_OPERATIONS && first) {
+      this.#watch(first.kernel.name, operations);
+    }
+  }
+
+  /** Learns how long the last submission takes. Nobody waits for it. */
+  #watch(kernel: string, operations: number): void {
+    const submitted = performance.now();
+    this.#session.device.queue.onSubmittedWorkDone().then(
+      () => {
+        // The queue works in order: what was submitted before is not this kernel's time.
+        const since = Math.max(submitted, this.#idleSince);
+        this.#idleSince = performance.now();
+        this.pace.note(kernel, { operations, ms: this.#idleSince - since });
+      },
+      () => {},
+    );
   }
 
   #withConstants(kernel: KernelSource): KernelSource {
     const adds = shaders[kernel.name].includes('override compensated');
     if (this.compensated || !adds) return kernel;
-    return { ...kernel, constants: { compensated: 0 } };
+    return { ...kernel, constants: { ...kernel.constants, compensated: 0 } };
   }
 }

@@ -1,24 +1,87 @@
 /**
- * What the `pairs` kernel wrote, put together on the host: scales undone, slices added in f64.
+ * How pairs of rows are shared out over workgroups, and what the `pairs` kernels wrote put together
+ * on the host: scales undone, in f64.
  *
  * @module
  */
 
 import type { PairBlock } from '../kernels.ts';
 
-/** Rows along one side of the pairs that a workgroup owns. */
-export const PAIR_TILE = 16;
+/** Rows along one side of the largest tile of pairs: 16 × 16 invocations have 4 × 4 pairs each. */
+const MAX_SIDE = 64;
+/** Invocations of a workgroup, and vectors of four rows that its memory holds: 16 KiB. */
+const INVOCATIONS = 256;
+const VECTORS = 1024;
+/** Columns that an invocation adds plainly before it compensates. */
+const RUN = 8;
+/** Entries of a slice, about: 1 MiB of rows for 64 KiB of sums. */
+const SLICE_ENTRIES = 2 ** 18;
+const MIN_SLICE_COLS = 4096;
+
+/** Bytes that the kernel writes for each pair, as f32: product and distance, high and low part. */
+const PAIR_BYTES = 16;
+/** Bytes that a workgroup writes: 16 pairs of each invocation. */
+export const PART_BYTES: number = PAIR_BYTES * 16 * INVOCATIONS;
+
+/** Words of the screen of a row and a block, and which of them are what. */
+export const LOOK_WORDS = 6;
+const NON_FINITE = 0;
+const EXPONENT = 1;
+const PRINT = 4;
+
+/** As in bits.wgsl: the exponent of a row of zeros. */
+const NO_EXPONENT = -100_000;
+/** As in pairs.wgsl: the rows of this tile are scaled one by one. */
+const GENERAL = 100_000;
+
+/**
+ * Rows are scaled to below 2⁴⁹: 65,536 squares of differences end below 2¹¹⁶. The factor goes up to
+ * 2¹²⁶, by which no difference of the smallest rows is lost: subnormal numbers are 2⁻²³ apart then.
+ */
+const HEADROOM = 48;
+const LEAST_UNIT = -126;
+/**
+ * Rows up to 2⁶⁴ smaller than the largest of a tile share its scale: they are then scaled to 2⁻¹⁶,
+ * and one of their largest entries that differs in its last bit gives a square of 2⁻⁷⁸, which is not
+ * suspect.
+ */
+const MAX_SPREAD = 64;
+
+/**
+ * Below this scaled squared distance, what the kernel flushed may matter: entries lose differences
+ * below 2⁻¹²⁶ of the larger row, and squares below 2⁻¹²⁶, together at most 65,536 · 2⁻¹²⁶ = 2⁻¹¹⁰.
+ */
+const SUSPECT = 2 ** -80;
+
+/** How a workgroup shares out the pairs of a tile that lies on the diagonal, or beside it. */
+export interface TileShape {
+  /** Blocks of 4 × 4 pairs, one for each invocation; on the diagonal those of the upper triangle. */
+  readonly blocks: number;
+  /** Invocations that share a block, each with every so-manyth column. A power of two. */
+  readonly lanes: number;
+  /** Columns that are in workgroup memory at once. A power of two, at least RUN for each lane. */
+  readonly chunk: number;
+}
 
 /** How pairs, blocks and slices are laid out. */
 export interface PairGrid {
   readonly rows: number;
+  readonly cols: number;
   readonly blockCols: number;
   readonly blocks: number;
   readonly sliceCols: number;
   readonly slicesPerBlock: number;
   readonly slices: number;
+  /** Tiles along a side of all pairs, and how many of them touch the upper triangle. */
   readonly tilesPerSide: number;
   readonly tiles: number;
+  /** Rows, and groups of four rows, along a side of a tile. */
+  readonly side: number;
+  readonly groups: number;
+  readonly onDiagonal: TileShape;
+  readonly offDiagonal: TileShape;
+  /** Pairs that come home of a tile. */
+  readonly cells: number;
 }
 
 /** What one launch of the kernel computes: some tiles of pairs, of some blocks. */
@@ -36,16 +99,50 @@ export interface BlockPair {
   readonly j: number;
 }
 
-/** Bytes that the kernel writes for each pair. */
-const PAIR_BYTES = 16;
-/** The same for each tile of pairs. */
-const TILE_BYTES = PAIR_BYTES * PAIR_TILE * PAIR_TILE;
-
 /**
- * Below this scaled squared distance, what the kernel flushed may matter: entries lose differences
- * below 2⁻¹²⁶ of the larger row, and squares below 2⁻¹²⁶, together at most 65,536 · 2⁻¹²⁶ = 2⁻¹¹⁰.
+ * Lays out the pairs of a tile of rows. All that shapes a sum depends on the numbers of rows and of
+ * columns in a block alone, so that a shard's width changes no bit.
  */
-const SUSPECT = 2 ** -80;
+export function pairGrid(
+  { rows, cols }: { rows: number; cols: number },
+  blockCols: number,
+): PairGrid {
+  const tilesPerSide = Math.ceil(rows / MAX_SIDE);
+  // Tiles of equal size: 65 rows are two of 36, not one of 64 and one that is nearly empty.
+  const groups = Math.ceil(Math.ceil(rows / tilesPerSide) / 4);
+  const side = 4 * groups;
+  const wide = powerBelow(SLICE_ENTRIES / side);
+  const sliceCols = Math.min(blockCols, Math.max(MIN_SLICE_COLS, wide));
+  const onDiagonal = tileShape((groups * (groups + 1)) / 2, VECTORS / groups);
+  const offDiagonal = tileShape(groups * groups, VECTORS / 2 / groups);
+  return {
+    rows,
+    cols,
+    blockCols,
+    blocks: Math.ceil(cols / blockCols),
+    sliceCols,
+    slicesPerBlock: Math.ceil(blockCols / sliceCols),
+    // Blocks are whole numbers of slices, and only the last block is cut short.
+    slices: Math.ceil(cols / sliceCols),
+    tilesPerSide,
+    tiles: (tilesPerSide * (tilesPerSide + 1)) / 2,
+    side,
+    groups,
+    onDiagonal,
+    offDiagonal,
+    cells: 16 * (tilesPerSide === 1 ? onDiagonal : offDiagonal).blocks,
+  };
+}
+
+/** @param room - Columns of the tile's rows that fit workgroup memory. */
+function tileShape(blocks: number, room: number): TileShape {
+  const chunk = powerBelow(room);
+  return { blocks, chunk, lanes: Math.min(powerBelow(INVOCATIONS / blocks), chunk / RUN) };
+}
+
+function powerBelow(value: number): number {
+  return 2 ** Math.floor(Math.log2(value));
+}
 
 /** The first slice of a pass, and how many it has. */
 export function slicesOf(pass: PairPass, grid: PairGrid): { first: number; count: number } {
@@ -54,23 +151,29 @@ export function slicesOf(pass: PairPass, grid: PairGrid): { first: number; count
   return { first, count: end - first };
 }
 
-/** Bytes that the kernel writes in a pass. */
-export function bytesOf(pass: PairPass, grid: PairGrid): number {
-  return TILE_BYTES * pass.tiles * slicesOf(pass, grid).count;
+/** Workgroups of a pass. */
+export function workgroupsOf(pass: PairPass, grid: PairGrid): number {
+  return pass.tiles * slicesOf(pass, grid).count;
+}
+
+/** Bytes of what a pass brings home. */
+export function homeBytes({ blocks, tiles }: PairPass, { cells }: PairGrid): number {
+  return PAIR_BYTES * blocks * tiles * cells;
 }
 
 /**
- * Passes that together compute every tile of every block, none with more than `bytes` bytes (but one
- * tile of one block at least) or `groups` workgroups along a dimension.
+ * Passes that together compute every tile of every block, none with more than so many workgroups
+ * (but one tile of one block at least), nor more than `perDimension` along a dimension.
  */
 export function pairPasses(
   grid: PairGrid,
-  { bytes, groups }: { bytes: number; groups: number },
+  { workgroups, perDimension }: { workgroups: number; perDimension: number },
 ): PairPass[] {
   const slices = Math.min(grid.slices, grid.slicesPerBlock);
-  const cells = Math.floor(bytes / (TILE_BYTES * slices));
-  const tiles = Math.max(1, Math.min(grid.tiles, cells, groups));
-  const blocks = Math.max(1, Math.min(Math.floor(cells / tiles), Math.floor(groups / slices)));
+  const cells = Math.floor(workgroups / slices);
+  const tiles = Math.max(1, Math.min(grid.tiles, cells, perDimension));
+  const fitting = Math.min(Math.floor(cells / tiles), Math.floor(perDimension / slices));
+  const blocks = Math.max(1, fitting);
   const passes: PairPass[] = [];
   for (let firstBlock = 0; firstBlock < grid.blocks; firstBlock += blocks) {
     for (let firstTile = 0; firstTile < grid.tiles; firstTile += tiles) {
@@ -85,6 +188,67 @@ export function pairPasses(
   return passes;
 }
 
+/** How the rows of each block and tile are scaled. */
+export interface PairScales {
+  /**
+   * What the kernel reads: for each block the power of two that each row's entries are divided by,
+   * then the one that all rows of each tile are divided by, or GENERAL.
+   */
+  readonly units: Int32Array;
+  /** Whether some tile of some block has rows that go each by their own. */
+  readonly general: boolean;
+  /** 1 where a row has a non-finite entry, for each block and row. */
+  readonly nonFinite: Uint8Array;
+}
+
+/** What the screens of the rows say of the scales of their pairs. */
+export function pairScales(grid: PairGrid, looks: readonly Uint32Array[]): PairScales {
+  const { rows, blocks, tiles } = grid;
+  const units = new Int32Array(blocks * (rows + tiles));
+  const nonFinite = new Uint8Array(blocks * rows);
+  let general = false;
+  for (let block = 0; block < blocks; block++) {
+    const exponents = looks.map((words) => words[LOOK_WORDS * block + EXPONENT]! | 0);
+    const first = block * (rows + tiles);
+    for (const [i, words] of looks.entries()) {
+      units[first + i] = unitOf(exponents[i]!);
+      nonFinite[block * rows + i] = Number(words[LOOK_WORDS * block + NON_FINITE] !== 0);
+    }
+    const spans = spansOf(grid, exponents);
+    for (const { tile, a, b } of tilesOf(grid)) {
+      const top = Math.max(spans[a]!.top, spans[b]!.top);
+      const bottom = Math.min(spans[a]!.bottom, spans[b]!.bottom);
+      const alike = top - bottom <= MAX_SPREAD;
+      units[first + rows + tile] = alike ? unitOf(top) : GENERAL;
+      general ||= !alike;
+    }
+  }
+  return { units, general, nonFinite };
+}
+
+/** For rows of zeros too, which fit any scale. */
+function unitOf(exponent: number): number {
+  return Math.max(exponent - HEADROOM, LEAST_UNIT);
+}
+
+/** Largest and smallest exponent along each side of a tile; rows of zeros fit any scale. */
+function spansOf(
+  { rows, side, tilesPerSide }: PairGrid,
+  exponents: readonly number[],
+): { top: number; bottom: number }[] {
+  return Array.from({ length: tilesPerSide }, (_, a) => {
+    let top = NO_EXPONENT;
+    let bottom = -NO_EXPONENT;
+    for (let i = a * side; i < Math.min(rows, (a + 1) * side); i++) {
+      const exponent = exponents[i]!;
+      if (exponent === NO_EXPONENT) continue;
+      top = Math.max(top, exponent);
+      bottom = Math.min(bottom, exponent);
+    }
+    return { top, bottom };
+  });
+}
+
 /** The pairs of a block, before any pass. */
 export function emptyBlock({ rows }: PairGrid): PairBlock {
   return {
@@ -93,89 +257,110 @@ export function emptyBlock({ rows }: PairGrid): PairBlock {
   };
 }
 
-/**
- * Fills in the pairs of a pass, from the words of the screen followed by those of the pass.
- *
- * @returns pairs that are equal, or differ by so little of their size that the kernel may have lost
- *   it. Which of the two, their content must tell.
- */
-export function* fillBlocks(
-  words: Uint32Array,
-  { grid, pass, blocks }: { grid: PairGrid; pass: PairPass; blocks: readonly PairBlock[] },
-): Generator<BlockPair> {
-  const { rows } = grid;
-  for (const { block, i, j, product, distance } of pairSums(words, grid, pass)) {
-    const { products, squaredDistances } = blocks[block]!;
-    const a = rowOf(words, grid, block, i);
-    const b = rowOf(words, grid, block, j);
-    const finite = !a.nonFinite && !b.nonFinite;
-    // A row of zeros has no exponent; its sums are 0.
-    const exponent = Math.max(a.exponent, b.exponent);
-    const scaled = {
-      product: product === 0 ? 0 : product * 2 ** (a.exponent + b.exponent),
-      distance: distance === 0 ? 0 : distance * 4 ** exponent,
-    };
-    const infinite = i === j ? Number.POSITIVE_INFINITY : Number.NaN;
-    const away = finite ? scaled.distance : Number.POSITIVE_INFINITY;
-    products[i * rows + j] = products[j * rows + i] = finite ? scaled.product : infinite;
-    squaredDistances[i * rows + j] = squaredDistances[j * rows + i] = i === j ? 0 : away;
-    if (finite && i !== j && distance < SUSPECT) yield { block, i, j };
-  }
+/** What the pairs of a pass are filled in from, and where. */
+export interface Filling {
+  readonly grid: PairGrid;
+  readonly pass: PairPass;
+  readonly scales: PairScales;
+  /** The screens of the rows. */
+  readonly looks: readonly Uint32Array[];
+  readonly blocks: readonly PairBlock[];
 }
 
-/** Each pair i ≤ j of each block of a pass with its scaled sums over the block's slices. */
-function* pairSums(
-  words: Uint32Array,
-  grid: PairGrid,
-  pass: PairPass,
-): Generator<BlockPair & { product: number; distance: number }> {
-  const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
-  const base = 2 * grid.blocks * grid.rows;
-  const cellsPerSlice = pass.tiles * PAIR_TILE * PAIR_TILE;
-  const { first } = slicesOf(pass, grid);
-  for (let block = pass.firstBlock; block < pass.firstBlock + pass.blocks; block++) {
-    const begin = block * grid.slicesPerBlock;
-    const end = Math.min(grid.slices, begin + grid.slicesPerBlock);
-    for (const { i, j, cell } of cellsOf(grid, pass)) {
-      let product = 0;
-      let distance = 0;
-      for (let slice = begin; slice < end; slice++) {
-        const at = base + (PAIR_BYTES / 4) * ((slice - first) * cellsPerSlice + cell);
-        product += floats[at]! + floats[at + 1]!;
-        distance += floats[at + 2]! + floats[at + 3]!;
+/**
+ * Fills in the pairs of a pass from what came home of it.
+ *
+ * @returns pairs that differ, but by so little of their size that the kernel may have lost it.
+ */
+export function fillBlocks(home: Float32Array, filling: Filling): BlockPair[] {
+  const { grid, pass } = filling;
+  const lost: BlockPair[] = [];
+  for (let block = 0; block < pass.blocks; block++) {
+    for (const place of tilesOf(grid, pass)) {
+      const at = 4 * grid.cells * (block * pass.tiles + place.tile - pass.firstTile);
+      const sums = home.subarray(at, at + 4 * grid.cells);
+      fillTile(sums, { ...filling, block: pass.firstBlock + block, ...place, lost });
+    }
+  }
+  return lost;
+}
+
+interface TileFilling extends Filling, TilePlace {
+  readonly block: number;
+  readonly lost: BlockPair[];
+}
+
+/** Flat and without calls: it runs for every pair of every block, beside a device that is fast. */
+function fillTile(
+  sums: Float32Array,
+  { grid, block, tile, a, b, scales, looks, blocks: all, lost }: TileFilling,
+): void {
+  const { rows, groups, side } = grid;
+  const { products, squaredDistances } = all[block]!;
+  const { blocks } = a === b ? grid.onDiagonal : grid.offDiagonal;
+  const nonFinite = scales.nonFinite.subarray(block * rows, (block + 1) * rows);
+  const unit = rowUnits({ grid, block, tile, scales });
+  let cell = 0;
+  for (let groupA = 0; groupA < groups; groupA++) {
+    for (let groupB = a === b ? groupA : 0; groupB < groups; groupB++, cell++) {
+      for (let k = 0; k < 16; k++) {
+        const i = a * side + 4 * groupA + (k >> 2);
+        const j = b * side + 4 * groupB + (k & 3);
+        if (i > j || j >= rows) continue;
+        const at = 4 * (k * blocks + cell);
+        const larger = unit[i]! < unit[j]! ? unit[j]! : unit[i]!;
+        const distance = sums[at + 2]! + sums[at + 3]!;
+        let product = (sums[at]! + sums[at + 1]!) * (unit[i]! * unit[j]!);
+        let away = distance * (larger * larger);
+        if (nonFinite[i] !== 0 || nonFinite[j] !== 0) {
+          product = i === j ? Number.POSITIVE_INFINITY : Number.NaN;
+          away = Number.POSITIVE_INFINITY;
+        } else if (distance < SUSPECT && !sameContent(looks[i]!, looks[j]!, block)) {
+          lost.push({ block, i, j });
+        }
+        if (i === j) away = 0;
+        products[i * rows + j] = products[j * rows + i] = product;
+        squaredDistances[i * rows + j] = squaredDistances[j * rows + i] = away;
       }
-      yield { block, i, j, product, distance };
     }
   }
 }
 
-/** Pairs i ≤ j of a pass and where they stand among the cells of a slice. */
-function* cellsOf(
-  { rows, tilesPerSide }: PairGrid,
-  { firstTile, tiles }: PairPass,
-): Generator<{ i: number; j: number; cell: number }> {
-  let tile = -firstTile;
+/** What 1 stands for in each scaled row of a tile. */
+function rowUnits({
+  grid: { rows, tiles },
+  block,
+  tile,
+  scales: { units },
+}: Pick<TileFilling, 'grid' | 'block' | 'tile' | 'scales'>): Float64Array {
+  const mine = units.subarray(block * (rows + tiles), (block + 1) * (rows + tiles));
+  const common = mine[rows + tile]!;
+  if (common !== GENERAL) return new Float64Array(rows).fill(2 ** common);
+  return Float64Array.from(mine.subarray(0, rows), (unit) => 2 ** unit);
+}
+
+/** A tile by its number, and its row and column among tiles. */
+interface TilePlace {
+  readonly tile: number;
+  readonly a: number;
+  readonly b: number;
+}
+
+/** The tiles of a pass, or all, along the rows of the upper triangle. */
+function* tilesOf(
+  { tilesPerSide, tiles }: PairGrid,
+  pass: Pick<PairPass, 'firstTile' | 'tiles'> = { firstTile: 0, tiles },
+): Generator<TilePlace> {
+  let tile = 0;
   for (let a = 0; a < tilesPerSide; a++) {
     for (let b = a; b < tilesPerSide; b++, tile++) {
-      if (tile < 0 || tile >= tiles) continue;
-      for (let y = 0; y < PAIR_TILE; y++) {
-        for (let x = 0; x < PAIR_TILE; x++) {
-          const i = a * PAIR_TILE + y;
-          const j = b * PAIR_TILE + x;
-          if (i <= j && j < rows) yield { i, j, cell: (tile * PAIR_TILE + y) * PAIR_TILE + x };
-        }
-      }
+      if (tile >= pass.firstTile && tile < pass.firstTile + pass.tiles) yield { tile, a, b };
     }
   }
 }
 
-/** A row's largest exponent in a block, and whether it has a non-finite entry there. */
-function rowOf(
-  words: Uint32Array,
-  { rows }: PairGrid,
-  block: number,
-  row: number,
-): { nonFinite: boolean; exponent: number } {
-  const at = 2 * (block * rows + row);
-  return { nonFinite: words[at] !== 0, exponent: words[at + 1]! | 0 };
+/** Equal rows are told by their fingerprints: colluders who send them shall cost no repair. */
+function sameContent(a: Uint32Array, b: Uint32Array, block: number): boolean {
+  const at = LOOK_WORDS * block + PRINT;
+  return a[at] === b[at] && a[at + 1] === b[at + 1];
 }

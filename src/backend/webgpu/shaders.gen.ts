@@ -123,17 +123,17 @@ fn total_word(total: Total, divisor: f32, shift: i32) -> u32 {
 
 export type ShaderName =
   | 'combine'
-  | 'count_non_finite'
   | 'deviation'
-  | 'fingerprint'
   | 'nearest_mean'
   | 'nearest_mean_search'
+  | 'pair_sums'
   | 'pairs'
   | 'rank_mean'
   | 'rank_mean_search'
+  | 'screen'
   | 'self_test'
   | 'sign_sum'
-  | 'squared_norms';
+  | 'widen';
 
 export const shaders: Readonly<Record<ShaderName, string>> = {
   combine: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, stride: u32, zero: u32 }
@@ -170,46 +170,6 @@ fn combine(
         total.sum = add(total.sum, bitcast<f32>(weight.x) * term, p.zero);
     }
     out[group.z * p.stride + col] = total_word(total, 1.0, top);
-}
-`,
-  count_non_finite: `${bits}struct Params { rows: u32, cols: u32, block_cols: u32 }
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read> starts: array<u32>;
-@group(0) @binding(2) var<storage, read_write> out: array<vec2u>;
-@group(0) @binding(3) var<uniform> p: Params;
-const WG_SIZE: u32 = 64;
-var<workgroup> sh_count: array<u32, WG_SIZE>;
-var<workgroup> sh_top: array<i32, WG_SIZE>;
-@compute @workgroup_size(WG_SIZE)
-fn count_non_finite(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let start = starts[group.x];
-    let begin = group.y * p.block_cols;
-    let to = min(p.cols, begin + p.block_cols);
-    var count = 0u;
-    var top = NO_EXPONENT;
-    for (var col = begin + local; col < to; col += WG_SIZE) {
-        let word = x[start + col];
-        if is_finite(word) {
-            top = max(top, exponent(word));
-        } else {
-            count++;
-        }
-    }
-    sh_count[local] = count;
-    sh_top[local] = top;
-    for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local < half {
-            sh_count[local] += sh_count[local + half];
-            sh_top[local] = max(sh_top[local], sh_top[local + half]);
-        }
-    }
-    if local == 0u {
-        out[group.y * p.rows + group.x] = vec2u(sh_count[0], bitcast<u32>(sh_top[0]));
-    }
 }
 `,
   deviation: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, zero: u32 }
@@ -249,43 +209,6 @@ fn deviation(
     let left = rest.high + rest.low;
     let variance = max(0.0, squares.high + squares.low - left * left / f32(p.rows));
     out[col] = joined(sqrt(variance / f32(p.rows - 1u)), top);
-}
-`,
-  fingerprint: `struct Params { rows: u32, cols: u32, block_cols: u32, first_col: u32 }
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read> starts: array<u32>;
-@group(0) @binding(2) var<storage, read_write> out: array<vec2u>;
-@group(0) @binding(3) var<uniform> p: Params;
-const WG_SIZE: u32 = 64;
-var<workgroup> sh_words: array<vec2u, WG_SIZE>;
-fn mix(word: u32) -> u32 {
-    var h = word;
-    h = (h ^ (h >> 16u)) * 0x85ebca6bu;
-    h = (h ^ (h >> 13u)) * 0xc2b2ae35u;
-    return h ^ (h >> 16u);
-}
-@compute @workgroup_size(WG_SIZE)
-fn fingerprint(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let start = starts[group.x];
-    let begin = group.y * p.block_cols;
-    let to = min(p.cols, begin + p.block_cols);
-    var words = vec2u(0u, 0u);
-    for (var col = begin + local; col < to; col += WG_SIZE) {
-        let word = x[start + col];
-        let place = p.first_col + col;
-        let folded = word ^ (word >> 15u);
-        words.x += folded * (mix(place * 0x9e3779b1u) | 1u);
-        words.y += folded * (mix(place * 0x85ebca77u) | 1u);
-    }
-    sh_words[local] = words;
-    for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local < half { sh_words[local] += sh_words[local + half]; }
-    }
-    if local == 0u { out[group.y * p.rows + group.x] = sh_words[0]; }
 }
 `,
   nearest_mean: `${bits}${sum}${columns}${distance}struct Params { rows: u32, cols: u32, count: u32, zero: u32 }
@@ -420,9 +343,65 @@ fn nearest_mean_search(
     out[col] = total_word(total, f32(p.count), top);
 }
 `,
-  pairs: `${bits}${sum}const SIDE: u32 = 16;
-const CHUNK: u32 = 64;
-const PITCH: u32 = 65;
+  pair_sums: `${bits}${sum}struct Params {
+    tiles: u32,
+    cells: u32,
+    first_tile: u32,
+    tiles_per_side: u32,
+    blocks_on: u32,
+    blocks_off: u32,
+    lanes_on: u32,
+    lanes_off: u32,
+    slices: u32,
+    slices_per_block: u32,
+    zero: u32,
+}
+@group(0) @binding(0) var<storage, read> parts: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(2) var<uniform> p: Params;
+const WG_SIZE: u32 = 64;
+const PART: u32 = 16u * 256u;
+fn is_diagonal(tile: u32) -> bool {
+    var rest = tile;
+    var width = p.tiles_per_side;
+    while rest >= width {
+        rest -= width;
+        width--;
+    }
+    return rest == 0u;
+}
+@compute @workgroup_size(WG_SIZE)
+fn pair_sums(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let cell = group.y * WG_SIZE + local;
+    let tile = group.x;
+    let diagonal = is_diagonal(p.first_tile + tile);
+    let blocks = select(p.blocks_off, p.blocks_on, diagonal);
+    let lanes = select(p.lanes_off, p.lanes_on, diagonal);
+    if cell >= 16u * blocks { return; }
+    let first = group.z * p.slices_per_block;
+    let last = min(p.slices, first + p.slices_per_block);
+    var product = Sum(0.0, 0.0);
+    var distance = Sum(0.0, 0.0);
+    for (var slice = first; slice < last; slice++) {
+        let part = (slice * p.tiles + tile) * PART + (cell / blocks) * 256u + cell % blocks;
+        for (var lane = 0u; lane < lanes; lane++) {
+            let sums = parts[part + lane * blocks];
+            product = add_sums(product, Sum(sums.x, sums.y), p.zero);
+            distance = add_sums(distance, Sum(sums.z, sums.w), p.zero);
+        }
+    }
+    out[(group.z * p.tiles + tile) * p.cells + cell] =
+        vec4f(product.high, product.low, distance.high, distance.low);
+}
+`,
+  pairs: `${bits}${sum}override general: bool = false;
+const GENERAL: i32 = 100000;
+const WG_SIZE: u32 = 256;
+const RUN: u32 = 8;
+const RUNS: u32 = 4;
 struct Params {
     rows: u32,
     cols: u32,
@@ -430,86 +409,211 @@ struct Params {
     slice_cols: u32,
     slices_per_block: u32,
     tiles_per_side: u32,
+    side: u32,
+    groups: u32,
+    lanes_on: u32,
+    lanes_off: u32,
+    chunk_on: u32,
+    chunk_off: u32,
     first_slice: u32,
     first_tile: u32,
     zero: u32,
 }
-@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
-@group(0) @binding(2) var<storage, read> screen: array<vec2u>;
+@group(0) @binding(2) var<storage, read> units: array<i32>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4f>;
 @group(0) @binding(4) var<uniform> p: Params;
-var<workgroup> sh_a: array<f32, 1040>;
-var<workgroup> sh_b: array<f32, 1040>;
-fn top_of(row: u32, block: u32) -> i32 {
-    if row >= p.rows { return NO_EXPONENT; }
-    return bitcast<i32>(screen[block * p.rows + row].y);
+var<workgroup> sh_rows: array<vec4f, 1024>;
+const HALF: u32 = 512;
+struct Parts { high: vec4f, low: vec4f }
+fn powers(shift: vec4i) -> vec4f {
+    return bitcast<vec4f>(vec4u(max(shift + vec4i(127), vec4i(0))) << vec4u(23u));
 }
-fn down(shift: i32) -> f32 {
-    return scaled(0x3f800000u, shift);
+fn down(own: i32, others: vec4i) -> vec4f {
+    return powers(vec4i(own) - max(vec4i(own), others));
 }
-@compute @workgroup_size(SIDE, SIDE)
+fn units_of(first: u32, row: u32) -> vec4i {
+    let at = vec4u(first) + min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(p.rows - 1u));
+    return vec4i(units[at.x], units[at.y], units[at.z], units[at.w]);
+}
+fn opaque_vector(values: vec4f) -> vec4f {
+    return bitcast<vec4f>(bitcast<vec4u>(values) ^ vec4u(p.zero));
+}
+fn settled(high: vec4f, low: vec4f) -> Parts {
+    let next = opaque_vector(high + low);
+    if !compensated { return Parts(next, vec4f(0.0)); }
+    return Parts(next, low - opaque_vector(next - high));
+}
+fn scaled_words(words: vec4u, factor: f32, tiny: f32) -> vec4f {
+    let field = words & vec4u(INFINITE);
+    let finite = select(words, vec4u(0u), field == vec4u(INFINITE));
+    let fraction = vec4f(finite & vec4u(0x007fffffu)) * tiny;
+    let small = bitcast<vec4f>(bitcast<vec4u>(fraction) | (finite & vec4u(SIGN)));
+    return select(bitcast<vec4f>(finite) * factor, small, field == vec4u(0u));
+}
+@compute @workgroup_size(WG_SIZE)
 fn pairs(
     @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_id) local: vec3u,
-    @builtin(local_invocation_index) local_index: u32,
+    @builtin(num_workgroups) launched: vec3u,
+    @builtin(local_invocation_index) local: u32,
 ) {
+    let tile = p.first_tile + group.x;
     var tile_a = 0u;
-    var tile_b = p.first_tile + group.x;
+    var tile_b = tile;
     while tile_b >= p.tiles_per_side - tile_a {
         tile_b -= p.tiles_per_side - tile_a;
         tile_a++;
     }
     tile_b += tile_a;
+    let diagonal = tile_a == tile_b;
+    let tiles = p.tiles_per_side * (p.tiles_per_side + 1u) / 2u;
     let slice = p.first_slice + group.y;
     let block = slice / p.slices_per_block;
     let begin = block * p.block_cols + (slice % p.slices_per_block) * p.slice_cols;
     let end = min(p.cols, min((block + 1u) * p.block_cols, begin + p.slice_cols));
-    let top_a = top_of(tile_a * SIDE + local.y, block);
-    let top_b = top_of(tile_b * SIDE + local.x, block);
-    let top = max(top_a, top_b);
-    let scale_a = down(top_a - top);
-    let scale_b = down(top_b - top);
-    var product = Sum(0.0, 0.0);
-    var distance = Sum(0.0, 0.0);
-    for (var chunk = begin; chunk < end; chunk += CHUNK) {
-        for (var k = local_index; k < SIDE * CHUNK; k += SIDE * SIDE) {
-            let row = k / CHUNK;
-            let col = chunk + k % CHUNK;
-            let place = row * PITCH + k % CHUNK;
-            sh_a[place] = staged(tile_a * SIDE + row, block, col, end);
-            sh_b[place] = staged(tile_b * SIDE + row, block, col, end);
+    let first_unit = block * (p.rows + tiles);
+    let shared_unit = units[first_unit + p.rows + tile];
+    if general != (shared_unit == GENERAL) { return; }
+    let lanes = select(p.lanes_off, p.lanes_on, diagonal);
+    let chunk = select(p.chunk_off, p.chunk_on, diagonal);
+    let blocks = select(p.groups * p.groups, p.groups * (p.groups + 1u) / 2u, diagonal);
+    let lane = local / blocks;
+    var group_a = 0u;
+    var group_b = local % blocks;
+    if diagonal {
+        while group_b >= p.groups - group_a {
+            group_b -= p.groups - group_a;
+            group_a++;
+        }
+        group_b += group_a;
+    } else {
+        group_a = group_b / p.groups;
+        group_b = group_b % p.groups;
+    }
+    let place_b = select(HALF, 0u, diagonal);
+    let stages_b = !diagonal && local >= WG_SIZE / 2u;
+    let task = select(local % (WG_SIZE / 2u), local, diagonal);
+    let task_group = task % p.groups;
+    let task_col = 4u * (task / p.groups);
+    let task_row = select(tile_a, tile_b, stages_b) * p.side + 4u * task_group;
+    let task_place = select(0u, HALF, stages_b) + task_col * p.groups + task_group;
+    let last = p.rows - 1u;
+    let rows = vec4u(task_row) + vec4u(0u, 1u, 2u, 3u);
+    let present = rows < vec4u(p.rows);
+    let near = min(rows, vec4u(p.rows - 1u));
+    let start = vec4u(starts[near.x], starts[near.y], starts[near.z], starts[near.w]);
+    var shift = vec4i(-shared_unit);
+    if general { shift = -units_of(first_unit, task_row); }
+    let factor = powers(shift);
+    let tiny = powers(shift - vec4i(149));
+    var to_a = mat4x4f();
+    var to_b = mat4x4f();
+    if general {
+        let a = units_of(first_unit, tile_a * p.side + 4u * group_a);
+        let b = units_of(first_unit, tile_b * p.side + 4u * group_b);
+        to_a = mat4x4f(down(a.x, b), down(a.y, b), down(a.z, b), down(a.w, b));
+        to_b = transpose(mat4x4f(down(b.x, a), down(b.y, a), down(b.z, a), down(b.w, a)));
+    }
+    var product_high = mat4x4f();
+    var product_low = mat4x4f();
+    var distance_high = mat4x4f();
+    var distance_low = mat4x4f();
+    var runs = 0u;
+    for (var first = begin; first < end; first += chunk) {
+        let col = first + task_col;
+        if task_col < chunk {
+            var words = mat4x4f();
+            if col < end {
+                let quad = (start + vec4u(col)) / vec4u(4u);
+                let words_a = x[quad.x];
+                let words_b = x[quad.y];
+                let words_c = x[quad.z];
+                let words_d = x[quad.w];
+                let inside = vec4u(col) + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
+                words[0] = scaled_words(
+                    select(vec4u(0u), words_a, inside & vec4<bool>(present.x)), factor.x, tiny.x,
+                );
+                words[1] = scaled_words(
+                    select(vec4u(0u), words_b, inside & vec4<bool>(present.y)), factor.y, tiny.y,
+                );
+                words[2] = scaled_words(
+                    select(vec4u(0u), words_c, inside & vec4<bool>(present.z)), factor.z, tiny.z,
+                );
+                words[3] = scaled_words(
+                    select(vec4u(0u), words_d, inside & vec4<bool>(present.w)), factor.w, tiny.w,
+                );
+            }
+            let columns = transpose(words);
+            sh_rows[task_place] = columns[0];
+            sh_rows[task_place + p.groups] = columns[1];
+            sh_rows[task_place + 2u * p.groups] = columns[2];
+            sh_rows[task_place + 3u * p.groups] = columns[3];
         }
         workgroupBarrier();
-        for (var half = 0u; half < CHUNK; half += CHUNK / 2u) {
-            var products = vec4f(0.0);
-            var distances = vec4f(0.0);
-            for (var k = half; k < half + CHUNK / 2u; k += 4u) {
-                let i = local.y * PITCH + k;
-                let j = local.x * PITCH + k;
-                let a = vec4f(sh_a[i], sh_a[i + 1u], sh_a[i + 2u], sh_a[i + 3u]);
-                let b = vec4f(sh_b[j], sh_b[j + 1u], sh_b[j + 2u], sh_b[j + 3u]);
-                let difference = a * scale_a - b * scale_b;
-                products += a * b;
-                distances += difference * difference;
+        let width = min(chunk, end - first);
+        if lane < lanes {
+            for (var step = lane; step < width; step += RUN * lanes) {
+                var product = mat4x4f();
+                var distance = mat4x4f();
+                var at = step * p.groups;
+                for (var k = 0u; k < RUN; k++) {
+                    let a = sh_rows[at + group_a];
+                    let b = sh_rows[place_b + at + group_b];
+                    at += lanes * p.groups;
+                    product[0] = fma(vec4f(a.x), b, product[0]);
+                    product[1] = fma(vec4f(a.y), b, product[1]);
+                    product[2] = fma(vec4f(a.z), b, product[2]);
+                    product[3] = fma(vec4f(a.w), b, product[3]);
+                    var away_x = a.x - b;
+                    var away_y = a.y - b;
+                    var away_z = a.z - b;
+                    var away_w = a.w - b;
+                    if general {
+                        away_x = a.x * to_a[0] - b * to_b[0];
+                        away_y = a.y * to_a[1] - b * to_b[1];
+                        away_z = a.z * to_a[2] - b * to_b[2];
+                        away_w = a.w * to_a[3] - b * to_b[3];
+                    }
+                    distance[0] = fma(away_x, away_x, distance[0]);
+                    distance[1] = fma(away_y, away_y, distance[1]);
+                    distance[2] = fma(away_z, away_z, distance[2]);
+                    distance[3] = fma(away_w, away_w, distance[3]);
+                }
+                product_low += product;
+                distance_low += distance;
+                runs++;
+                if runs % RUNS == 0u {
+                    settle(&product_high, &product_low);
+                    settle(&distance_high, &distance_low);
+                }
             }
-            product = add(product, total_of(products), p.zero);
-            distance = add(distance, total_of(distances), p.zero);
         }
         workgroupBarrier();
     }
-    let cell = (group.y * groups.x + group.x) * SIDE * SIDE + local.y * SIDE + local.x;
-    out[cell] = vec4f(product.high, product.low, distance.high, distance.low);
+    if lane >= lanes { return; }
+    settle(&product_high, &product_low);
+    settle(&distance_high, &distance_low);
+    let cell = (group.y * launched.x + group.x) * 16u * WG_SIZE + local;
+    write(cell, product_high[0], product_low[0], distance_high[0], distance_low[0]);
+    write(cell + 4u * WG_SIZE, product_high[1], product_low[1], distance_high[1], distance_low[1]);
+    write(cell + 8u * WG_SIZE, product_high[2], product_low[2], distance_high[2], distance_low[2]);
+    write(cell + 12u * WG_SIZE, product_high[3], product_low[3], distance_high[3], distance_low[3]);
 }
-fn total_of(sums: vec4f) -> f32 {
-    return (sums.x + sums.y) + (sums.z + sums.w);
+fn write(at: u32, product_high: vec4f, product_low: vec4f, distance_high: vec4f, distance_low: vec4f) {
+    let cells = transpose(mat4x4f(product_high, product_low, distance_high, distance_low));
+    out[at] = cells[0];
+    out[at + WG_SIZE] = cells[1];
+    out[at + 2u * WG_SIZE] = cells[2];
+    out[at + 3u * WG_SIZE] = cells[3];
 }
-fn staged(row: u32, block: u32, col: u32, end: u32) -> f32 {
-    if row >= p.rows || col >= end { return 0.0; }
-    let word = x[starts[row] + col];
-    if !is_finite(word) { return 0.0; }
-    return scaled(word, -top_of(row, block));
+fn settle(high: ptr<function, mat4x4f>, low: ptr<function, mat4x4f>) {
+    let a = settled((*high)[0], (*low)[0]);
+    let b = settled((*high)[1], (*low)[1]);
+    let c = settled((*high)[2], (*low)[2]);
+    let d = settled((*high)[3], (*low)[3]);
+    *high = mat4x4f(a.high, b.high, c.high, d.high);
+    *low = mat4x4f(a.low, b.low, c.low, d.low);
 }
 `,
   rank_mean: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, count: u32, zero: u32 }
@@ -594,6 +698,159 @@ fn rank_mean_search(
     out[col] = total_word(total, f32(p.end - p.begin), top);
 }
 `,
+  screen: `${bits}${sum}struct Params { rows: u32, cols: u32, block_cols: u32, first_col: u32, first_block: u32, zero: u32 }
+struct Look {
+    non_finite: u32,
+    exponent: i32,
+    high: f32,
+    low: f32,
+    print: vec2u,
+}
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<Look>;
+@group(0) @binding(3) var<uniform> p: Params;
+const WG_SIZE: u32 = 256;
+const GROUP_ROWS: u32 = 4;
+const HEADROOM: i32 = 30;
+const MAX_SHIFT: i32 = 126;
+const FIRST_LIMIT: u32 = 32u << 23u;
+struct Seen {
+    non_finite: u32,
+    largest: u32,
+    limit: u32,
+    shift: i32,
+    sum: Sum,
+    print: vec2u,
+}
+var<workgroup> sh_sums: array<vec4u, WG_SIZE>;
+var<workgroup> sh_prints: array<vec2u, WG_SIZE>;
+fn mix(words: vec4u) -> vec4u {
+    var h = words;
+    h = (h ^ (h >> vec4u(16u))) * 0x85ebca6bu;
+    h = (h ^ (h >> vec4u(13u))) * 0xc2b2ae35u;
+    return h ^ (h >> vec4u(16u));
+}
+fn total_of(words: vec4u) -> u32 {
+    return (words.x + words.y) + (words.z + words.w);
+}
+fn power(shift: i32) -> f32 {
+    return bitcast<f32>(u32(max(shift + 127, 0)) << 23u);
+}
+fn shift_of(top: i32) -> i32 {
+    return min(HEADROOM - top, MAX_SHIFT);
+}
+fn with_words(before: Seen, words: vec4u, low_numbers: vec4u, high_numbers: vec4u) -> Seen {
+    var seen = before;
+    let folded = words ^ (words >> vec4u(15u));
+    seen.print += vec2u(total_of(folded * low_numbers), total_of(folded * high_numbers));
+    let magnitudes = words & vec4u(MAGNITUDE);
+    let finite = magnitudes < vec4u(INFINITE);
+    seen.non_finite += total_of(select(vec4u(1u), vec4u(0u), finite));
+    let kept = select(vec4u(0u), magnitudes, finite);
+    let largest = max(max(kept.x, kept.y), max(kept.z, kept.w));
+    seen.largest = max(seen.largest, largest);
+    if largest >= seen.limit {
+        let shift = shift_of(exponent(largest));
+        let factor = power(2 * (shift - seen.shift));
+        seen.sum = Sum(seen.sum.high * factor, seen.sum.low * factor);
+        seen.shift = shift;
+        seen.limit = ((largest >> 23u) + 1u) << 23u;
+    }
+    let subnormal = kept < vec4u(0x00800000u);
+    let small = vec4f(kept) * power(seen.shift - 149);
+    let values = select(bitcast<vec4f>(kept) * power(seen.shift), small, subnormal);
+    let squares = values * values;
+    seen.sum = add(seen.sum, (squares.x + squares.y) + (squares.z + squares.w), p.zero);
+    return seen;
+}
+fn words_at(start: u32, col: u32, end: u32) -> vec4u {
+    let words = x[(start + col) / 4u];
+    if col + 4u <= end { return words; }
+    return select(vec4u(0u), words, vec4u(col) + vec4u(0u, 1u, 2u, 3u) < vec4u(end));
+}
+fn joined_looks(a: Look, b: Look) -> Look {
+    let top = max(a.exponent, b.exponent);
+    let to_a = power(2 * (shift_of(top) - shift_of(a.exponent)));
+    let to_b = power(2 * (shift_of(top) - shift_of(b.exponent)));
+    let sum = add_sums(
+        Sum(a.high * to_a, a.low * to_a), Sum(b.high * to_b, b.low * to_b), p.zero,
+    );
+    return Look(a.non_finite + b.non_finite, top, sum.high, sum.low, a.print + b.print);
+}
+fn keep(local: u32, look: Look) {
+    sh_sums[local] = vec4u(
+        look.non_finite, bitcast<u32>(look.exponent), bitcast<u32>(look.high), bitcast<u32>(look.low),
+    );
+    sh_prints[local] = look.print;
+}
+fn kept(local: u32) -> Look {
+    let sums = sh_sums[local];
+    return Look(
+        sums.x, bitcast<i32>(sums.y), bitcast<f32>(sums.z), bitcast<f32>(sums.w), sh_prints[local],
+    );
+}
+fn finish(seen: Seen, row: u32, block: u32, local: u32) {
+    var look = Look(
+        seen.non_finite, exponent(seen.largest), seen.sum.high, seen.sum.low, seen.print,
+    );
+    workgroupBarrier();
+    keep(local, look);
+    for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half {
+            look = joined_looks(look, kept(local + half));
+            keep(local, look);
+        }
+    }
+    if local == 0u { out[block * p.rows + row] = look; }
+}
+@compute @workgroup_size(WG_SIZE)
+fn screen(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let block = p.first_block + group.y;
+    let begin = block * p.block_cols;
+    let end = min(p.cols, begin + p.block_cols);
+    let row = group.x * GROUP_ROWS;
+    let last = p.rows - 1u;
+    let start_a = starts[row];
+    let start_b = starts[min(row + 1u, last)];
+    let start_c = starts[min(row + 2u, last)];
+    let start_d = starts[min(row + 3u, last)];
+    let nothing = Seen(0u, 0u, FIRST_LIMIT, MAX_SHIFT, Sum(0.0, 0.0), vec2u(0u, 0u));
+    var a = nothing;
+    var b = nothing;
+    var c = nothing;
+    var d = nothing;
+    for (var col = begin + 4u * local; col < end; col += 4u * WG_SIZE) {
+        var words_a = words_at(start_a, col, end);
+        var words_b = words_at(start_b, col, end);
+        var words_c = words_at(start_c, col, end);
+        var words_d = words_at(start_d, col, end);
+        let place = vec4u(p.first_col + col) + vec4u(0u, 1u, 2u, 3u);
+        let low_numbers = mix(place * 0x9e3779b1u) | vec4u(1u);
+        let high_numbers = mix(place * 0x85ebca77u) | vec4u(1u);
+        for (var k = 0u; k < GROUP_ROWS; k++) {
+            let seen = with_words(a, words_a, low_numbers, high_numbers);
+            a = b;
+            b = c;
+            c = d;
+            d = seen;
+            words_a = words_b;
+            words_b = words_c;
+            words_c = words_d;
+        }
+    }
+    for (var k = 0u; k < min(GROUP_ROWS, p.rows - row); k++) {
+        finish(a, row + k, block, local);
+        a = b;
+        b = c;
+        c = d;
+    }
+}
+`,
   self_test: `${bits}${sum}struct Params { count: u32, zero: u32 }
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> out: array<u32>;
@@ -639,44 +896,34 @@ fn sign_sum(
     out[col] = bitcast<u32>(f32(sum));
 }
 `,
-  squared_norms: `${bits}${sum}struct Params { rows: u32, cols: u32, block_cols: u32, zero: u32 }
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read> starts: array<u32>;
-@group(0) @binding(2) var<storage, read> screen: array<vec2u>;
-@group(0) @binding(3) var<storage, read_write> out: array<vec2f>;
-@group(0) @binding(4) var<uniform> p: Params;
-const WG_SIZE: u32 = 64;
-var<workgroup> sh_high: array<f32, WG_SIZE>;
-var<workgroup> sh_low: array<f32, WG_SIZE>;
+  widen: `struct Params { begin: u32, quads: u32, brain: u32 }
+@group(0) @binding(0) var<storage, read> halves: array<vec2u>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4u>;
+@group(0) @binding(2) var<uniform> p: Params;
+const WG_SIZE: u32 = 256;
+fn widened(half: u32) -> u32 {
+    let sign = (half & 0x8000u) << 16u;
+    let rest = half & 0x7fffu;
+    if rest >= 0x7c00u { return sign | 0x7f800000u | (rest << 13u); }
+    if rest >= 0x0400u { return sign | ((rest << 13u) + (112u << 23u)); }
+    if rest == 0u { return sign; }
+    let first = firstLeadingBit(rest);
+    return sign | ((first + 103u) << 23u) | ((rest << (23u - first)) & 0x007fffffu);
+}
+fn widened_pair(word: u32) -> vec2u {
+    if p.brain == 1u { return vec2u(word << 16u, word & 0xffff0000u); }
+    return vec2u(widened(word & 0xffffu), widened(word >> 16u));
+}
 @compute @workgroup_size(WG_SIZE)
-fn squared_norms(
+fn widen(
     @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let start = starts[group.x];
-    let begin = group.y * p.block_cols;
-    let to = min(p.cols, begin + p.block_cols);
-    let cell = group.y * p.rows + group.x;
-    let top = bitcast<i32>(screen[cell].y);
-    var sum = Sum(0.0, 0.0);
-    for (var col = begin + local; col < to; col += WG_SIZE) {
-        let word = x[start + col];
-        if !is_finite(word) { continue; }
-        let value = scaled(word, -top);
-        sum = add(sum, value * value, p.zero);
-    }
-    sh_high[local] = sum.high;
-    sh_low[local] = sum.low;
-    for (var half = WG_SIZE / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local < half {
-            let other = Sum(sh_high[local + half], sh_low[local + half]);
-            sum = add_sums(sum, other, p.zero);
-            sh_high[local] = sum.high;
-            sh_low[local] = sum.low;
-        }
-    }
-    if local == 0u { out[cell] = vec2f(sum.high, sum.low); }
+    let quad = (group.y * groups.x + group.x) * WG_SIZE + local;
+    if quad >= p.quads { return; }
+    let words = halves[quad];
+    out[p.begin + quad] = vec4u(widened_pair(words.x), widened_pair(words.y));
 }
 `,
 };

@@ -7,15 +7,20 @@
  * @module
  */
 
-import type { RowSource, Tile } from '../kernels.ts';
+import type { HostRow, RowSource, Tile } from '../kernels.ts';
 import { isDeviceRow } from '../rows.ts';
-import { dataBuffer, Readback, storageBuffer, UploadQueue } from './buffers.ts';
+import { dataBuffer, storageBuffer } from './buffers.ts';
 import type { Session } from './device.ts';
+import type { Dispatcher } from './dispatch.ts';
+import { Readback } from './readback.ts';
+import { type Piece, Staging } from './staging.ts';
 
 /** Rows start at multiples of 256 bytes, so that any row may be bound by itself. */
 const ROW_UNIT = 64;
-/** Entries that are read from a row and handed to the queue at once: 4 MiB. */
-const UPLOAD_COLS = 2 ** 20;
+/** Words of a result that are kept to be filled again: 64 MiB. */
+const KEPT_WORDS = 2 ** 24;
+/** Invocations of `widen` in a workgroup, four entries each. */
+const WIDEN_ENTRIES = 4 * 256;
 
 /** A tile on the device. */
 export interface GpuTile extends Tile {
@@ -27,20 +32,48 @@ export interface GpuTile extends Tile {
 }
 
 /** Memory shared by a tile and its views. */
-interface Slab {
+export interface Slab {
   readonly buffer: GPUBuffer;
   readonly stride: number;
   /** Tiles that look at it. */
   users: number;
+  /** What a screen found, for whoever asks next. */
+  looks?: Looks;
+}
+
+/** Words that `screen` wrote of rows of a slab, by where they start. Slabs do not change. */
+export interface Looks {
+  readonly firstCol: number;
+  readonly blockCols: number;
+  readonly byStart: Map<number, Uint32Array>;
+}
+
+/** Rows, or parts of rows, that lie one after the other in the slab and are written at once. */
+interface Stretch {
+  readonly format: 'f32' | 'f16' | 'bf16';
+  /** Entries [begin, end) of the slab. */
+  readonly begin: number;
+  end: number;
+  readonly parts: { row: HostRow; from: number; at: number; length: number }[];
 }
 
 /** The tiles of one device. */
 export class Tiles {
   readonly readback: Readback;
   readonly #session: Session;
+  readonly #dispatcher: Dispatcher;
+  readonly #staging: Staging;
+  /** Where results come home, in turns. */
+  #homes: [Uint32Array<ArrayBuffer>, Uint32Array<ArrayBuffer>] = [
+    new Uint32Array(0),
+    new Uint32Array(0),
+  ];
 
-  constructor(session: Session) {
+  /** @param mapped - Whether rows are read into mapped memory; not on a device of the caller's. */
+  constructor(session: Session, dispatcher: Dispatcher, { mapped }: { mapped: boolean }) {
     this.#session = session;
+    this.#dispatcher = dispatcher;
+    this.#staging = new Staging(session, { mapped });
     this.readback = new Readback(session);
   }
 
@@ -52,7 +85,7 @@ export class Tiles {
     return { rows, cols, slab: { buffer, stride, users: 1 }, starts };
   }
 
-  /** Columns [from, to) of the rows. */
+  /** Columns [from, to) of the rows. Uploads may overlap, and other work with them. */
   async upload(rows: readonly RowSource[], from: number, to: number): Promise<GpuTile> {
     const tile = await this.allocate(rows.length, to - from);
     try {
@@ -65,29 +98,64 @@ export class Tiles {
     }
   }
 
-  /** Short rows go together: what is between them in the chunk is padding in the slab. */
+  /** As many stretches at once as there is staging memory. */
   async #writeHostRows(tile: GpuTile, rows: readonly RowSource[], from: number): Promise<void> {
-    const { stride } = tile.slab;
-    const chunk = new Float32Array(Math.min(UPLOAD_COLS, rows.length * stride));
-    const queue = new UploadQueue(this.#session, tile.slab.buffer);
-    let begin = 0;
-    let end = 0;
-    for (const [i, row] of rows.entries()) {
-      if (isDeviceRow(row)) continue;
-      for (let at = 0; at < tile.cols; at += UPLOAD_COLS) {
-        const target = tile.starts[i]! + at;
-        const length = Math.min(UPLOAD_COLS, tile.cols - at);
-        if (target - end >= ROW_UNIT || target + length - begin > chunk.length) {
-          await queue.write(begin, chunk.subarray(0, end - begin));
-          begin = target;
-        }
-        const into = chunk.subarray(target - begin, target - begin + length);
-        await row.read(from + at, from + at + length, into);
-        end = target + length;
+    const writes: Promise<void>[] = [];
+    let failure: { error: unknown } | undefined;
+    try {
+      for (const stretch of stretchesOf(tile, { rows, from, bytes: this.#staging.pieceBytes })) {
+        const piece = await this.#staging.borrow(bytesOf(stretch));
+        const write = this.#write(tile, stretch, piece).catch((error: unknown) => {
+          failure ??= { error };
+        });
+        writes.push(write);
+        if (failure !== undefined) break;
       }
+    } finally {
+      await Promise.all(writes);
     }
-    await queue.write(begin, chunk.subarray(0, end - begin));
-    await queue.settled();
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #write(tile: GpuTile, stretch: Stretch, piece: Piece): Promise<void> {
+    try {
+      for (const part of stretch.parts) await readPart(stretch, part, piece.memory);
+    } catch (error) {
+      piece.drop();
+      // A lost device takes mapped memory with it; its loss is announced a little later.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.#session.assertAlive();
+      throw error;
+    }
+    const { buffer } = tile.slab;
+    if (stretch.format === 'f32') return piece.send(buffer, 4 * stretch.begin);
+    return this.#widen(buffer, stretch, piece);
+  }
+
+  /** Halves cross to the device as they are, and become f32 there. */
+  async #widen(slab: GPUBuffer, stretch: Stretch, piece: Piece): Promise<void> {
+    const { begin, end, format } = stretch;
+    let halves: GPUBuffer;
+    try {
+      halves = await storageBuffer(this.#session, 'halves', bytesOf(stretch));
+    } catch (error) {
+      piece.drop();
+      throw error;
+    }
+    try {
+      await piece.send(halves, 0);
+      const quads = Math.ceil((end - begin) / 4);
+      await this.#dispatcher.run([
+        {
+          kernel: { name: 'widen', bindings: ['read', 'write', 'uniform'] },
+          buffers: [halves, slab],
+          params: [begin / 4, quads, Number(format === 'bf16')],
+          groups: [Math.ceil((4 * quads) / WIDEN_ENTRIES)],
+        },
+      ]);
+    } finally {
+      halves.destroy();
+    }
   }
 
   async #copyDeviceRows(tile: GpuTile, rows: readonly RowSource[], from: number): Promise<void> {
@@ -104,11 +172,20 @@ export class Tiles {
     });
   }
 
-  /** Brings a tile home, row-major. */
+  /** Brings a tile home, row-major, into an array that serves again after the next one. */
   async read(x: Tile): Promise<Float32Array> {
     const { slab, starts, cols } = own(x);
     const rows = starts.map((start) => ({ buffer: slab.buffer, from: 4 * start, bytes: 4 * cols }));
-    return new Float32Array((await this.readback.words(rows)).buffer);
+    const words = x.rows * cols;
+    const home = await this.readback.bring(rows, this.#home(words));
+    return new Float32Array(home.buffer, 0, words);
+  }
+
+  #home(words: number): Uint32Array<ArrayBuffer> {
+    const [next, last] = this.#homes;
+    const home = next.length < words ? new Uint32Array(words) : next;
+    this.#homes = [last, home.length > KEPT_WORDS ? new Uint32Array(0) : home];
+    return home;
   }
 
   /** Copies the one row of the tile to `byteOffset` of a buffer of the same device. */
@@ -177,6 +254,12 @@ export class Tiles {
     return tile.table;
   }
 
+  /** Frees what is kept between calls. */
+  destroy(): void {
+    this.#staging.destroy();
+    this.readback.destroy();
+  }
+
   /** Frees a tile; its slab goes with the last that looks at it. */
   free(x: Tile): void {
     const tile = own(x);
@@ -194,4 +277,48 @@ export function own(x: Tile): GpuTile {
 /** The distance between rows of so many entries, in entries. */
 export function strideOf(cols: number): number {
   return Math.ceil(cols / ROW_UNIT) * ROW_UNIT;
+}
+
+/** What of the rows lies in memory, in stretches of at most so many bytes. */
+function* stretchesOf(
+  tile: GpuTile,
+  { rows, from, bytes }: { rows: readonly RowSource[]; from: number; bytes: number },
+): Generator<Stretch> {
+  let stretch: Stretch | undefined;
+  for (const [i, row] of rows.entries()) {
+    if (isDeviceRow(row)) continue;
+    const format = row.half?.format ?? 'f32';
+    const most = bytes / (format === 'f32' ? 4 : 2);
+    for (let at = 0; at < tile.cols; at += most) {
+      const begin = tile.starts[i]! + at;
+      const length = Math.min(most, tile.cols - at);
+      // Short rows go together: what is between them is padding in the slab.
+      const joins =
+        stretch?.format === format &&
+        begin - stretch.end < ROW_UNIT &&
+        begin + length - stretch.begin <= most;
+      if (stretch === undefined || !joins) {
+        if (stretch !== undefined) yield stretch;
+        stretch = { format, begin, end: begin, parts: [] };
+      }
+      stretch.parts.push({ row, from: from + at, at: begin - stretch.begin, length });
+      stretch.end = begin + length;
+    }
+  }
+  if (stretch !== undefined) yield stretch;
+}
+
+/** A whole number of words. */
+function bytesOf({ format, begin, end }: Stretch): number {
+  return format === 'f32' ? 4 * (end - begin) : 4 * Math.ceil((end - begin) / 2);
+}
+
+async function readPart(
+  { format }: Stretch,
+  { row, from, at, length }: Stretch['parts'][number],
+  memory: ArrayBuffer,
+): Promise<void> {
+  const to = from + length;
+  if (format === 'f32') await row.read(from, to, new Float32Array(memory, 4 * at, length));
+  else await row.half!.read(from, to, new Uint16Array(memory, 2 * at, length));
 }

@@ -38,15 +38,16 @@ interface Workplace {
 
 function workplaceOn(made: MadeDevice): Workplace {
   const session = new Session(made);
-  const tiles = new Tiles(session);
+  const owned = made.owned ?? true;
   const dispatcher = new Dispatcher(session);
+  const tiles = new Tiles(session, dispatcher, { mapped: owned });
   return {
     info: { name: 'webgpu', adapter: made.description, software: made.software },
-    owned: made.owned ?? true,
+    owned,
     session,
     tiles,
     dispatcher,
-    rows: new RowKernels(tiles, dispatcher),
+    rows: new RowKernels(session, { tiles, dispatcher }),
   };
 }
 
@@ -107,7 +108,8 @@ export class WebGpuKernels implements TileKernels {
       buffers.push(await dataBuffer(session, 'probes', PROBES));
       buffers.push(await storageBuffer(session, 'self-test', bytes));
       await dispatcher.run([{ kernel, buffers, params: [PROBES.length, 0], groups: [1] }]);
-      const words = await tiles.readback.words([{ buffer: buffers[1]!, bytes }]);
+      const found = new Uint32Array(bytes / 4);
+      const words = await tiles.readback.bring([{ buffer: buffers[1]!, bytes }], found);
       observe(words);
       dispatcher.compensated = judge(words).compensated;
       for (const buffer of buffers) buffer.destroy();
@@ -241,7 +243,7 @@ export class WebGpuKernels implements TileKernels {
   }
 
   async close(): Promise<void> {
-    this.#at.tiles.readback.destroy();
+    this.#at.tiles.destroy();
     if (this.#at.owned) this.device.destroy();
   }
 }
