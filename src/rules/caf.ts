@@ -133,12 +133,14 @@ function topDirection(geometry: Geometry, weights: Float64Array) {
   // v = Yᵀu/√λ for an eigenvector u of that matrix, which rows without weight do not enter.
   const roots = shares.map(Math.sqrt);
   const active = finiteRows(geometry).filter((i) => roots[i]! > 0);
-  const { value, vector } = topEigenpair(
-    Float64Array.from(
-      active.flatMap((i) => active.map((j) => around[i * n + j]! * roots[i]! * roots[j]!)),
-    ),
-    active.length,
-  );
+  const size = active.length;
+  const products = new Float64Array(size * size);
+  for (const [k, i] of active.entries()) {
+    const row = around.subarray(i * n, (i + 1) * n);
+    for (let l = 0; l < size; l++)
+      products[k * size + l] = row[active[l]!]! * roots[i]! * roots[active[l]!]!;
+  }
+  const { value, vector } = topEigenpair(products, size);
   const squares = Float64Array.from({ length: n }, (_, i) => {
     let projection = 0;
     for (const [k, j] of active.entries()) {

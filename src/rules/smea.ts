@@ -46,7 +46,7 @@ const DEFAULT_MAX_SUBSETS = 1_000_000;
  *
  * Needs n ≥ 2f + 1. One pass of n²·d; on the host some 10·n² for each partial subset looked at. Those are
  * few where attackers stand out, and at worst, where no row stands out in any way, a small part of
- * C(n, f): up to 10⁶ for n = 40 and f = 12. The event loop has its turns, and `round.signal` is heard.
+ * C(n, f): some 2·10⁶ for n = 40 and f = 12. The event loop has its turns, and `round.signal` is heard.
  *
  * @throws {AggregationError} `cost-limit` on applying, when `maxSubsets` were not enough.
  */
