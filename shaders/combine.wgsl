@@ -50,5 +50,5 @@ fn combine(
         let term = scaled(x[starts[i] + col], bitcast<i32>(weight.y) - top);
         total.sum = add(total.sum, bitcast<f32>(weight.x) * term, p.zero);
     }
-    out[group.z * p.stride + col] = total_word(total, 1.0, top);
+    out[group.z * p.stride + col] = total_word(total, 1.0, top, p.zero);
 }

@@ -76,5 +76,5 @@ fn nearest_mean(
     for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
         total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
     }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = total_word(total, f32(p.count), top, p.zero);
 }

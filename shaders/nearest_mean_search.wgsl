@@ -91,5 +91,5 @@ fn nearest_mean_search(
         let copies = f32(p.count - nearer - below_bound);
         total.sum = add(total.sum, copies * scaled(word_of(bound), -top), p.zero);
     }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = total_word(total, f32(p.count), top, p.zero);
 }

@@ -45,12 +45,12 @@ export function backendMaker(gpu: GpuFinder): CreateBackend {
       if (choice === 'reference') {
         throw new TypeError('backend must be webgpu where a device is given, got "reference"');
       }
-      return new Engine(await WebGpuKernels.create(ownDevice(device)), options);
+      return new Engine(await WebGpuKernels.create(ownDevice(device), options), options);
     }
     if (choice === 'reference') return new Engine(new ReferenceKernels(), options);
     try {
       const maker = deviceMaker(gpu, { software: choice === 'webgpu' });
-      return new Engine(await WebGpuKernels.create(maker), options);
+      return new Engine(await WebGpuKernels.create(maker, options), options);
     } catch (error) {
       if (choice === 'webgpu' || !(error instanceof BackendError)) throw error;
       return new Engine(new ReferenceKernels(), options);

@@ -50,13 +50,19 @@ fn joined(value: f32, shift: i32) -> u32 {
     let up = rest > half || (rest == half && (cut & 1u) == 1u);
     return sign | (cut + u32(up));
 }
+const NEGATIVE_NAN_KEYS: u32 = 0x007fffffu;
+const INFINITE_KEY: u32 = 0xff000001u;
 fn key_of(word: u32) -> u32 {
-    if is_nan(word) { return 0xffffffffu; }
-    return select(word | SIGN, ~word, (word & SIGN) != 0u);
+    let negative = bitcast<u32>(bitcast<i32>(word) >> 31u);
+    return (word ^ (negative | SIGN)) - NEGATIVE_NAN_KEYS;
+}
+fn finite_word(key: u32) -> u32 {
+    let flipped = key + NEGATIVE_NAN_KEYS;
+    let positive = bitcast<u32>(bitcast<i32>(flipped) >> 31u);
+    return flipped ^ (~positive | SIGN);
 }
 fn word_of(key: u32) -> u32 {
-    if key == 0xffffffffu { return NOT_A_NUMBER; }
-    return select(~key, key ^ SIGN, (key & SIGN) != 0u);
+    return select(finite_word(key), NOT_A_NUMBER, key > INFINITE_KEY);
 }
 `;
 
@@ -73,6 +79,59 @@ fn distance_word(word: u32, center: u32, shift: i32) -> u32 {
     if word == center && !is_nan(word) { return 0u; }
     if !is_finite(word) || !is_finite(center) { return INFINITE; }
     return bitcast<u32>(abs(scaled(word, shift) - scaled(center, shift))) & MAGNITUDE;
+}
+`;
+
+const kept = `const SMALL: i32 = -80;
+struct Kept { least: u32, greatest: u32, top: i32, sum: Sum }
+fn nothing_kept() -> Kept {
+    return Kept(0xffffffffu, 0u, SMALL, Sum(0.0, 0.0));
+}
+fn power(exponent: i32) -> f32 {
+    return bitcast<f32>(u32(max(exponent, -127) + 127) << 23u);
+}
+fn scale_of(key: u32) -> i32 {
+    return clamp(i32((finite_word(key) >> 23u) & 0xffu) - 127, SMALL, 126);
+}
+fn widened(kept: Kept, least: u32, greatest: u32) -> Kept {
+    let top = max(kept.top, max(scale_of(least), scale_of(greatest)));
+    let down = power(kept.top - top);
+    let sum = Sum(kept.sum.high * down, kept.sum.low * down);
+    return Kept(min(kept.least, least), max(kept.greatest, greatest), top, sum);
+}
+fn value_of(key: u32, unit: f32) -> f32 {
+    return bitcast<f32>(finite_word(key)) * unit;
+}
+fn kept_word(kept: Kept, col: u32, begin: u32, end: u32) -> u32 {
+    if kept.least == kept.greatest { return word_of(kept.least); }
+    if kept.top == SMALL { return mean_between(col, kept.least, kept.greatest, begin, end); }
+    var total = Total(kept.sum, 0u);
+    note_infinities(word_of(kept.least), &total);
+    note_infinities(word_of(kept.greatest), &total);
+    return total_word(total, f32(end - begin), kept.top, p.zero);
+}
+fn mean_between(col: u32, least: u32, greatest: u32, begin: u32, end: u32) -> u32 {
+    if least == greatest { return word_of(least); }
+    var top = NO_EXPONENT;
+    var total = Total(Sum(0.0, 0.0), 0u);
+    measure(word_of(least), &top, &total);
+    measure(word_of(greatest), &top, &total);
+    if total.infinities == 0u {
+        var up_to_least = 0u;
+        var below_greatest = 0u;
+        for (var i = 0u; i < p.rows; i++) {
+            let word = x[starts[i] + col];
+            let key = key_of(word);
+            up_to_least += u32(key <= least);
+            below_greatest += u32(key < greatest);
+            if key <= least || key >= greatest { continue; }
+            total.sum = add(total.sum, scaled(word, -top), p.zero);
+        }
+        let at_least = f32(up_to_least - begin) * scaled(word_of(least), -top);
+        let at_greatest = f32(end - below_greatest) * scaled(word_of(greatest), -top);
+        total.sum = add(add(total.sum, at_least, p.zero), at_greatest, p.zero);
+    }
+    return total_word(total, f32(end - begin), top, p.zero);
 }
 `;
 
@@ -104,16 +163,23 @@ fn infinity_of(word: u32, factor_sign: u32) -> u32 {
     if is_nan(word) { return INVALID; }
     return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);
 }
-fn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {
-    if is_finite(word) {
-        *top = max(*top, exponent(word));
-    } else {
-        (*total).infinities |= infinity_of(word, 0u);
-    }
+fn note_infinities(word: u32, total: ptr<function, Total>) {
+    if !is_finite(word) { (*total).infinities |= infinity_of(word, 0u); }
 }
-fn total_word(total: Total, divisor: f32, shift: i32) -> u32 {
+fn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {
+    if is_finite(word) { *top = max(*top, exponent(word)); }
+    note_infinities(word, total);
+}
+fn quotient(sum: Sum, divisor: f32, zero: u32) -> f32 {
+    let first = opaque((sum.high + sum.low) / divisor, zero);
+    let head = bitcast<f32>(bitcast<u32>(first) & 0xfffff000u);
+    let tail = opaque(first - head, zero);
+    let missed = opaque(opaque(sum.high - head * divisor, zero) - tail * divisor, zero);
+    return first + (missed + sum.low) / divisor;
+}
+fn total_word(total: Total, divisor: f32, shift: i32, zero: u32) -> u32 {
     switch total.infinities {
-        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }
+        case 0u: { return joined(quotient(total.sum, divisor, zero), shift); }
         case POSITIVE: { return INFINITE; }
         case NEGATIVE: { return INFINITE | SIGN; }
         default: { return NOT_A_NUMBER; }
@@ -131,6 +197,7 @@ export type ShaderName =
   | 'pairs'
   | 'rank_mean'
   | 'rank_mean_search'
+  | 'rank_mean_stream'
   | 'self_test'
   | 'sign_sum'
   | 'squared_norms';
@@ -169,7 +236,7 @@ fn combine(
         let term = scaled(x[starts[i] + col], bitcast<i32>(weight.y) - top);
         total.sum = add(total.sum, bitcast<f32>(weight.x) * term, p.zero);
     }
-    out[group.z * p.stride + col] = total_word(total, 1.0, top);
+    out[group.z * p.stride + col] = total_word(total, 1.0, top, p.zero);
 }
 `,
   count_non_finite: `${bits}struct Params { rows: u32, cols: u32, block_cols: u32 }
@@ -343,7 +410,7 @@ fn nearest_mean(
     for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
         total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
     }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = total_word(total, f32(p.count), top, p.zero);
 }
 `,
   nearest_mean_search: `${bits}${sum}${columns}${distance}struct Params { rows: u32, cols: u32, count: u32, zero: u32 }
@@ -417,7 +484,7 @@ fn nearest_mean_search(
         let copies = f32(p.count - nearer - below_bound);
         total.sum = add(total.sum, copies * scaled(word_of(bound), -top), p.zero);
     }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = total_word(total, f32(p.count), top, p.zero);
 }
 `,
   pairs: `${bits}${sum}const SIDE: u32 = 16;
@@ -512,7 +579,7 @@ fn staged(row: u32, block: u32, col: u32, end: u32) -> f32 {
     return scaled(word, -top_of(row, block));
 }
 `,
-  rank_mean: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, count: u32, zero: u32 }
+  rank_mean: `${bits}${sum}${columns}${kept}struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
@@ -525,21 +592,12 @@ fn rank_mean(
 ) {
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
+    var kept = nothing_kept();
     #slot sort
-    if p.count == 1u {
-        out[col] = word_of(kept[0]);
-        return;
-    }
-    var top = NO_EXPONENT;
-    var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }
-    for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
-        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
-    }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = kept_word(kept, col, p.begin, p.end);
 }
 `,
-  rank_mean_search: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
+  rank_mean_search: `${bits}${sum}${columns}${kept}struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
@@ -565,33 +623,32 @@ fn rank_mean_search(
         if below_low <= p.begin { low |= bit; }
         if below_high <= p.end - 1u { high |= bit; }
     }
-    if low == high {
-        out[col] = word_of(low);
-        return;
+    out[col] = mean_between(col, low, high, p.begin, p.end);
+}
+`,
+  rank_mean_stream: `${bits}${sum}${columns}${kept}struct Params { rows: u32, cols: u32, begin: u32, end: u32, chunk: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn rank_mean_stream(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    var kept = nothing_kept();
+    var row = p.begin + p.rows - p.end;
+    #slot fill
+    for (; row + p.chunk <= p.rows; row += p.chunk) {
+        #slot step
     }
-    var up_to_low = 0u;
-    var below_high = 0u;
-    var top = NO_EXPONENT;
-    var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.rows; i++) {
-        let word = x[starts[i] + col];
-        let key = key_of(word);
-        up_to_low += u32(key <= low);
-        below_high += u32(key < high);
-        if key < low || key > high { continue; }
-        measure(word, &top, &total);
+    for (; row < p.rows; row++) {
+        #slot insert
     }
-    if total.infinities == 0u {
-        for (var i = 0u; i < p.rows; i++) {
-            let word = x[starts[i] + col];
-            let key = key_of(word);
-            if key > low && key < high { total.sum = add(total.sum, scaled(word, -top), p.zero); }
-        }
-        let at_low = f32(up_to_low - p.begin) * scaled(word_of(low), -top);
-        let at_high = f32(p.end - below_high) * scaled(word_of(high), -top);
-        total.sum = add(add(total.sum, at_low, p.zero), at_high, p.zero);
-    }
-    out[col] = total_word(total, f32(p.end - p.begin), top);
+    out[col] = kept_word(kept, col, p.begin, p.end);
 }
 `,
   self_test: `${bits}${sum}struct Params { count: u32, zero: u32 }
