@@ -152,3 +152,78 @@ export function streamStep({ low, chunk, high }: StreamSizes): StreamStep {
     high: upper.slice(chunk),
   };
 }
+
+/** Runs that are sorted side by side, and keys in each. */
+export interface SplitSizes {
+  /** A power of two, at least 2. */
+  readonly runs: number;
+  /** A multiple of 8, or a power of two. */
+  readonly length: number;
+}
+
+/** Comparators that sort `n` keys of which the first ascend and the others descend, or the reverse. */
+export function bitonicMerge(n: number): Comparator[] {
+  const wires = Array.from({ length: n }, (_, i) => i);
+  return whole(bitonicPairs(wires));
+}
+
+function bitonicPairs(wires: readonly number[]): Pair[] {
+  const half = wires.length / 2;
+  // Halving asks for an even number; what is left is so short that it is sorted outright.
+  if (!Number.isInteger(half)) {
+    return mergeExchange(wires.length).map(([a, b]) => [wires[a]!, wires[b]!]);
+  }
+  const cleaned = Array.from({ length: half }, (_, i): Pair => [wires[i]!, wires[half + i]!]);
+  const halves = [wires.slice(0, half), wires.slice(half)];
+  return [...cleaned, ...halves.flatMap(bitonicPairs)];
+}
+
+function whole(pairs: readonly Pair[]): Comparator[] {
+  return pairs.map(([low, high]) => ({ low, high, keepsLow: true, keepsHigh: true }));
+}
+
+/**
+ * Comparators that sort both halves of the runs; key i of run r is on wire r·length + i. Each run is
+ * sorted; then two sorted stretches of runs become one, as often as it takes: compared end to end,
+ * then run by run at half the distance each time, then each run by itself.
+ */
+export function splitNetwork({ runs, length }: SplitSizes): Comparator[] {
+  const everyRun = (inner: readonly Comparator[]): Comparator[] =>
+    Array.from({ length: runs }, (_, r) => r * length).flatMap((first) =>
+      inner.map((one) => ({ ...one, low: first + one.low, high: first + one.high })),
+    );
+  const across = (other: (wire: number) => number): Comparator[] =>
+    whole(
+      Array.from({ length: runs * length }, (_, wire): Pair => [wire, other(wire)]).filter(
+        ([a, b]) => a < b,
+      ),
+    );
+  const network = everyRun(sortingNetwork(length, 0, length));
+  for (let size = 1; size < runs / 2; size *= 2) {
+    const stretch = 2 * size * length;
+    network.push(...across((wire) => wire - (wire % stretch) * 2 + stretch - 1));
+    for (let apart = size / 2; apart >= 1; apart /= 2) {
+      const other = (run: number): number => run ^ apart;
+      network.push(
+        ...across((wire) => other(Math.floor(wire / length)) * length + (wire % length)),
+      );
+    }
+    network.push(...everyRun(bitonicMerge(length)));
+  }
+  return network;
+}
+
+/**
+ * Comparators of two sorted halves of `half` keys, on the wires from 0 and from `half`, after which the
+ * `count` lowest of all are on the first wires of both: those up to count − half of the second, and
+ * the others of the first. Each key of one half meets at most one of the other, and the lower belongs
+ * to the lowest; wins of equal keys go to the first half.
+ */
+export function lowestOfHalves(half: number, count: number): Comparator[] {
+  const pairs: Pair[] = [];
+  for (let i = 0; i < half; i++) {
+    const other = count - 1 - i;
+    if (other >= 0 && other < half) pairs.push([i, half + other]);
+  }
+  return whole(pairs);
+}

@@ -9,11 +9,11 @@ import type { Regime, Tile, Weights } from '../kernels.ts';
 import { dataBuffer } from './buffers.ts';
 import type { KernelSource, Session } from './device.ts';
 import { type Dispatcher, MAX_GROUPS } from './dispatch.ts';
-import { type Slots, sortSlots, streamSlots, windowSlots } from './network-text.ts';
-import { streamChunk } from './regimes.ts';
+import { type Slots, sortSlots, splitSlots, streamSlots, windowSlots } from './network-text.ts';
+import { splitShape, streamChunk } from './regimes.ts';
 import { own, strideOf, type Tiles } from './tiles.ts';
 
-/** Invocations in a workgroup of a column kernel, each of which owns a column. */
+/** Columns of a workgroup, each of which one invocation owns. */
 const COLUMN_GROUP = 64;
 
 /** What a kernel is launched with, besides the tile. */
@@ -26,6 +26,9 @@ interface Columns {
   /** Generated texts, and a name for them. */
   readonly slots?: Slots;
   readonly variant?: string;
+  readonly constants?: Record<string, number>;
+  /** Columns of a workgroup. Default 64. */
+  readonly columns?: number;
 }
 
 /** The column operations of one device. */
@@ -33,11 +36,16 @@ export class ColumnKernels {
   readonly #session: Session;
   readonly #tiles: Tiles;
   readonly #dispatcher: Dispatcher;
+  readonly #software: boolean;
 
-  constructor(session: Session, tiles: Tiles, dispatcher: Dispatcher) {
+  constructor(
+    session: Session,
+    { tiles, dispatcher, software }: { tiles: Tiles; dispatcher: Dispatcher; software: boolean },
+  ) {
     this.#session = session;
     this.#tiles = tiles;
     this.#dispatcher = dispatcher;
+    this.#software = software;
   }
 
   async combine(weights: Weights, x: Tile): Promise<Tile> {
@@ -66,6 +74,14 @@ export class ColumnKernels {
         const slots = streamSlots({ low: from, chunk, high: rows - to });
         const params = [rows, cols, from, to, chunk, 0];
         return this.#run('rank_mean_stream', x, { params, slots, variant });
+      }
+      case 'split': {
+        const shape = splitShape(rows, this.#software);
+        const { columns, runs, words } = shape;
+        const slots = splitSlots(rows, { ...shape, from, to });
+        const constants = { WG_SIZE: columns, RUNS: runs, WORDS: words };
+        const params = [rows, cols, from, to, 0];
+        return this.#run('rank_mean_split', x, { params, slots, variant, constants, columns });
       }
       default:
         return this.#run('rank_mean_search', x, { params: [rows, cols, from, to, 0] });
@@ -104,7 +120,7 @@ export class ColumnKernels {
   async #run(
     name: KernelSource['name'],
     x: Tile,
-    { params, extra = [], rows = 1, slots, variant }: Columns,
+    { params, extra = [], rows = 1, slots, variant, constants, columns = COLUMN_GROUP }: Columns,
   ): Promise<Tile> {
     const out = await this.#tiles.allocate(rows, x.cols);
     const kernel: KernelSource = {
@@ -112,8 +128,9 @@ export class ColumnKernels {
       bindings: ['read', 'read', ...extra.map(() => 'read' as const), 'write', 'uniform'],
       ...(slots && { slots }),
       ...(variant && { variant }),
+      ...(constants && { constants }),
     };
-    const groups = Math.ceil(x.cols / COLUMN_GROUP);
+    const groups = Math.ceil(x.cols / columns);
     const across = Math.min(groups, MAX_GROUPS);
     try {
       const table = await this.#tiles.table(x);

@@ -64,6 +64,6 @@ export class Dispatcher {
   #withConstants(kernel: KernelSource): KernelSource {
     const adds = shaders[kernel.name].includes('override compensated');
     if (this.compensated || !adds) return kernel;
-    return { ...kernel, constants: { compensated: 0 } };
+    return { ...kernel, constants: { ...kernel.constants, compensated: 0 } };
   }
 }

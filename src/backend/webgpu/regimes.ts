@@ -6,6 +6,7 @@
  */
 
 import type { Regime, Work } from '../kernels.ts';
+import type { SplitSizes } from '../network.ts';
 
 /** Rows that one invocation sorts in its registers, when the choice is ours. */
 const NETWORK_ROWS = 64;
@@ -32,7 +33,7 @@ function serves(regime: Regime, work: Work): boolean {
     case 'stream':
       return work.op === 'rankMean' && Math.max(work.from, work.rows - work.to) <= MAX_STREAM_END;
     case 'split':
-      return work.op === 'rankMean' && work.rows >= 2 && work.rows <= MAX_SPLIT_ROWS;
+      return work.op === 'rankMean' && work.rows <= MAX_SPLIT_ROWS;
     case 'search':
       return true;
     default:
@@ -63,4 +64,28 @@ function chunkTarget(low: number, high: number): number {
 export function streamChunk(rows: number, from: number, to: number): number {
   const kept = to - from;
   return Math.floor(kept / Math.ceil(kept / chunkTarget(from, rows - to)));
+}
+
+/** Keys that one invocation of a split sorts. */
+const MAX_RUN = 64;
+/** Invocations that a workgroup may have by default limits. */
+const MAX_INVOCATIONS = 256;
+
+/** How the rows of a split are dealt to invocations, and columns and memory to a workgroup. */
+export interface SplitShape extends SplitSizes {
+  readonly columns: number;
+  /** Words of workgroup memory. */
+  readonly words: number;
+}
+
+/**
+ * As few runs as will do, 32 columns, a whole line of memory, where the limits let so many in, and the
+ * 16 KiB of default limits. An emulated GPU has less of both: its compiler takes seconds for so large
+ * an array. Nothing of it shows in the result.
+ */
+export function splitShape(rows: number, software: boolean): SplitShape {
+  const runs = Math.max(2, 2 ** Math.ceil(Math.log2(rows / MAX_RUN)));
+  const length = 8 * Math.ceil(rows / runs / 8);
+  if (software) return { runs, length, columns: 4, words: 256 };
+  return { runs, length, columns: Math.min(32, MAX_INVOCATIONS / runs), words: 4096 };
 }

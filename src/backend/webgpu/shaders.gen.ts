@@ -197,6 +197,7 @@ export type ShaderName =
   | 'pairs'
   | 'rank_mean'
   | 'rank_mean_search'
+  | 'rank_mean_split'
   | 'rank_mean_stream'
   | 'self_test'
   | 'sign_sum'
@@ -624,6 +625,96 @@ fn rank_mean_search(
         if below_high <= p.end - 1u { high |= bit; }
     }
     out[col] = mean_between(col, low, high, p.begin, p.end);
+}
+`,
+  rank_mean_split: `${bits}${sum}${columns}${kept}struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+override RUNS: u32 = 2;
+const DROPPED: u32 = 0xffffffffu;
+override WORDS: u32 = 4096;
+var<workgroup> sh_keys: array<u32, WORDS>;
+struct Place { run: i32, across: u32, column: u32 }
+struct Facing { at: u32, missing: bool, edge: u32, wins_ties: bool }
+fn facing(place: Place, sum: i32) -> Facing {
+    let half = i32(RUNS / 2u);
+    let run = sum - place.run;
+    let missing = run < 0 || run >= half;
+    let at = (place.across + u32(clamp(run, 0, half - 1))) * WG_SIZE + place.column;
+    let edge = select(0u, DROPPED, run >= half);
+    return Facing(at, missing, edge, !missing && place.across > 0u);
+}
+fn met(other: Facing, published: u32) -> u32 {
+    return select(published, other.edge, other.missing);
+}
+fn is_lower(key: u32, other: Facing, published: u32) -> bool {
+    let met = met(other, published);
+    return key < met || (key == met && other.wins_ties);
+}
+fn kept_value(key: u32, unit: f32) -> f32 {
+    return select(value_of(key, unit), 0.0, key == DROPPED);
+}
+fn key_at(row: u32, col: u32) -> u32 {
+    if row >= p.rows { return DROPPED; }
+    return min(key_of(x[starts[row] + col]), DROPPED - 1u);
+}
+@compute @workgroup_size(WG_SIZE, RUNS)
+fn rank_mean_split(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_id) id: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let true_col = column_of(group, groups, id.x);
+    let col = min(true_col, p.cols - 1u);
+    let run = id.y;
+    #slot load
+    for (var size = 1u; size < RUNS / 2u; size *= 2u) {
+        {
+            let other = run ^ (2u * size - 1u);
+            let partner = other * WG_SIZE + id.x;
+            let lower = run < other;
+            #slot end_to_end
+        }
+        for (var apart = size / 2u; apart > 0u; apart /= 2u) {
+            let other = run ^ apart;
+            let partner = other * WG_SIZE + id.x;
+            let lower = run < other;
+            #slot side_by_side
+        }
+        {
+            #slot merge
+        }
+    }
+    let half = RUNS / 2u;
+    let place = Place(i32(run % half), select(half, 0u, run >= half), id.x);
+    var least = DROPPED;
+    var above = 0u;
+    #slot select
+    workgroupBarrier();
+    sh_keys[local] = least;
+    sh_keys[WG_SIZE * RUNS + local] = above;
+    workgroupBarrier();
+    for (var other = id.x; other < WG_SIZE * RUNS; other += WG_SIZE) {
+        least = min(least, sh_keys[other]);
+        above = max(above, sh_keys[WG_SIZE * RUNS + other]);
+    }
+    if p.end - p.begin == 1u { least = above - 1u; }
+    var kept = widened(nothing_kept(), least, above - 1u);
+    #slot add
+    workgroupBarrier();
+    sh_keys[local] = bitcast<u32>(kept.sum.high);
+    sh_keys[WG_SIZE * RUNS + local] = bitcast<u32>(kept.sum.low);
+    workgroupBarrier();
+    if run > 0u || true_col >= p.cols { return; }
+    for (var other = id.x + WG_SIZE; other < WG_SIZE * RUNS; other += WG_SIZE) {
+        let high = bitcast<f32>(sh_keys[other]);
+        let low = bitcast<f32>(sh_keys[WG_SIZE * RUNS + other]);
+        kept.sum = add_sums(kept.sum, Sum(high, low), p.zero);
+    }
+    out[col] = kept_word(kept, col, p.begin, p.end);
 }
 `,
   rank_mean_stream: `${bits}${sum}${columns}${kept}struct Params { rows: u32, cols: u32, begin: u32, end: u32, chunk: u32, zero: u32 }

@@ -54,7 +54,7 @@ function workplaceOn(made: MadeDevice): Workplace {
     tiles,
     dispatcher,
     rows: new RowKernels(tiles, dispatcher),
-    columns: new ColumnKernels(session, tiles, dispatcher),
+    columns: new ColumnKernels(session, { tiles, dispatcher, software: made.software }),
   };
 }
 
