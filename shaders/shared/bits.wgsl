@@ -45,6 +45,11 @@ fn scaled(word: u32, shift: i32) -> f32 {
     return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);
 }
 
+// 2^exponent, 0 below the normal range. The exponent is at most 127.
+fn power(exponent: i32) -> f32 {
+    return bitcast<f32>(u32(max(exponent, -127) + 127) << 23u);
+}
+
 // The word of value · 2^shift, rounded to nearest even where it is subnormal, infinite above the
 // range. The value is 0 or normal.
 fn joined(value: f32, shift: i32) -> u32 {

@@ -19,11 +19,6 @@ fn nothing_kept() -> Kept {
     return Kept(0xffffffffu, 0u, SMALL, Sum(0.0, 0.0));
 }
 
-// 2^exponent, 0 below the normal range. The exponent is at most 127.
-fn power(exponent: i32) -> f32 {
-    return bitcast<f32>(u32(max(exponent, -127) + 127) << 23u);
-}
-
 // Exponent by which a sum with this key in it is scaled; sums of values below 4 do not overflow.
 fn scale_of(key: u32) -> i32 {
     return clamp(i32((finite_word(key) >> 23u) & 0xffu) - 127, SMALL, 126);

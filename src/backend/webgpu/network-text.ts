@@ -65,16 +65,22 @@ class Registers {
   }
 }
 
-/** Adds the values of keys to `kept`, for which there is room; four at a time, see kept.wgsl. */
+/** Adds the values of keys to `kept`, for which there is room. */
 function addition(keys: readonly string[], value: string): string {
-  const lines = ['{ let unit = power(-kept.top);'];
-  for (let at = 0; at < keys.length; at += 4) {
-    const [a, b, c, d] = keys.slice(at, at + 4).map((key) => `${value}(${key}, unit)`);
+  const values = keys.map((key) => `${value}(${key}, unit)`);
+  return ['{ let unit = power(-kept.top);', ...additions(values, 'kept.sum'), '}'].join('\n');
+}
+
+/** Adds values to a sum, four at a time; see kept.wgsl. */
+function additions(values: readonly string[], sum: string): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < values.length; at += 4) {
+    const [a, b, c, d] = values.slice(at, at + 4);
     const left = b === undefined ? a : `${a} + ${b}`;
     const right = c === undefined ? '' : ` + (${d === undefined ? c : `${c} + ${d}`})`;
-    lines.push(`kept.sum = add(kept.sum, (${left})${right}, p.zero);`);
+    lines.push(`${sum} = add(${sum}, (${left})${right}, p.zero);`);
   }
-  return [...lines, '}'].join('\n');
+  return lines;
 }
 
 function named(letter: string, count: number): string[] {
@@ -94,11 +100,38 @@ export function windowSlots(rows: number, from: number, to: number): Slots {
   return { sort: `${keys}` };
 }
 
-/** For nearest_mean: sorts `rows` rows as the array `kept`. */
-export function sortSlots(rows: number): Slots {
+/** For nearest_mean: sorts `rows` rows, and takes the `count` nearest where differences are tame. */
+export function nearestSlots(rows: number, count: number): Slots {
   const keys = new Registers(loads(rows, ''));
   keys.run(sortingNetwork(rows, 0, rows));
-  return { sort: `${keys}\nvar kept = array<u32, ${rows}>(${keys.names.join(', ')});` };
+  const sorted = keys.names;
+  const windows = Array.from({ length: rows - count + 1 }, (_, i) => [i, i + count - 1]);
+  const kept = sorted.map((_, i) => `w${i}`);
+  const tame = [
+    ...sorted.map((key, i) => `let v${i} = finite_word(${key});`),
+    ...sorted.map((_, i) => `let d${i} = tame_distance_word(v${i}, center);`),
+    ...windows.map(([first, last]) => `far = min(far, max(d${first}, d${last}));`),
+    ...sorted.map((_, i) => `left -= u32(d${i} < far);`),
+    ...kept.flatMap((word, i) => [
+      `let tied${i} = d${i} == far && left > 0u;`,
+      `left -= u32(tied${i});`,
+      `let ${word} = select(0u, v${i}, d${i} < far || tied${i});`,
+      `largest = max(largest, ${word} & MAGNITUDE);`,
+      `bits |= ${word};`,
+    ]),
+    'let top = clamp(i32(largest >> 23u) - 127, -126, 126);',
+    'let unit = power(-top);',
+    ...additions(
+      kept.map((word) => `bitcast<f32>(${word}) * unit`),
+      'total.sum',
+    ),
+  ];
+  return {
+    sort: `${keys}`,
+    test: sorted.map((key) => `tame = tame & is_tame(word_of(${key}));`).join('\n'),
+    tame: tame.join('\n'),
+    list: `var keys = array<u32, ${rows}>(${sorted.join(', ')});`,
+  };
 }
 
 /** For rank_mean_stream: the ends are named l0, l1, … and h0, h1, … */

@@ -32,6 +32,9 @@ fn scaled(word: u32, shift: i32) -> f32 {
     if field <= 0 { return 0.0; }
     return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);
 }
+fn power(exponent: i32) -> f32 {
+    return bitcast<f32>(u32(max(exponent, -127) + 127) << 23u);
+}
 fn joined(value: f32, shift: i32) -> u32 {
     let word = bitcast<u32>(value);
     let sign = word & SIGN;
@@ -72,13 +75,27 @@ fn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {
 }
 `;
 
-const distance = `fn distance_shift(top: i32) -> i32 {
-    return 122 - top;
+const distance = `const FARTHEST: u32 = 0xffffffffu;
+const TAME_LEAST: u32 = 0x0c800000u;
+const TAME_END: u32 = 0x7e800000u;
+fn is_tame(word: u32) -> bool {
+    let magnitude = word & MAGNITUDE;
+    return magnitude == 0u || (magnitude >= TAME_LEAST && magnitude < TAME_END);
 }
-fn distance_word(word: u32, center: u32, shift: i32) -> u32 {
+fn tame_distance_word(word: u32, center: u32) -> u32 {
+    return bitcast<u32>(bitcast<f32>(word) - bitcast<f32>(center)) & MAGNITUDE;
+}
+fn distance_word(word: u32, center: u32) -> u32 {
     if word == center && !is_nan(word) { return 0u; }
-    if !is_finite(word) || !is_finite(center) { return INFINITE; }
-    return bitcast<u32>(abs(scaled(word, shift) - scaled(center, shift))) & MAGNITUDE;
+    if !is_finite(word) || !is_finite(center) { return FARTHEST; }
+    let top = max(exponent(word), exponent(center));
+    let away = bitcast<u32>(scaled(word, -top) - scaled(center, -top)) & MAGNITUDE;
+    if away == 0u { return 0u; }
+    return away + (bitcast<u32>(top + 23) << 23u);
+}
+fn distance_of(word: u32, center: u32, tame: bool) -> u32 {
+    if tame { return tame_distance_word(word, center); }
+    return distance_word(word, center);
 }
 `;
 
@@ -86,9 +103,6 @@ const kept = `const SMALL: i32 = -80;
 struct Kept { least: u32, greatest: u32, top: i32, sum: Sum }
 fn nothing_kept() -> Kept {
     return Kept(0xffffffffu, 0u, SMALL, Sum(0.0, 0.0));
-}
-fn power(exponent: i32) -> f32 {
-    return bitcast<f32>(u32(max(exponent, -127) + 127) << 23u);
 }
 fn scale_of(key: u32) -> i32 {
     return clamp(i32((finite_word(key) >> 23u) & 0xffu) - 127, SMALL, 126);
@@ -187,6 +201,20 @@ fn total_word(total: Total, divisor: f32, shift: i32, zero: u32) -> u32 {
 }
 `;
 
+const sums = `struct Sums { high: vec4f, low: vec4f, peak: vec4f }
+fn opaque4(values: vec4f, zero: u32) -> vec4f {
+    return bitcast<vec4f>(bitcast<vec4u>(values) ^ vec4u(zero));
+}
+fn add4(sums: Sums, terms: vec4f, zero: u32) -> Sums {
+    let peak = max(sums.peak, abs(terms));
+    let s = opaque4(sums.high + terms, zero);
+    if !compensated { return Sums(s, sums.low, peak); }
+    let term_part = opaque4(s - sums.high, zero);
+    let sum_part = opaque4(s - term_part, zero);
+    return Sums(s, sums.low + ((sums.high - sum_part) + (terms - term_part)), peak);
+}
+`;
+
 export type ShaderName =
   | 'combine'
   | 'count_non_finite'
@@ -204,27 +232,43 @@ export type ShaderName =
   | 'squared_norms';
 
 export const shaders: Readonly<Record<ShaderName, string>> = {
-  combine: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, stride: u32, zero: u32 }
-@group(0) @binding(0) var<storage, read> x: array<u32>;
+  combine: `${bits}${sum}${sums}${columns}struct Params { rows: u32, cols: u32, stride: u32, outputs: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
-@group(0) @binding(2) var<storage, read> weights: array<vec2u>;
-@group(0) @binding(3) var<storage, read_write> out: array<u32>;
-@group(0) @binding(4) var<uniform> p: Params;
-@compute @workgroup_size(WG_SIZE)
-fn combine(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let col = column_of(group, groups, local);
-    if col >= p.cols { return; }
-    let first = group.z * p.rows;
+@group(0) @binding(2) var<storage, read> factors: array<vec4u>;
+@group(0) @binding(3) var<storage, read> weights: array<vec2u>;
+@group(0) @binding(4) var<storage, read_write> out: array<vec4u>;
+@group(0) @binding(5) var<uniform> p: Params;
+override OUTPUTS: u32 = 1;
+const LARGE: u32 = 0x6f800000u;
+struct Target { first: u32, col: u32 }
+fn write(sums: Sums, largest: vec4u, header: vec2u, place: Target, k: u32) -> u32 {
+    let output = place.first + k;
+    if output >= p.outputs { return 0u; }
+    let shift = bitcast<i32>(header.x);
+    let values = sums.high + sums.low;
+    out[(output * p.stride + place.col) / 4u] = vec4u(
+        joined(values.x, shift),
+        joined(values.y, shift),
+        joined(values.z, shift),
+        joined(values.w, shift),
+    );
+    let sure = (sums.peak >= vec4f(bitcast<f32>(header.y))) & (largest < vec4u(LARGE));
+    let unsure = !(sure | (largest == vec4u(0u)));
+    return dot(vec4u(unsure), vec4u(1u, 2u, 4u, 8u)) << (4u * k);
+}
+fn word_at(row: u32, col: u32) -> u32 {
+    let at = starts[row] + col;
+    return x[at / 4u][at % 4u];
+}
+fn looked_up(output: u32, col: u32) -> u32 {
+    let first = output * p.rows;
     var top = NO_EXPONENT;
     var total = Total(Sum(0.0, 0.0), 0u);
     for (var i = 0u; i < p.rows; i++) {
         let weight = weights[first + i];
         if weight.x == 0u { continue; }
-        let word = x[starts[i] + col];
+        let word = word_at(i, col);
         if is_finite(word) {
             top = max(top, exponent(word) + bitcast<i32>(weight.y));
         } else {
@@ -234,10 +278,50 @@ fn combine(
     for (var i = 0u; i < p.rows && total.infinities == 0u; i++) {
         let weight = weights[first + i];
         if weight.x == 0u { continue; }
-        let term = scaled(x[starts[i] + col], bitcast<i32>(weight.y) - top);
+        let term = scaled(word_at(i, col), bitcast<i32>(weight.y) - top);
         total.sum = add(total.sum, bitcast<f32>(weight.x) * term, p.zero);
     }
-    out[group.z * p.stride + col] = total_word(total, 1.0, top, p.zero);
+    return total_word(total, 1.0, top, p.zero);
+}
+@compute @workgroup_size(WG_SIZE)
+fn combine(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let place = Target(group.z * OUTPUTS, 4u * column_of(group, groups, local));
+    if place.col >= p.cols { return; }
+    let first = group.z * (p.rows + 2u);
+    var largest = vec4u(0u);
+    var a = Sums(vec4f(0.0), vec4f(0.0), vec4f(0.0));
+    var b = a;
+    var c = a;
+    var d = a;
+    for (var i = 0u; i < p.rows; i++) {
+        let factor_words = factors[first + 2u + i];
+        if all(factor_words == vec4u(0u)) { continue; }
+        let words = x[(starts[i] + place.col) / 4u];
+        largest = max(largest, words & vec4u(MAGNITUDE));
+        let values = bitcast<vec4f>(words);
+        let factor = bitcast<vec4f>(factor_words);
+        a = add4(a, factor.x * values, p.zero);
+        if OUTPUTS > 1u { b = add4(b, factor.y * values, p.zero); }
+        if OUTPUTS > 2u { c = add4(c, factor.z * values, p.zero); }
+        if OUTPUTS > 3u { d = add4(d, factor.w * values, p.zero); }
+    }
+    let exponents = factors[first];
+    let floors = factors[first + 1u];
+    var unsure = write(a, largest, vec2u(exponents.x, floors.x), place, 0u);
+    if OUTPUTS > 1u { unsure |= write(b, largest, vec2u(exponents.y, floors.y), place, 1u); }
+    if OUTPUTS > 2u { unsure |= write(c, largest, vec2u(exponents.z, floors.z), place, 2u); }
+    if OUTPUTS > 3u { unsure |= write(d, largest, vec2u(exponents.w, floors.w), place, 3u); }
+    for (; unsure > 0u; unsure &= unsure - 1u) {
+        let bit = firstTrailingBit(unsure);
+        let output = place.first + bit / 4u;
+        let col = place.col + bit % 4u;
+        if col >= p.cols { continue; }
+        out[(output * p.stride + col) / 4u][col % 4u] = looked_up(output, col);
+    }
 }
 `,
   count_non_finite: `${bits}struct Params { rows: u32, cols: u32, block_cols: u32 }
@@ -371,45 +455,47 @@ fn nearest_mean(
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
     let center = centers[col];
-    var reach = NO_EXPONENT;
-    if is_finite(center) { reach = exponent(center); }
     #slot sort
+    var tame = is_tame(center);
+    #slot test
+    if tame {
+        var far = FARTHEST;
+        var left = p.count;
+        var largest = 0u;
+        var bits = 0u;
+        var total = Total(Sum(0.0, 0.0), 0u);
+        #slot tame
+        out[col] = select(total_word(total, f32(p.count), top, p.zero), bits, p.count == 1u);
+        return;
+    }
+    #slot list
+    var far = FARTHEST;
+    for (var i = 0u; i + p.count <= p.rows; i++) {
+        let lower = distance_word(word_of(keys[i]), center);
+        let upper = distance_word(word_of(keys[i + p.count - 1u]), center);
+        far = min(far, max(lower, upper));
+    }
+    var left = p.count;
     for (var i = 0u; i < p.rows; i++) {
-        let word = word_of(kept[i]);
-        if is_finite(word) { reach = max(reach, exponent(word)); }
-    }
-    let shift = distance_shift(reach);
-    var first = 0u;
-    for (var i = 0u; i < p.rows - p.count; i++) {
-        let here = distance_word(word_of(kept[i]), center, shift);
-        if here > distance_word(word_of(kept[i + p.count]), center, shift) { first = i + 1u; }
-    }
-    let last = first + p.count - 1u;
-    let far = max(
-        distance_word(word_of(kept[first]), center, shift),
-        distance_word(word_of(kept[last]), center, shift),
-    );
-    var at_far = p.count;
-    for (var i = first; i <= last; i++) {
-        at_far -= u32(distance_word(word_of(kept[i]), center, shift) < far);
+        left -= u32(distance_word(word_of(keys[i]), center) < far);
     }
     var taken = 0u;
-    for (var i = 0u; i <= last; i++) {
-        let away = distance_word(word_of(kept[i]), center, shift);
-        if away > far || (away == far && at_far == 0u) { continue; }
-        at_far -= u32(away == far);
-        kept[taken] = kept[i];
+    for (var i = 0u; i < p.rows; i++) {
+        let away = distance_word(word_of(keys[i]), center);
+        if away > far || (away == far && left == 0u) { continue; }
+        left -= u32(away == far);
+        keys[taken] = keys[i];
         taken++;
     }
     if p.count == 1u {
-        out[col] = word_of(kept[0]);
+        out[col] = word_of(keys[0]);
         return;
     }
     var top = NO_EXPONENT;
     var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }
+    for (var i = 0u; i < p.count; i++) { measure(word_of(keys[i]), &top, &total); }
     for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
-        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
+        total.sum = add(total.sum, scaled(word_of(keys[i]), -top), p.zero);
     }
     out[col] = total_word(total, f32(p.count), top, p.zero);
 }
@@ -429,24 +515,19 @@ fn nearest_mean_search(
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
     let center = centers[col];
-    var reach = NO_EXPONENT;
-    if is_finite(center) { reach = exponent(center); }
-    for (var i = 0u; i < p.rows; i++) {
-        let word = x[starts[i] + col];
-        if is_finite(word) { reach = max(reach, exponent(word)); }
-    }
-    let shift = distance_shift(reach);
+    var tame = is_tame(center);
+    for (var i = 0u; i < p.rows && tame; i++) { tame = is_tame(x[starts[i] + col]); }
     var far = 0u;
     for (var bit = SIGN; bit > 0u; bit >>= 1u) {
         var below = 0u;
         for (var i = 0u; i < p.rows; i++) {
-            below += u32(distance_word(x[starts[i] + col], center, shift) < (far | bit));
+            below += u32(distance_of(x[starts[i] + col], center, tame) < (far | bit));
         }
         if below < p.count { far |= bit; }
     }
     var nearer = 0u;
     for (var i = 0u; i < p.rows; i++) {
-        nearer += u32(distance_word(x[starts[i] + col], center, shift) < far);
+        nearer += u32(distance_of(x[starts[i] + col], center, tame) < far);
     }
     let last = p.count - nearer - 1u;
     var bound = 0u;
@@ -454,7 +535,7 @@ fn nearest_mean_search(
         var below = 0u;
         for (var i = 0u; i < p.rows; i++) {
             let word = x[starts[i] + col];
-            let at_bound = distance_word(word, center, shift) == far;
+            let at_bound = distance_of(word, center, tame) == far;
             below += u32(at_bound && key_of(word) < (bound | bit));
         }
         if below <= last { bound |= bit; }
@@ -468,7 +549,7 @@ fn nearest_mean_search(
     var total = Total(Sum(0.0, 0.0), 0u);
     for (var i = 0u; i < p.rows; i++) {
         let word = x[starts[i] + col];
-        let away = distance_word(word, center, shift);
+        let away = distance_of(word, center, tame);
         let key = key_of(word);
         if away > far || (away == far && key > bound) { continue; }
         below_bound += u32(away == far && key < bound);
@@ -477,7 +558,7 @@ fn nearest_mean_search(
     if total.infinities == 0u {
         for (var i = 0u; i < p.rows; i++) {
             let word = x[starts[i] + col];
-            let away = distance_word(word, center, shift);
+            let away = distance_of(word, center, tame);
             if away < far || (away == far && key_of(word) < bound) {
                 total.sum = add(total.sum, scaled(word, -top), p.zero);
             }
@@ -766,9 +847,9 @@ fn self_test() {
 }
 `,
   sign_sum: `${bits}${columns}struct Params { rows: u32, cols: u32 }
-@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
-@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4u>;
 @group(0) @binding(3) var<uniform> p: Params;
 @compute @workgroup_size(WG_SIZE)
 fn sign_sum(
@@ -776,15 +857,17 @@ fn sign_sum(
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let col = column_of(group, groups, local);
+    let col = 4u * column_of(group, groups, local);
     if col >= p.cols { return; }
-    var sum = 0;
+    var sum = vec4i(0);
     for (var i = 0u; i < p.rows; i++) {
-        let word = x[starts[i] + col];
-        if (word & MAGNITUDE) == 0u || is_nan(word) { continue; }
-        sum += select(1, -1, (word & SIGN) != 0u);
+        let words = x[(starts[i] + col) / 4u];
+        let magnitude = words & vec4u(MAGNITUDE);
+        let sign = (bitcast<vec4i>(words) >> vec4u(31u)) | vec4i(1);
+        let counts = (magnitude > vec4u(0u)) & (magnitude <= vec4u(INFINITE));
+        sum += select(vec4i(0), sign, counts);
     }
-    out[col] = bitcast<u32>(f32(sum));
+    out[col / 4u] = bitcast<vec4u>(vec4f(sum));
 }
 `,
   squared_norms: `${bits}${sum}struct Params { rows: u32, cols: u32, block_cols: u32, zero: u32 }
