@@ -6,7 +6,7 @@
 // out  out      cols, words of f32
 //
 // One invocation owns one column and sorts it in registers, as keys: a generated network (see
-// network.ts) fills the slot `sort`. In a sorted column the nearest values stand together, up to ties;
+// network.ts) fills the slot `sort` and tells whether all is tame. In a sorted column the nearest values stand together, up to ties;
 // of all windows of `count` values the nearest one tells the largest distance kept, that of the farther
 // of its ends. What is nearer is kept, and of the values at that distance the lowest: rounding and
 // infinities make ties of values that differ.
@@ -37,8 +37,6 @@ fn nearest_mean(
     if col >= p.cols { return; }
     let center = centers[col];
     #slot sort
-    var tame = is_tame(center);
-    #slot test
     if tame {
         var far = FARTHEST;
         var left = p.count;
@@ -52,34 +50,30 @@ fn nearest_mean(
     }
 
     #slot list
+    for (var i = 0u; i < p.rows; i++) { away[i] = distance_word(words[i], center); }
     var far = FARTHEST;
     for (var i = 0u; i + p.count <= p.rows; i++) {
-        let lower = distance_word(word_of(keys[i]), center);
-        let upper = distance_word(word_of(keys[i + p.count - 1u]), center);
-        far = min(far, max(lower, upper));
+        far = min(far, max(away[i], away[i + p.count - 1u]));
     }
     var left = p.count;
-    for (var i = 0u; i < p.rows; i++) {
-        left -= u32(distance_word(word_of(keys[i]), center) < far);
-    }
+    for (var i = 0u; i < p.rows; i++) { left -= u32(away[i] < far); }
     // Moves what is kept to the front; it stays in order.
     var taken = 0u;
     for (var i = 0u; i < p.rows; i++) {
-        let away = distance_word(word_of(keys[i]), center);
-        if away > far || (away == far && left == 0u) { continue; }
-        left -= u32(away == far);
-        keys[taken] = keys[i];
+        if away[i] > far || (away[i] == far && left == 0u) { continue; }
+        left -= u32(away[i] == far);
+        words[taken] = words[i];
         taken++;
     }
     if p.count == 1u {
-        out[col] = word_of(keys[0]);
+        out[col] = word_of(key_of(words[0]));
         return;
     }
     var top = NO_EXPONENT;
     var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.count; i++) { measure(word_of(keys[i]), &top, &total); }
+    for (var i = 0u; i < p.count; i++) { measure(words[i], &top, &total); }
     for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
-        total.sum = add(total.sum, scaled(word_of(keys[i]), -top), p.zero);
+        total.sum = add(total.sum, scaled(words[i], -top), p.zero);
     }
     out[col] = total_word(total, f32(p.count), top, p.zero);
 }

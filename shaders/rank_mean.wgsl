@@ -6,7 +6,7 @@
 //
 // One invocation owns one column, reads it once and sorts it in registers, as keys. The network is
 // generated for the exact number of rows and pruned to the window (see network.ts): it fills the slot
-// and adds the keys at ranks begin, …, end − 1 to `kept`. A single rank is a selection and exact.
+// and leaves the result in `word`. A single rank is a selection and exact.
 
 #import bits
 #import sum
@@ -28,7 +28,6 @@ fn rank_mean(
 ) {
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
-    var kept = nothing_kept();
     #slot sort
-    out[col] = kept_word(kept, col, p.begin, p.end);
+    out[col] = word;
 }

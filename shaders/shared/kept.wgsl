@@ -32,11 +32,11 @@ fn widened(kept: Kept, least: u32, greatest: u32) -> Kept {
     return Kept(min(kept.least, least), max(kept.greatest, greatest), top, sum);
 }
 
-// The value of a key, scaled by `unit` = power(−top). Four of these may be added before they enter
-// the sum: two roundings, each by 2^−24 of the values. With the last one, that of the mean, a mean is
+// The value of a key, scaled by `unit` = power(−top). Four of these may be added before they enter the
+// sum: two roundings, each by 2^−24 of the values. With the last one, that of the mean, a mean is
 // within 3 · 2^−24 of the mean size.
 fn value_of(key: u32, unit: f32) -> f32 {
-    return bitcast<f32>(finite_word(key)) * unit;
+    return scaled_by(bitcast<f32>(finite_word(key)), unit, p.zero);
 }
 
 // Mean of the keys at ranks [begin, end), all of which have been added.

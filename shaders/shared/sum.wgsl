@@ -13,6 +13,11 @@ fn opaque(value: f32, zero: u32) -> f32 {
     return bitcast<f32>(bitcast<u32>(value) ^ zero);
 }
 
+// value · unit, hidden: a · unit + b · unit would be taken for (a + b) · unit, which may overflow.
+fn scaled_by(value: f32, unit: f32, zero: u32) -> f32 {
+    return opaque(value * unit, zero);
+}
+
 // Knuth's TwoSum: high + low is exactly a + b.
 fn two_sum(a: f32, b: f32, zero: u32) -> Sum {
     let s = opaque(a + b, zero);

@@ -214,16 +214,23 @@ export function splitNetwork({ runs, length }: SplitSizes): Comparator[] {
 }
 
 /**
- * Comparators of two sorted halves of `half` keys, on the wires from 0 and from `half`, after which the
- * `count` lowest of all are on the first wires of both: those up to count − half of the second, and
- * the others of the first. Each key of one half meets at most one of the other, and the lower belongs
- * to the lowest; wins of equal keys go to the first half.
+ * What tells the `count` lowest keys of two sorted halves of `half` keys, on the wires from 0 and from
+ * `half`: the wires that hold them, in any order, after the comparators. Key i of one half meets key
+ * count − 1 − i of the other, if there is one, and the lower of the two is among the lowest; of equal
+ * keys that of the first half.
  */
-export function lowestOfHalves(half: number, count: number): Comparator[] {
+export function lowestOfHalves(
+  half: number,
+  count: number,
+): { readonly comparators: readonly Comparator[]; readonly lowest: readonly number[] } {
   const pairs: Pair[] = [];
+  const lowest: number[] = [];
   for (let i = 0; i < half; i++) {
     const other = count - 1 - i;
+    if (other >= 0) lowest.push(i);
     if (other >= 0 && other < half) pairs.push([i, half + other]);
+    // Beyond the first half's last key all is greater.
+    if (other >= half) lowest.push(half + i);
   }
-  return whole(pairs);
+  return { comparators: whole(pairs), lowest };
 }

@@ -92,12 +92,14 @@ function loads(count: number, first: string): string[] {
   return Array.from({ length: count }, (_, i) => `key_of(x[starts[${first}${i}] + col])`);
 }
 
-/** For rank_mean: sorts `rows` rows and adds those at ranks [from, to). */
+/** For rank_mean: sorts `rows` rows; `word` is the mean of those at ranks [from, to). */
 export function windowSlots(rows: number, from: number, to: number): Slots {
   const keys = new Registers(loads(rows, ''));
   keys.run(windowNetwork(rows, from, to));
+  if (to - from === 1) return { sort: `${keys}\nlet word = word_of(${keys.names[from]});` };
+  keys.lines.push('var kept = nothing_kept();');
   keys.keep(Array.from({ length: to - from }, (_, i) => from + i));
-  return { sort: `${keys}` };
+  return { sort: `${keys}\nlet word = kept_word(kept, col, p.begin, p.end);` };
 }
 
 /** For nearest_mean: sorts `rows` rows, and takes the `count` nearest where differences are tame. */
@@ -108,10 +110,9 @@ export function nearestSlots(rows: number, count: number): Slots {
   const windows = Array.from({ length: rows - count + 1 }, (_, i) => [i, i + count - 1]);
   const kept = sorted.map((_, i) => `w${i}`);
   const tame = [
-    ...sorted.map((key, i) => `let v${i} = finite_word(${key});`),
-    ...sorted.map((_, i) => `let d${i} = tame_distance_word(v${i}, center);`),
+    ...kept.map((_, i) => `let d${i} = tame_distance_word(v${i}, center);`),
     ...windows.map(([first, last]) => `far = min(far, max(d${first}, d${last}));`),
-    ...sorted.map((_, i) => `left -= u32(d${i} < far);`),
+    ...kept.map((_, i) => `left -= u32(d${i} < far);`),
     ...kept.flatMap((word, i) => [
       `let tied${i} = d${i} == far && left > 0u;`,
       `left -= u32(tied${i});`,
@@ -122,15 +123,20 @@ export function nearestSlots(rows: number, count: number): Slots {
     'let top = clamp(i32(largest >> 23u) - 127, -126, 126);',
     'let unit = power(-top);',
     ...additions(
-      kept.map((word) => `bitcast<f32>(${word}) * unit`),
+      kept.map((word) => `scaled_by(bitcast<f32>(${word}), unit, p.zero)`),
       'total.sum',
     ),
   ];
+  // The word of a key that is NaN's is some NaN, which is not tame either.
+  const words = sorted.map((key, i) => `let v${i} = finite_word(${key});`);
+  const test = kept.map((_, i) => `tame = tame & is_tame(v${i});`);
   return {
-    sort: `${keys}`,
-    test: sorted.map((key) => `tame = tame & is_tame(word_of(${key}));`).join('\n'),
+    sort: [keys, ...words, 'var tame = is_tame(center);', ...test].join('\n'),
     tame: tame.join('\n'),
-    list: `var keys = array<u32, ${rows}>(${sorted.join(', ')});`,
+    list: [
+      `var words = array<u32, ${rows}>(${kept.map((_, i) => `v${i}`).join(', ')});`,
+      `var away = array<u32, ${rows}>();`,
+    ].join('\n'),
   };
 }
 
@@ -225,9 +231,10 @@ export function splitSlots(
         ];
   return {
     load: [sorted, ...keys.map((key, i) => `var ${key} = ${sorted.names[i]};`)].join('\n'),
-    end_to_end: exchange((i) => length - 1 - i, at, pick),
-    side_by_side: exchange((i) => i, at, pick),
-    merge: `${merged}`,
+    // Two runs are the halves already; of four, no stretch is longer than a run when it is merged.
+    end_to_end: runs > 2 ? exchange((i) => length - 1 - i, at, pick) : '',
+    side_by_side: runs > 4 ? exchange((i) => i, at, pick) : '',
+    merge: runs > 2 ? `${merged}` : '',
     select: select.join('\n'),
     add: to - from === 1 ? '' : addition(keys, 'kept_value'),
   };

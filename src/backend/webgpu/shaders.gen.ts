@@ -114,7 +114,7 @@ fn widened(kept: Kept, least: u32, greatest: u32) -> Kept {
     return Kept(min(kept.least, least), max(kept.greatest, greatest), top, sum);
 }
 fn value_of(key: u32, unit: f32) -> f32 {
-    return bitcast<f32>(finite_word(key)) * unit;
+    return scaled_by(bitcast<f32>(finite_word(key)), unit, p.zero);
 }
 fn kept_word(kept: Kept, col: u32, begin: u32, end: u32) -> u32 {
     if kept.least == kept.greatest { return word_of(kept.least); }
@@ -153,6 +153,9 @@ const sum = `override compensated: bool = true;
 struct Sum { high: f32, low: f32 }
 fn opaque(value: f32, zero: u32) -> f32 {
     return bitcast<f32>(bitcast<u32>(value) ^ zero);
+}
+fn scaled_by(value: f32, unit: f32, zero: u32) -> f32 {
+    return opaque(value * unit, zero);
 }
 fn two_sum(a: f32, b: f32, zero: u32) -> Sum {
     let s = opaque(a + b, zero);
@@ -456,8 +459,6 @@ fn nearest_mean(
     if col >= p.cols { return; }
     let center = centers[col];
     #slot sort
-    var tame = is_tame(center);
-    #slot test
     if tame {
         var far = FARTHEST;
         var left = p.count;
@@ -469,33 +470,29 @@ fn nearest_mean(
         return;
     }
     #slot list
+    for (var i = 0u; i < p.rows; i++) { away[i] = distance_word(words[i], center); }
     var far = FARTHEST;
     for (var i = 0u; i + p.count <= p.rows; i++) {
-        let lower = distance_word(word_of(keys[i]), center);
-        let upper = distance_word(word_of(keys[i + p.count - 1u]), center);
-        far = min(far, max(lower, upper));
+        far = min(far, max(away[i], away[i + p.count - 1u]));
     }
     var left = p.count;
-    for (var i = 0u; i < p.rows; i++) {
-        left -= u32(distance_word(word_of(keys[i]), center) < far);
-    }
+    for (var i = 0u; i < p.rows; i++) { left -= u32(away[i] < far); }
     var taken = 0u;
     for (var i = 0u; i < p.rows; i++) {
-        let away = distance_word(word_of(keys[i]), center);
-        if away > far || (away == far && left == 0u) { continue; }
-        left -= u32(away == far);
-        keys[taken] = keys[i];
+        if away[i] > far || (away[i] == far && left == 0u) { continue; }
+        left -= u32(away[i] == far);
+        words[taken] = words[i];
         taken++;
     }
     if p.count == 1u {
-        out[col] = word_of(keys[0]);
+        out[col] = word_of(key_of(words[0]));
         return;
     }
     var top = NO_EXPONENT;
     var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.count; i++) { measure(word_of(keys[i]), &top, &total); }
+    for (var i = 0u; i < p.count; i++) { measure(words[i], &top, &total); }
     for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
-        total.sum = add(total.sum, scaled(word_of(keys[i]), -top), p.zero);
+        total.sum = add(total.sum, scaled(words[i], -top), p.zero);
     }
     out[col] = total_word(total, f32(p.count), top, p.zero);
 }
@@ -674,9 +671,8 @@ fn rank_mean(
 ) {
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
-    var kept = nothing_kept();
     #slot sort
-    out[col] = kept_word(kept, col, p.begin, p.end);
+    out[col] = word;
 }
 `,
   rank_mean_search: `${bits}${sum}${columns}${kept}struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
