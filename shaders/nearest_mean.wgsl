@@ -6,11 +6,13 @@
 // out  out      cols, words of f32
 //
 // One invocation owns one column and sorts it in registers, as keys: a generated network (see
-// network.ts) fills the slot and leaves all keys in the array `kept`. In a sorted column
-// the nearest values stand together, up to ties; their window starts above the last value that is
-// farther away than the one `count` places up, and tells the largest distance kept. What is nearer is
-// kept, and of the values at that distance the lowest: rounding and infinities make ties of values
-// that differ.
+// network.ts) fills the slot `sort` and tells whether all is tame. In a sorted column the nearest values stand together, up to ties;
+// of all windows of `count` values the nearest one tells the largest distance kept, that of the farther
+// of its ends. What is nearer is kept, and of the values at that distance the lowest: rounding and
+// infinities make ties of values that differ.
+//
+// Where all differences can be taken in f32, the generated text in the slot `tame` finds the words that
+// are kept, 0 for the others; elsewhere the same is done with words of distances, key by key.
 
 #import bits
 #import sum
@@ -34,47 +36,44 @@ fn nearest_mean(
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
     let center = centers[col];
-    var reach = NO_EXPONENT;
-    if is_finite(center) { reach = exponent(center); }
     #slot sort
-    for (var i = 0u; i < p.rows; i++) {
-        let word = word_of(kept[i]);
-        if is_finite(word) { reach = max(reach, exponent(word)); }
+    if tame {
+        var far = FARTHEST;
+        var left = p.count;
+        var largest = 0u;
+        // All bits of what is kept: of one value, that value.
+        var bits = 0u;
+        var total = Total(Sum(0.0, 0.0), 0u);
+        #slot tame
+        out[col] = select(total_word(total, f32(p.count), top, p.zero), bits, p.count == 1u);
+        return;
     }
-    let shift = distance_shift(reach);
-    var first = 0u;
-    for (var i = 0u; i < p.rows - p.count; i++) {
-        let here = distance_word(word_of(kept[i]), center, shift);
-        // Not a count: below a run of equal values the comparison fails for a while.
-        if here > distance_word(word_of(kept[i + p.count]), center, shift) { first = i + 1u; }
+
+    #slot list
+    for (var i = 0u; i < p.rows; i++) { away[i] = distance_word(words[i], center); }
+    var far = FARTHEST;
+    for (var i = 0u; i + p.count <= p.rows; i++) {
+        far = min(far, max(away[i], away[i + p.count - 1u]));
     }
-    let last = first + p.count - 1u;
-    let far = max(
-        distance_word(word_of(kept[first]), center, shift),
-        distance_word(word_of(kept[last]), center, shift),
-    );
-    var at_far = p.count;
-    for (var i = first; i <= last; i++) {
-        at_far -= u32(distance_word(word_of(kept[i]), center, shift) < far);
-    }
+    var left = p.count;
+    for (var i = 0u; i < p.rows; i++) { left -= u32(away[i] < far); }
     // Moves what is kept to the front; it stays in order.
     var taken = 0u;
-    for (var i = 0u; i <= last; i++) {
-        let away = distance_word(word_of(kept[i]), center, shift);
-        if away > far || (away == far && at_far == 0u) { continue; }
-        at_far -= u32(away == far);
-        kept[taken] = kept[i];
+    for (var i = 0u; i < p.rows; i++) {
+        if away[i] > far || (away[i] == far && left == 0u) { continue; }
+        left -= u32(away[i] == far);
+        words[taken] = words[i];
         taken++;
     }
     if p.count == 1u {
-        out[col] = word_of(kept[0]);
+        out[col] = word_of(key_of(words[0]));
         return;
     }
     var top = NO_EXPONENT;
     var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }
+    for (var i = 0u; i < p.count; i++) { measure(words[i], &top, &total); }
     for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
-        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
+        total.sum = add(total.sum, scaled(words[i], -top), p.zero);
     }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = total_word(total, f32(p.count), top, p.zero);
 }

@@ -32,25 +32,20 @@ fn nearest_mean_search(
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
     let center = centers[col];
-    var reach = NO_EXPONENT;
-    if is_finite(center) { reach = exponent(center); }
-    for (var i = 0u; i < p.rows; i++) {
-        let word = x[starts[i] + col];
-        if is_finite(word) { reach = max(reach, exponent(word)); }
-    }
-    let shift = distance_shift(reach);
+    var tame = is_tame(center);
+    for (var i = 0u; i < p.rows && tame; i++) { tame = is_tame(x[starts[i] + col]); }
 
     var far = 0u;
     for (var bit = SIGN; bit > 0u; bit >>= 1u) {
         var below = 0u;
         for (var i = 0u; i < p.rows; i++) {
-            below += u32(distance_word(x[starts[i] + col], center, shift) < (far | bit));
+            below += u32(distance_of(x[starts[i] + col], center, tame) < (far | bit));
         }
         if below < p.count { far |= bit; }
     }
     var nearer = 0u;
     for (var i = 0u; i < p.rows; i++) {
-        nearer += u32(distance_word(x[starts[i] + col], center, shift) < far);
+        nearer += u32(distance_of(x[starts[i] + col], center, tame) < far);
     }
     // Rank, among the values at distance `far`, of the last one kept.
     let last = p.count - nearer - 1u;
@@ -59,7 +54,7 @@ fn nearest_mean_search(
         var below = 0u;
         for (var i = 0u; i < p.rows; i++) {
             let word = x[starts[i] + col];
-            let at_bound = distance_word(word, center, shift) == far;
+            let at_bound = distance_of(word, center, tame) == far;
             below += u32(at_bound && key_of(word) < (bound | bit));
         }
         if below <= last { bound |= bit; }
@@ -74,7 +69,7 @@ fn nearest_mean_search(
     var total = Total(Sum(0.0, 0.0), 0u);
     for (var i = 0u; i < p.rows; i++) {
         let word = x[starts[i] + col];
-        let away = distance_word(word, center, shift);
+        let away = distance_of(word, center, tame);
         let key = key_of(word);
         if away > far || (away == far && key > bound) { continue; }
         below_bound += u32(away == far && key < bound);
@@ -83,7 +78,7 @@ fn nearest_mean_search(
     if total.infinities == 0u {
         for (var i = 0u; i < p.rows; i++) {
             let word = x[starts[i] + col];
-            let away = distance_word(word, center, shift);
+            let away = distance_of(word, center, tame);
             if away < far || (away == far && key_of(word) < bound) {
                 total.sum = add(total.sum, scaled(word, -top), p.zero);
             }
@@ -91,5 +86,5 @@ fn nearest_mean_search(
         let copies = f32(p.count - nearer - below_bound);
         total.sum = add(total.sum, copies * scaled(word_of(bound), -top), p.zero);
     }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = total_word(total, f32(p.count), top, p.zero);
 }

@@ -1,19 +1,19 @@
-// rank_mean — mean of the sorted values at ranks [from, to) of each column, by a sorting network.
+// rank_mean — mean of the sorted values at ranks [begin, end) of each column, by a sorting network.
 //
 // in   x        words of f32, row i starts at starts[i]
 //      starts   rows, u32
 // out  out      cols, words of f32
 //
-// One invocation owns one column and sorts it in registers, as keys. The network is generated for
-// the exact number of rows and pruned to the wanted ranks (see network.ts): it fills the slot, and
-// leaves the keys at ranks from, …, to − 1 in the array `kept`, of length count = to − from.
-// A single rank is a selection and exact.
+// One invocation owns one column, reads it once and sorts it in registers, as keys. The network is
+// generated for the exact number of rows and pruned to the window (see network.ts): it fills the slot
+// and leaves the result in `word`. A single rank is a selection and exact.
 
 #import bits
 #import sum
 #import columns
+#import kept
 
-struct Params { rows: u32, cols: u32, count: u32, zero: u32 }
+struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
@@ -29,15 +29,5 @@ fn rank_mean(
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
     #slot sort
-    if p.count == 1u {
-        out[col] = word_of(kept[0]);
-        return;
-    }
-    var top = NO_EXPONENT;
-    var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }
-    for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
-        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
-    }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = word;
 }

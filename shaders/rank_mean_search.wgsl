@@ -12,6 +12,7 @@
 #import bits
 #import sum
 #import columns
+#import kept
 
 struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
 
@@ -42,33 +43,5 @@ fn rank_mean_search(
         if below_low <= p.begin { low |= bit; }
         if below_high <= p.end - 1u { high |= bit; }
     }
-    if low == high {
-        out[col] = word_of(low);
-        return;
-    }
-
-    // Of the keys equal to an end, as many are kept as have ranks in the window.
-    var up_to_low = 0u;
-    var below_high = 0u;
-    var top = NO_EXPONENT;
-    var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.rows; i++) {
-        let word = x[starts[i] + col];
-        let key = key_of(word);
-        up_to_low += u32(key <= low);
-        below_high += u32(key < high);
-        if key < low || key > high { continue; }
-        measure(word, &top, &total);
-    }
-    if total.infinities == 0u {
-        for (var i = 0u; i < p.rows; i++) {
-            let word = x[starts[i] + col];
-            let key = key_of(word);
-            if key > low && key < high { total.sum = add(total.sum, scaled(word, -top), p.zero); }
-        }
-        let at_low = f32(up_to_low - p.begin) * scaled(word_of(low), -top);
-        let at_high = f32(p.end - below_high) * scaled(word_of(high), -top);
-        total.sum = add(add(total.sum, at_low, p.zero), at_high, p.zero);
-    }
-    out[col] = total_word(total, f32(p.end - p.begin), top);
+    out[col] = mean_between(col, low, high, p.begin, p.end);
 }

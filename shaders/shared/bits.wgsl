@@ -45,6 +45,11 @@ fn scaled(word: u32, shift: i32) -> f32 {
     return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);
 }
 
+// 2^exponent, 0 below the normal range. The exponent is at most 127.
+fn power(exponent: i32) -> f32 {
+    return bitcast<f32>(u32(max(exponent, -127) + 127) << 23u);
+}
+
 // The word of value · 2^shift, rounded to nearest even where it is subnormal, infinite above the
 // range. The value is 0 or normal.
 fn joined(value: f32, shift: i32) -> u32 {
@@ -66,13 +71,25 @@ fn joined(value: f32, shift: i32) -> u32 {
     return sign | (cut + u32(up));
 }
 
-// Words ordered as the values are: −∞ < … < −0 < 0 < … < ∞ < NaN, whatever its sign.
+// What lies below the word of −∞, all bits flipped: NaN with a sign.
+const NEGATIVE_NAN_KEYS: u32 = 0x007fffffu;
+const INFINITE_KEY: u32 = 0xff000001u;
+
+// Words ordered as the values are: −∞ < … < −0 < 0 < … < ∞ < NaN, whatever its sign. Negative words
+// have all bits flipped, others the sign; then NaN with a sign is below all, and subtracting what it
+// takes up wraps it around to the top. Any order among NaN will do, they are all the same value.
 fn key_of(word: u32) -> u32 {
-    if is_nan(word) { return 0xffffffffu; }
-    return select(word | SIGN, ~word, (word & SIGN) != 0u);
+    let negative = bitcast<u32>(bitcast<i32>(word) >> 31u);
+    return (word ^ (negative | SIGN)) - NEGATIVE_NAN_KEYS;
+}
+
+// The word of a key that is not NaN's.
+fn finite_word(key: u32) -> u32 {
+    let flipped = key + NEGATIVE_NAN_KEYS;
+    let positive = bitcast<u32>(bitcast<i32>(flipped) >> 31u);
+    return flipped ^ (~positive | SIGN);
 }
 
 fn word_of(key: u32) -> u32 {
-    if key == 0xffffffffu { return NOT_A_NUMBER; }
-    return select(~key, key ^ SIGN, (key & SIGN) != 0u);
+    return select(finite_word(key), NOT_A_NUMBER, key > INFINITE_KEY);
 }

@@ -89,7 +89,7 @@ interface Known {
 
 async function kernelsOf(choice: BackendChoice, known: Known): Promise<TileKernels> {
   const { device } = known.options;
-  if (device !== undefined) return WebGpuKernels.create(ownDevice(device));
+  if (device !== undefined) return WebGpuKernels.create(ownDevice(device), known.options);
   if (choice !== 'auto') return MAKERS[choice](known);
   for (const make of [hardwareGpu, MAKERS.wasm]) {
     try {
@@ -104,13 +104,14 @@ async function kernelsOf(choice: BackendChoice, known: Known): Promise<TileKerne
 type Maker = (known: Known) => Promise<TileKernels>;
 
 const MAKERS: Readonly<Record<BackendName, Maker>> = {
-  webgpu: ({ platform }) => WebGpuKernels.create(deviceMaker(platform.gpu, { software: true })),
+  webgpu: ({ platform, options }) =>
+    WebGpuKernels.create(deviceMaker(platform.gpu, { software: true }), options),
   wasm: ({ platform, options }) => wasmKernels(platform.workers, options),
   reference: async () => new ReferenceKernels(),
 };
 
-const hardwareGpu: Maker = ({ platform }) =>
-  WebGpuKernels.create(deviceMaker(platform.gpu, { software: false }));
+const hardwareGpu: Maker = ({ platform, options }) =>
+  WebGpuKernels.create(deviceMaker(platform.gpu, { software: false }), options);
 
 /** Where the engine knows SIMD and a security policy lets kernels be compiled. */
 async function wasmKernels(

@@ -14,8 +14,8 @@ export type BindingKind = 'read' | 'write' | 'uniform';
 export interface KernelSource {
   readonly name: ShaderName;
   readonly bindings: readonly BindingKind[];
-  /** Text for `#slot sort`, generated. */
-  readonly slot?: string;
+  /** Generated texts for `#slot name`, by name. */
+  readonly slots?: Readonly<Record<string, string>>;
   /** Tells variants of one shader apart. */
   readonly variant?: string;
   readonly constants?: Record<string, number>;
@@ -135,8 +135,7 @@ export class Session {
     return pipeline;
   }
 
-  async #compile({ name, bindings, slot, constants }: KernelSource): Promise<Pipeline> {
-    const text: string = shaders[name];
+  async #compile({ name, bindings, slots, constants }: KernelSource): Promise<Pipeline> {
     const { module, layout, pipelineLayout } = await this.guarded(`compiling ${name}`, () => {
       const layout = this.device.createBindGroupLayout({
         label: name,
@@ -146,7 +145,7 @@ export class Session {
           buffer: { type: BUFFER_TYPE[kind] },
         })),
       });
-      const code = slot === undefined ? text : text.replace('#slot sort', slot);
+      const code = shaders[name].replace(/#slot (\w+)/g, (_, slot: string) => slots![slot]!);
       const module = this.device.createShaderModule({ label: name, code });
       const pipelineLayout = this.device.createPipelineLayout({ bindGroupLayouts: [layout] });
       return { module, layout, pipelineLayout };

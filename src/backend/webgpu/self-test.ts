@@ -78,11 +78,8 @@ function expected(word: number): (number | undefined)[] {
   const value = floatOf(word);
   const finite = Number.isFinite(value);
   const nan = Number.isNaN(value);
-  const key = nan
-    ? 0xffffffff
-    : (word & 0x80000000) !== 0
-      ? ~word >>> 0
-      : (word | 0x80000000) >>> 0;
+  const flipped = (word & 0x80000000) !== 0 ? ~word : word | 0x80000000;
+  const key = (flipped - 0x007fffff) >>> 0;
   const head = [Number(finite) | (Number(nan) << 1), key, nan ? 0x7fc00000 : word];
   if (!finite) return head;
   if (value === 0) return [...head, -100000 >>> 0, 0, undefined, 0];

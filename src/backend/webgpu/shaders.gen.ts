@@ -32,6 +32,9 @@ fn scaled(word: u32, shift: i32) -> f32 {
     if field <= 0 { return 0.0; }
     return bitcast<f32>((word & SIGN) | (u32(min(field, 254)) << 23u) | fraction);
 }
+fn power(exponent: i32) -> f32 {
+    return bitcast<f32>(u32(max(exponent, -127) + 127) << 23u);
+}
 fn joined(value: f32, shift: i32) -> u32 {
     let word = bitcast<u32>(value);
     let sign = word & SIGN;
@@ -50,13 +53,19 @@ fn joined(value: f32, shift: i32) -> u32 {
     let up = rest > half || (rest == half && (cut & 1u) == 1u);
     return sign | (cut + u32(up));
 }
+const NEGATIVE_NAN_KEYS: u32 = 0x007fffffu;
+const INFINITE_KEY: u32 = 0xff000001u;
 fn key_of(word: u32) -> u32 {
-    if is_nan(word) { return 0xffffffffu; }
-    return select(word | SIGN, ~word, (word & SIGN) != 0u);
+    let negative = bitcast<u32>(bitcast<i32>(word) >> 31u);
+    return (word ^ (negative | SIGN)) - NEGATIVE_NAN_KEYS;
+}
+fn finite_word(key: u32) -> u32 {
+    let flipped = key + NEGATIVE_NAN_KEYS;
+    let positive = bitcast<u32>(bitcast<i32>(flipped) >> 31u);
+    return flipped ^ (~positive | SIGN);
 }
 fn word_of(key: u32) -> u32 {
-    if key == 0xffffffffu { return NOT_A_NUMBER; }
-    return select(~key, key ^ SIGN, (key & SIGN) != 0u);
+    return select(finite_word(key), NOT_A_NUMBER, key > INFINITE_KEY);
 }
 `;
 
@@ -66,13 +75,77 @@ fn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {
 }
 `;
 
-const distance = `fn distance_shift(top: i32) -> i32 {
-    return 122 - top;
+const distance = `const FARTHEST: u32 = 0xffffffffu;
+const TAME_LEAST: u32 = 0x0c800000u;
+const TAME_END: u32 = 0x7e800000u;
+fn is_tame(word: u32) -> bool {
+    let magnitude = word & MAGNITUDE;
+    return magnitude == 0u || (magnitude >= TAME_LEAST && magnitude < TAME_END);
 }
-fn distance_word(word: u32, center: u32, shift: i32) -> u32 {
+fn tame_distance_word(word: u32, center: u32) -> u32 {
+    return bitcast<u32>(bitcast<f32>(word) - bitcast<f32>(center)) & MAGNITUDE;
+}
+fn distance_word(word: u32, center: u32) -> u32 {
     if word == center && !is_nan(word) { return 0u; }
-    if !is_finite(word) || !is_finite(center) { return INFINITE; }
-    return bitcast<u32>(abs(scaled(word, shift) - scaled(center, shift))) & MAGNITUDE;
+    if !is_finite(word) || !is_finite(center) { return FARTHEST; }
+    let top = max(exponent(word), exponent(center));
+    let away = bitcast<u32>(scaled(word, -top) - scaled(center, -top)) & MAGNITUDE;
+    if away == 0u { return 0u; }
+    return away + (bitcast<u32>(top + 23) << 23u);
+}
+fn distance_of(word: u32, center: u32, tame: bool) -> u32 {
+    if tame { return tame_distance_word(word, center); }
+    return distance_word(word, center);
+}
+`;
+
+const kept = `const SMALL: i32 = -80;
+struct Kept { least: u32, greatest: u32, top: i32, sum: Sum }
+fn nothing_kept() -> Kept {
+    return Kept(0xffffffffu, 0u, SMALL, Sum(0.0, 0.0));
+}
+fn scale_of(key: u32) -> i32 {
+    return clamp(i32((finite_word(key) >> 23u) & 0xffu) - 127, SMALL, 126);
+}
+fn widened(kept: Kept, least: u32, greatest: u32) -> Kept {
+    let top = max(kept.top, max(scale_of(least), scale_of(greatest)));
+    let down = power(kept.top - top);
+    let sum = Sum(kept.sum.high * down, kept.sum.low * down);
+    return Kept(min(kept.least, least), max(kept.greatest, greatest), top, sum);
+}
+fn value_of(key: u32, unit: f32) -> f32 {
+    return scaled_by(bitcast<f32>(finite_word(key)), unit, p.zero);
+}
+fn kept_word(kept: Kept, col: u32, begin: u32, end: u32) -> u32 {
+    if kept.least == kept.greatest { return word_of(kept.least); }
+    if kept.top == SMALL { return mean_between(col, kept.least, kept.greatest, begin, end); }
+    var total = Total(kept.sum, 0u);
+    note_infinities(word_of(kept.least), &total);
+    note_infinities(word_of(kept.greatest), &total);
+    return total_word(total, f32(end - begin), kept.top, p.zero);
+}
+fn mean_between(col: u32, least: u32, greatest: u32, begin: u32, end: u32) -> u32 {
+    if least == greatest { return word_of(least); }
+    var top = NO_EXPONENT;
+    var total = Total(Sum(0.0, 0.0), 0u);
+    measure(word_of(least), &top, &total);
+    measure(word_of(greatest), &top, &total);
+    if total.infinities == 0u {
+        var up_to_least = 0u;
+        var below_greatest = 0u;
+        for (var i = 0u; i < p.rows; i++) {
+            let word = x[starts[i] + col];
+            let key = key_of(word);
+            up_to_least += u32(key <= least);
+            below_greatest += u32(key < greatest);
+            if key <= least || key >= greatest { continue; }
+            total.sum = add(total.sum, scaled(word, -top), p.zero);
+        }
+        let at_least = f32(up_to_least - begin) * scaled(word_of(least), -top);
+        let at_greatest = f32(end - below_greatest) * scaled(word_of(greatest), -top);
+        total.sum = add(add(total.sum, at_least, p.zero), at_greatest, p.zero);
+    }
+    return total_word(total, f32(end - begin), top, p.zero);
 }
 `;
 
@@ -80,6 +153,9 @@ const sum = `override compensated: bool = true;
 struct Sum { high: f32, low: f32 }
 fn opaque(value: f32, zero: u32) -> f32 {
     return bitcast<f32>(bitcast<u32>(value) ^ zero);
+}
+fn scaled_by(value: f32, unit: f32, zero: u32) -> f32 {
+    return opaque(value * unit, zero);
 }
 fn two_sum(a: f32, b: f32, zero: u32) -> Sum {
     let s = opaque(a + b, zero);
@@ -104,20 +180,41 @@ fn infinity_of(word: u32, factor_sign: u32) -> u32 {
     if is_nan(word) { return INVALID; }
     return select(POSITIVE, NEGATIVE, ((word ^ factor_sign) & SIGN) != 0u);
 }
-fn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {
-    if is_finite(word) {
-        *top = max(*top, exponent(word));
-    } else {
-        (*total).infinities |= infinity_of(word, 0u);
-    }
+fn note_infinities(word: u32, total: ptr<function, Total>) {
+    if !is_finite(word) { (*total).infinities |= infinity_of(word, 0u); }
 }
-fn total_word(total: Total, divisor: f32, shift: i32) -> u32 {
+fn measure(word: u32, top: ptr<function, i32>, total: ptr<function, Total>) {
+    if is_finite(word) { *top = max(*top, exponent(word)); }
+    note_infinities(word, total);
+}
+fn quotient(sum: Sum, divisor: f32, zero: u32) -> f32 {
+    let first = opaque((sum.high + sum.low) / divisor, zero);
+    let head = bitcast<f32>(bitcast<u32>(first) & 0xfffff000u);
+    let tail = opaque(first - head, zero);
+    let missed = opaque(opaque(sum.high - head * divisor, zero) - tail * divisor, zero);
+    return first + (missed + sum.low) / divisor;
+}
+fn total_word(total: Total, divisor: f32, shift: i32, zero: u32) -> u32 {
     switch total.infinities {
-        case 0u: { return joined((total.sum.high + total.sum.low) / divisor, shift); }
+        case 0u: { return joined(quotient(total.sum, divisor, zero), shift); }
         case POSITIVE: { return INFINITE; }
         case NEGATIVE: { return INFINITE | SIGN; }
         default: { return NOT_A_NUMBER; }
     }
+}
+`;
+
+const sums = `struct Sums { high: vec4f, low: vec4f, peak: vec4f }
+fn opaque4(values: vec4f, zero: u32) -> vec4f {
+    return bitcast<vec4f>(bitcast<vec4u>(values) ^ vec4u(zero));
+}
+fn add4(sums: Sums, terms: vec4f, zero: u32) -> Sums {
+    let peak = max(sums.peak, abs(terms));
+    let s = opaque4(sums.high + terms, zero);
+    if !compensated { return Sums(s, sums.low, peak); }
+    let term_part = opaque4(s - sums.high, zero);
+    let sum_part = opaque4(s - term_part, zero);
+    return Sums(s, sums.low + ((sums.high - sum_part) + (terms - term_part)), peak);
 }
 `;
 
@@ -130,33 +227,51 @@ export type ShaderName =
   | 'pairs'
   | 'rank_mean'
   | 'rank_mean_search'
+  | 'rank_mean_split'
+  | 'rank_mean_stream'
   | 'screen'
   | 'self_test'
   | 'sign_sum'
   | 'widen';
 
 export const shaders: Readonly<Record<ShaderName, string>> = {
-  combine: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, stride: u32, zero: u32 }
-@group(0) @binding(0) var<storage, read> x: array<u32>;
+  combine: `${bits}${sum}${sums}${columns}struct Params { rows: u32, cols: u32, stride: u32, outputs: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
-@group(0) @binding(2) var<storage, read> weights: array<vec2u>;
-@group(0) @binding(3) var<storage, read_write> out: array<u32>;
-@group(0) @binding(4) var<uniform> p: Params;
-@compute @workgroup_size(WG_SIZE)
-fn combine(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let col = column_of(group, groups, local);
-    if col >= p.cols { return; }
-    let first = group.z * p.rows;
+@group(0) @binding(2) var<storage, read> factors: array<vec4u>;
+@group(0) @binding(3) var<storage, read> weights: array<vec2u>;
+@group(0) @binding(4) var<storage, read_write> out: array<vec4u>;
+@group(0) @binding(5) var<uniform> p: Params;
+override OUTPUTS: u32 = 1;
+const LARGE: u32 = 0x6f800000u;
+struct Target { first: u32, col: u32 }
+fn write(sums: Sums, largest: vec4u, header: vec2u, place: Target, k: u32) -> u32 {
+    let output = place.first + k;
+    if output >= p.outputs { return 0u; }
+    let shift = bitcast<i32>(header.x);
+    let values = sums.high + sums.low;
+    out[(output * p.stride + place.col) / 4u] = vec4u(
+        joined(values.x, shift),
+        joined(values.y, shift),
+        joined(values.z, shift),
+        joined(values.w, shift),
+    );
+    let sure = (sums.peak >= vec4f(bitcast<f32>(header.y))) & (largest < vec4u(LARGE));
+    let unsure = !(sure | (largest == vec4u(0u)));
+    return dot(vec4u(unsure), vec4u(1u, 2u, 4u, 8u)) << (4u * k);
+}
+fn word_at(row: u32, col: u32) -> u32 {
+    let at = starts[row] + col;
+    return x[at / 4u][at % 4u];
+}
+fn looked_up(output: u32, col: u32) -> u32 {
+    let first = output * p.rows;
     var top = NO_EXPONENT;
     var total = Total(Sum(0.0, 0.0), 0u);
     for (var i = 0u; i < p.rows; i++) {
         let weight = weights[first + i];
         if weight.x == 0u { continue; }
-        let word = x[starts[i] + col];
+        let word = word_at(i, col);
         if is_finite(word) {
             top = max(top, exponent(word) + bitcast<i32>(weight.y));
         } else {
@@ -166,10 +281,50 @@ fn combine(
     for (var i = 0u; i < p.rows && total.infinities == 0u; i++) {
         let weight = weights[first + i];
         if weight.x == 0u { continue; }
-        let term = scaled(x[starts[i] + col], bitcast<i32>(weight.y) - top);
+        let term = scaled(word_at(i, col), bitcast<i32>(weight.y) - top);
         total.sum = add(total.sum, bitcast<f32>(weight.x) * term, p.zero);
     }
-    out[group.z * p.stride + col] = total_word(total, 1.0, top);
+    return total_word(total, 1.0, top, p.zero);
+}
+@compute @workgroup_size(WG_SIZE)
+fn combine(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let place = Target(group.z * OUTPUTS, 4u * column_of(group, groups, local));
+    if place.col >= p.cols { return; }
+    let first = group.z * (p.rows + 2u);
+    var largest = vec4u(0u);
+    var a = Sums(vec4f(0.0), vec4f(0.0), vec4f(0.0));
+    var b = a;
+    var c = a;
+    var d = a;
+    for (var i = 0u; i < p.rows; i++) {
+        let factor_words = factors[first + 2u + i];
+        if all(factor_words == vec4u(0u)) { continue; }
+        let words = x[(starts[i] + place.col) / 4u];
+        largest = max(largest, words & vec4u(MAGNITUDE));
+        let values = bitcast<vec4f>(words);
+        let factor = bitcast<vec4f>(factor_words);
+        a = add4(a, factor.x * values, p.zero);
+        if OUTPUTS > 1u { b = add4(b, factor.y * values, p.zero); }
+        if OUTPUTS > 2u { c = add4(c, factor.z * values, p.zero); }
+        if OUTPUTS > 3u { d = add4(d, factor.w * values, p.zero); }
+    }
+    let exponents = factors[first];
+    let floors = factors[first + 1u];
+    var unsure = write(a, largest, vec2u(exponents.x, floors.x), place, 0u);
+    if OUTPUTS > 1u { unsure |= write(b, largest, vec2u(exponents.y, floors.y), place, 1u); }
+    if OUTPUTS > 2u { unsure |= write(c, largest, vec2u(exponents.z, floors.z), place, 2u); }
+    if OUTPUTS > 3u { unsure |= write(d, largest, vec2u(exponents.w, floors.w), place, 3u); }
+    for (; unsure > 0u; unsure &= unsure - 1u) {
+        let bit = firstTrailingBit(unsure);
+        let output = place.first + bit / 4u;
+        let col = place.col + bit % 4u;
+        if col >= p.cols { continue; }
+        out[(output * p.stride + col) / 4u][col % 4u] = looked_up(output, col);
+    }
 }
 `,
   deviation: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, zero: u32 }
@@ -226,47 +381,43 @@ fn nearest_mean(
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
     let center = centers[col];
-    var reach = NO_EXPONENT;
-    if is_finite(center) { reach = exponent(center); }
     #slot sort
-    for (var i = 0u; i < p.rows; i++) {
-        let word = word_of(kept[i]);
-        if is_finite(word) { reach = max(reach, exponent(word)); }
+    if tame {
+        var far = FARTHEST;
+        var left = p.count;
+        var largest = 0u;
+        var bits = 0u;
+        var total = Total(Sum(0.0, 0.0), 0u);
+        #slot tame
+        out[col] = select(total_word(total, f32(p.count), top, p.zero), bits, p.count == 1u);
+        return;
     }
-    let shift = distance_shift(reach);
-    var first = 0u;
-    for (var i = 0u; i < p.rows - p.count; i++) {
-        let here = distance_word(word_of(kept[i]), center, shift);
-        if here > distance_word(word_of(kept[i + p.count]), center, shift) { first = i + 1u; }
+    #slot list
+    for (var i = 0u; i < p.rows; i++) { away[i] = distance_word(words[i], center); }
+    var far = FARTHEST;
+    for (var i = 0u; i + p.count <= p.rows; i++) {
+        far = min(far, max(away[i], away[i + p.count - 1u]));
     }
-    let last = first + p.count - 1u;
-    let far = max(
-        distance_word(word_of(kept[first]), center, shift),
-        distance_word(word_of(kept[last]), center, shift),
-    );
-    var at_far = p.count;
-    for (var i = first; i <= last; i++) {
-        at_far -= u32(distance_word(word_of(kept[i]), center, shift) < far);
-    }
+    var left = p.count;
+    for (var i = 0u; i < p.rows; i++) { left -= u32(away[i] < far); }
     var taken = 0u;
-    for (var i = 0u; i <= last; i++) {
-        let away = distance_word(word_of(kept[i]), center, shift);
-        if away > far || (away == far && at_far == 0u) { continue; }
-        at_far -= u32(away == far);
-        kept[taken] = kept[i];
+    for (var i = 0u; i < p.rows; i++) {
+        if away[i] > far || (away[i] == far && left == 0u) { continue; }
+        left -= u32(away[i] == far);
+        words[taken] = words[i];
         taken++;
     }
     if p.count == 1u {
-        out[col] = word_of(kept[0]);
+        out[col] = word_of(key_of(words[0]));
         return;
     }
     var top = NO_EXPONENT;
     var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }
+    for (var i = 0u; i < p.count; i++) { measure(words[i], &top, &total); }
     for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
-        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
+        total.sum = add(total.sum, scaled(words[i], -top), p.zero);
     }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = total_word(total, f32(p.count), top, p.zero);
 }
 `,
   nearest_mean_search: `${bits}${sum}${columns}${distance}struct Params { rows: u32, cols: u32, count: u32, zero: u32 }
@@ -284,24 +435,19 @@ fn nearest_mean_search(
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
     let center = centers[col];
-    var reach = NO_EXPONENT;
-    if is_finite(center) { reach = exponent(center); }
-    for (var i = 0u; i < p.rows; i++) {
-        let word = x[starts[i] + col];
-        if is_finite(word) { reach = max(reach, exponent(word)); }
-    }
-    let shift = distance_shift(reach);
+    var tame = is_tame(center);
+    for (var i = 0u; i < p.rows && tame; i++) { tame = is_tame(x[starts[i] + col]); }
     var far = 0u;
     for (var bit = SIGN; bit > 0u; bit >>= 1u) {
         var below = 0u;
         for (var i = 0u; i < p.rows; i++) {
-            below += u32(distance_word(x[starts[i] + col], center, shift) < (far | bit));
+            below += u32(distance_of(x[starts[i] + col], center, tame) < (far | bit));
         }
         if below < p.count { far |= bit; }
     }
     var nearer = 0u;
     for (var i = 0u; i < p.rows; i++) {
-        nearer += u32(distance_word(x[starts[i] + col], center, shift) < far);
+        nearer += u32(distance_of(x[starts[i] + col], center, tame) < far);
     }
     let last = p.count - nearer - 1u;
     var bound = 0u;
@@ -309,7 +455,7 @@ fn nearest_mean_search(
         var below = 0u;
         for (var i = 0u; i < p.rows; i++) {
             let word = x[starts[i] + col];
-            let at_bound = distance_word(word, center, shift) == far;
+            let at_bound = distance_of(word, center, tame) == far;
             below += u32(at_bound && key_of(word) < (bound | bit));
         }
         if below <= last { bound |= bit; }
@@ -323,7 +469,7 @@ fn nearest_mean_search(
     var total = Total(Sum(0.0, 0.0), 0u);
     for (var i = 0u; i < p.rows; i++) {
         let word = x[starts[i] + col];
-        let away = distance_word(word, center, shift);
+        let away = distance_of(word, center, tame);
         let key = key_of(word);
         if away > far || (away == far && key > bound) { continue; }
         below_bound += u32(away == far && key < bound);
@@ -332,7 +478,7 @@ fn nearest_mean_search(
     if total.infinities == 0u {
         for (var i = 0u; i < p.rows; i++) {
             let word = x[starts[i] + col];
-            let away = distance_word(word, center, shift);
+            let away = distance_of(word, center, tame);
             if away < far || (away == far && key_of(word) < bound) {
                 total.sum = add(total.sum, scaled(word, -top), p.zero);
             }
@@ -340,7 +486,7 @@ fn nearest_mean_search(
         let copies = f32(p.count - nearer - below_bound);
         total.sum = add(total.sum, copies * scaled(word_of(bound), -top), p.zero);
     }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = total_word(total, f32(p.count), top, p.zero);
 }
 `,
   pair_sums: `${bits}${sum}struct Params {
@@ -616,7 +762,7 @@ fn settle(high: ptr<function, mat4x4f>, low: ptr<function, mat4x4f>) {
     *low = mat4x4f(a.low, b.low, c.low, d.low);
 }
 `,
-  rank_mean: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, count: u32, zero: u32 }
+  rank_mean: `${bits}${sum}${columns}${kept}struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
@@ -630,20 +776,10 @@ fn rank_mean(
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
     #slot sort
-    if p.count == 1u {
-        out[col] = word_of(kept[0]);
-        return;
-    }
-    var top = NO_EXPONENT;
-    var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.count; i++) { measure(word_of(kept[i]), &top, &total); }
-    for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
-        total.sum = add(total.sum, scaled(word_of(kept[i]), -top), p.zero);
-    }
-    out[col] = total_word(total, f32(p.count), top);
+    out[col] = word;
 }
 `,
-  rank_mean_search: `${bits}${sum}${columns}struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
+  rank_mean_search: `${bits}${sum}${columns}${kept}struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
@@ -669,33 +805,122 @@ fn rank_mean_search(
         if below_low <= p.begin { low |= bit; }
         if below_high <= p.end - 1u { high |= bit; }
     }
-    if low == high {
-        out[col] = word_of(low);
-        return;
-    }
-    var up_to_low = 0u;
-    var below_high = 0u;
-    var top = NO_EXPONENT;
-    var total = Total(Sum(0.0, 0.0), 0u);
-    for (var i = 0u; i < p.rows; i++) {
-        let word = x[starts[i] + col];
-        let key = key_of(word);
-        up_to_low += u32(key <= low);
-        below_high += u32(key < high);
-        if key < low || key > high { continue; }
-        measure(word, &top, &total);
-    }
-    if total.infinities == 0u {
-        for (var i = 0u; i < p.rows; i++) {
-            let word = x[starts[i] + col];
-            let key = key_of(word);
-            if key > low && key < high { total.sum = add(total.sum, scaled(word, -top), p.zero); }
+    out[col] = mean_between(col, low, high, p.begin, p.end);
+}
+`,
+  rank_mean_split: `${bits}${sum}${columns}${kept}struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+override RUNS: u32 = 2;
+const DROPPED: u32 = 0xffffffffu;
+override WORDS: u32 = 4096;
+var<workgroup> sh_keys: array<u32, WORDS>;
+struct Place { run: i32, across: u32, column: u32 }
+struct Facing { at: u32, missing: bool, edge: u32, wins_ties: bool }
+fn facing(place: Place, sum: i32) -> Facing {
+    let half = i32(RUNS / 2u);
+    let run = sum - place.run;
+    let missing = run < 0 || run >= half;
+    let at = (place.across + u32(clamp(run, 0, half - 1))) * WG_SIZE + place.column;
+    let edge = select(0u, DROPPED, run >= half);
+    return Facing(at, missing, edge, !missing && place.across > 0u);
+}
+fn met(other: Facing, published: u32) -> u32 {
+    return select(published, other.edge, other.missing);
+}
+fn is_lower(key: u32, other: Facing, published: u32) -> bool {
+    let met = met(other, published);
+    return key < met || (key == met && other.wins_ties);
+}
+fn kept_value(key: u32, unit: f32) -> f32 {
+    return select(value_of(key, unit), 0.0, key == DROPPED);
+}
+fn key_at(row: u32, col: u32) -> u32 {
+    if row >= p.rows { return DROPPED; }
+    return min(key_of(x[starts[row] + col]), DROPPED - 1u);
+}
+@compute @workgroup_size(WG_SIZE, RUNS)
+fn rank_mean_split(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_id) id: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let true_col = column_of(group, groups, id.x);
+    let col = min(true_col, p.cols - 1u);
+    let run = id.y;
+    #slot load
+    for (var size = 1u; size < RUNS / 2u; size *= 2u) {
+        {
+            let other = run ^ (2u * size - 1u);
+            let partner = other * WG_SIZE + id.x;
+            let lower = run < other;
+            #slot end_to_end
         }
-        let at_low = f32(up_to_low - p.begin) * scaled(word_of(low), -top);
-        let at_high = f32(p.end - below_high) * scaled(word_of(high), -top);
-        total.sum = add(add(total.sum, at_low, p.zero), at_high, p.zero);
+        for (var apart = size / 2u; apart > 0u; apart /= 2u) {
+            let other = run ^ apart;
+            let partner = other * WG_SIZE + id.x;
+            let lower = run < other;
+            #slot side_by_side
+        }
+        {
+            #slot merge
+        }
     }
-    out[col] = total_word(total, f32(p.end - p.begin), top);
+    let half = RUNS / 2u;
+    let place = Place(i32(run % half), select(half, 0u, run >= half), id.x);
+    var least = DROPPED;
+    var above = 0u;
+    #slot select
+    workgroupBarrier();
+    sh_keys[local] = least;
+    sh_keys[WG_SIZE * RUNS + local] = above;
+    workgroupBarrier();
+    for (var other = id.x; other < WG_SIZE * RUNS; other += WG_SIZE) {
+        least = min(least, sh_keys[other]);
+        above = max(above, sh_keys[WG_SIZE * RUNS + other]);
+    }
+    if p.end - p.begin == 1u { least = above - 1u; }
+    var kept = widened(nothing_kept(), least, above - 1u);
+    #slot add
+    workgroupBarrier();
+    sh_keys[local] = bitcast<u32>(kept.sum.high);
+    sh_keys[WG_SIZE * RUNS + local] = bitcast<u32>(kept.sum.low);
+    workgroupBarrier();
+    if run > 0u || true_col >= p.cols { return; }
+    for (var other = id.x + WG_SIZE; other < WG_SIZE * RUNS; other += WG_SIZE) {
+        let high = bitcast<f32>(sh_keys[other]);
+        let low = bitcast<f32>(sh_keys[WG_SIZE * RUNS + other]);
+        kept.sum = add_sums(kept.sum, Sum(high, low), p.zero);
+    }
+    out[col] = kept_word(kept, col, p.begin, p.end);
+}
+`,
+  rank_mean_stream: `${bits}${sum}${columns}${kept}struct Params { rows: u32, cols: u32, begin: u32, end: u32, chunk: u32, zero: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn rank_mean_stream(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    var kept = nothing_kept();
+    var row = p.begin + p.rows - p.end;
+    #slot fill
+    for (; row + p.chunk <= p.rows; row += p.chunk) {
+        #slot step
+    }
+    for (; row < p.rows; row++) {
+        #slot insert
+    }
+    out[col] = kept_word(kept, col, p.begin, p.end);
 }
 `,
   screen: `${bits}${sum}struct Params { rows: u32, cols: u32, block_cols: u32, first_col: u32, first_block: u32, zero: u32 }
@@ -875,9 +1100,9 @@ fn self_test() {
 }
 `,
   sign_sum: `${bits}${columns}struct Params { rows: u32, cols: u32 }
-@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
-@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4u>;
 @group(0) @binding(3) var<uniform> p: Params;
 @compute @workgroup_size(WG_SIZE)
 fn sign_sum(
@@ -885,15 +1110,17 @@ fn sign_sum(
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let col = column_of(group, groups, local);
+    let col = 4u * column_of(group, groups, local);
     if col >= p.cols { return; }
-    var sum = 0;
+    var sum = vec4i(0);
     for (var i = 0u; i < p.rows; i++) {
-        let word = x[starts[i] + col];
-        if (word & MAGNITUDE) == 0u || is_nan(word) { continue; }
-        sum += select(1, -1, (word & SIGN) != 0u);
+        let words = x[(starts[i] + col) / 4u];
+        let magnitude = words & vec4u(MAGNITUDE);
+        let sign = (bitcast<vec4i>(words) >> vec4u(31u)) | vec4i(1);
+        let counts = (magnitude > vec4u(0u)) & (magnitude <= vec4u(INFINITE));
+        sum += select(vec4i(0), sign, counts);
     }
-    out[col] = bitcast<u32>(f32(sum));
+    out[col / 4u] = bitcast<vec4u>(vec4f(sum));
 }
 `,
   widen: `struct Params { begin: u32, quads: u32, brain: u32 }

@@ -7,24 +7,30 @@
 import type {
   BackendInfo,
   PairBlock,
+  Regime,
   RowScreen,
   RowSource,
   Tile,
   TileKernels,
   Weights,
+  Work,
 } from '../kernels.ts';
-import { networkBody } from '../network.ts';
 import { dataBuffer, storageBuffer } from './buffers.ts';
+import { ColumnKernels } from './column-kernels.ts';
 import { type DeviceMaker, type KernelSource, type MadeDevice, Session } from './device.ts';
-import { Dispatcher, MAX_GROUPS } from './dispatch.ts';
+import { Dispatcher } from './dispatch.ts';
+import { regimeFor } from './regimes.ts';
 import { RowKernels } from './row-kernels.ts';
 import { judge, PROBES, WORDS_PER_PROBE } from './self-test.ts';
-import { own, strideOf, Tiles } from './tiles.ts';
+import { Tiles } from './tiles.ts';
 
-/** Rows up to which a column is sorted in registers; above, ranks are searched bit by bit. */
-export const MAX_NETWORK_ROWS = 64;
-/** Invocations in a workgroup of a column kernel. */
-const COLUMN_GROUP = 64;
+/** Settings of the kernels. */
+export interface WebGpuOptions {
+  /** Forces how order statistics are computed, wherever that way can do the work. */
+  readonly regime?: Regime | undefined;
+  /** Sees the self-test's words before they are judged. */
+  readonly observe?: (words: Uint32Array) => void;
+}
 
 /** One device and all that works on it. After a loss another takes its place. */
 interface Workplace {
@@ -34,6 +40,7 @@ interface Workplace {
   readonly tiles: Tiles;
   readonly dispatcher: Dispatcher;
   readonly rows: RowKernels;
+  readonly columns: ColumnKernels;
 }
 
 function workplaceOn(made: MadeDevice): Workplace {
@@ -48,30 +55,32 @@ function workplaceOn(made: MadeDevice): Workplace {
     tiles,
     dispatcher,
     rows: new RowKernels(session, { tiles, dispatcher }),
+    columns: new ColumnKernels(session, { tiles, dispatcher, software: made.software }),
   };
 }
 
 /** Every kernel on WebGPU. */
 export class WebGpuKernels implements TileKernels {
   readonly #make: DeviceMaker;
+  readonly #forced: Regime | undefined;
   #at: Workplace;
 
-  private constructor(make: DeviceMaker, made: MadeDevice) {
+  private constructor(make: DeviceMaker, made: MadeDevice, forced: Regime | undefined) {
     this.#make = make;
+    this.#forced = forced;
     this.#at = workplaceOn(made);
   }
 
   /**
    * Makes a device and tests what the kernels take for granted of it.
    *
-   * @param observe - Sees the self-test's words before they are judged.
    * @throws {BackendError} `self-test` if the device computes integers wrongly.
    */
   static async create(
     make: DeviceMaker,
-    observe: (words: Uint32Array) => void = () => {},
+    { regime, observe = () => {} }: WebGpuOptions = {},
   ): Promise<WebGpuKernels> {
-    const kernels = new WebGpuKernels(make, await make());
+    const kernels = new WebGpuKernels(make, await make(), regime);
     await kernels.#selfTest(observe);
     return kernels;
   }
@@ -152,87 +161,25 @@ export class WebGpuKernels implements TileKernels {
 
   // Column operations
 
-  async combine(weights: Weights, x: Tile): Promise<Tile> {
-    const factors = await dataBuffer(this.#at.session, 'weights', weightWords(weights));
-    try {
-      const params = [x.rows, x.cols, strideOf(x.cols), 0];
-      return await this.#columns('combine', x, { extra: [factors], params, rows: weights.length });
-    } finally {
-      factors.destroy();
-    }
+  regimeOf(work: Work): Regime {
+    return regimeFor(work, { software: this.info.software, forced: this.#forced });
   }
-
-  async rankMean(x: Tile, from: number, to: number): Promise<Tile> {
-    if (x.rows > MAX_NETWORK_ROWS) {
-      return this.#columns('rank_mean_search', x, { params: [x.rows, x.cols, from, to, 0] });
-    }
-    const network = { rows: x.rows, from, to };
-    return this.#columns('rank_mean', x, { params: [x.rows, x.cols, to - from, 0], network });
+  combine(weights: Weights, x: Tile): Promise<Tile> {
+    return this.#at.columns.combine(weights, x);
   }
-
-  async nearestMean(x: Tile, center: Tile, count: number): Promise<Tile> {
-    const centers = own(center);
-    // A center that is a view need not start its slab; the kernel reads it from 0.
-    const dense = centers.starts[0] === 0 ? center : await this.#at.tiles.stack(center);
-    try {
-      const extra = [own(dense).slab.buffer];
-      const params = [x.rows, x.cols, count, 0];
-      if (x.rows > MAX_NETWORK_ROWS) {
-        return await this.#columns('nearest_mean_search', x, { extra, params });
-      }
-      const network = { rows: x.rows, from: 0, to: x.rows };
-      return await this.#columns('nearest_mean', x, { extra, params, network });
-    } finally {
-      if (dense !== center) this.free(dense);
-    }
+  rankMean(x: Tile, from: number, to: number): Promise<Tile> {
+    const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
+    return this.#at.columns.rankMean(x, { from, to, regime });
   }
-
-  async signSum(x: Tile): Promise<Tile> {
-    return this.#columns('sign_sum', x, { params: [x.rows, x.cols] });
+  nearestMean(x: Tile, center: Tile, count: number): Promise<Tile> {
+    const regime = this.regimeOf({ op: 'nearestMean', rows: x.rows, count });
+    return this.#at.columns.nearestMean(x, { center, count, regime });
   }
-
-  async deviation(x: Tile): Promise<Tile> {
-    return this.#columns('deviation', x, { params: [x.rows, x.cols, 0] });
+  signSum(x: Tile): Promise<Tile> {
+    return this.#at.columns.signSum(x);
   }
-
-  /** Runs a kernel that makes `rows` rows of `x`'s width, one invocation a column. */
-  async #columns(
-    name: KernelSource['name'],
-    x: Tile,
-    {
-      params,
-      extra = [],
-      rows = 1,
-      network,
-    }: {
-      params: readonly number[];
-      extra?: readonly GPUBuffer[];
-      rows?: number;
-      network?: { rows: number; from: number; to: number };
-    },
-  ): Promise<Tile> {
-    const { tiles, dispatcher } = this.#at;
-    const out = await tiles.allocate(rows, x.cols);
-    const kernel: KernelSource = {
-      name,
-      bindings: ['read', 'read', ...extra.map(() => 'read' as const), 'write', 'uniform'],
-      ...(network && {
-        variant: `${network.rows} ${network.from} ${network.to}`,
-        slot: networkBody(network.rows, network.from, network.to),
-      }),
-    };
-    const groups = Math.ceil(x.cols / COLUMN_GROUP);
-    const across = Math.min(groups, MAX_GROUPS);
-    try {
-      const table = await tiles.table(x);
-      const buffers = [own(x).slab.buffer, table, ...extra, out.slab.buffer];
-      const shape = [across, Math.ceil(groups / across), rows] as const;
-      await dispatcher.run([{ kernel, buffers, params, groups: shape }]);
-      return out;
-    } catch (error) {
-      tiles.free(out);
-      throw error;
-    }
+  deviation(x: Tile): Promise<Tile> {
+    return this.#at.columns.deviation(x);
   }
 
   // Lifetime
@@ -246,23 +193,4 @@ export class WebGpuKernels implements TileKernels {
     this.#at.tiles.destroy();
     if (this.#at.owned) this.device.destroy();
   }
-}
-
-/** Each weight as the word of its mantissa, in [1, 2), and its exponent. */
-function weightWords(weights: Weights): Uint32Array {
-  const cols = weights[0]!.length;
-  const words = new Uint32Array(2 * weights.length * cols);
-  const mantissas = new Float32Array(words.buffer);
-  for (const [k, row] of weights.entries()) {
-    for (let i = 0; i < cols; i++) {
-      const weight = row[i]!;
-      if (weight === 0) continue;
-      // The logarithm of the largest numbers rounds up to 1024, whose power is infinite.
-      const exponent = Math.min(1023, Math.floor(Math.log2(Math.abs(weight))));
-      const at = 2 * (k * cols + i);
-      mantissas[at] = weight / 2 ** exponent;
-      words[at + 1] = exponent;
-    }
-  }
-  return words;
 }

@@ -341,7 +341,9 @@ describe('the self-test', () => {
   const right = async (): Promise<Uint32Array> => {
     const { make } = observedMaker();
     const seen: Uint32Array[] = [];
-    const kernels = await WebGpuKernels.create(make, (words) => seen.push(words));
+    const kernels = await WebGpuKernels.create(make, {
+      observe: (words) => seen.push(words),
+    });
     await kernels.close();
     return seen[0]!;
   };
@@ -375,7 +377,9 @@ describe('the self-test', () => {
     const spoil = (words: Uint32Array): void => {
       words[0]! ^= 1;
     };
-    await expect(WebGpuKernels.create(make, spoil)).rejects.toMatchObject({ code: 'self-test' });
+    await expect(WebGpuKernels.create(make, { observe: spoil })).rejects.toMatchObject({
+      code: 'self-test',
+    });
     expect(await devices[0]!.lost).toMatchObject({ reason: 'destroyed' });
   });
 
@@ -400,8 +404,10 @@ describe('the self-test', () => {
 
   test('plain sums serve where compensated ones cannot', async () => {
     const { make } = observedMaker();
-    const kernels = await WebGpuKernels.create(make, (words) => {
-      words[8 * PROBES.indexOf(0x3f800000) + 6] = 0;
+    const kernels = await WebGpuKernels.create(make, {
+      observe: (words) => {
+        words[8 * PROBES.indexOf(0x3f800000) + 6] = 0;
+      },
     });
     expect(kernels.compensated).toBe(false);
     await using engine = new Engine(kernels);

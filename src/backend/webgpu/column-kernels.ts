@@ -1,0 +1,232 @@
+/**
+ * Column operations on the GPU: each tile by the kernel of the operation's name, order statistics by
+ * that of their regime.
+ *
+ * @module
+ */
+
+import type { Regime, Tile, Weights } from '../kernels.ts';
+import { dataBuffer } from './buffers.ts';
+import type { KernelSource, Session } from './device.ts';
+import { type Dispatcher, MAX_GROUPS } from './dispatch.ts';
+import { nearestSlots, type Slots, splitSlots, streamSlots, windowSlots } from './network-text.ts';
+import { splitShape, streamChunk } from './regimes.ts';
+import { own, strideOf, type Tiles } from './tiles.ts';
+
+/** Columns of a workgroup, each of which one invocation owns. */
+const COLUMN_GROUP = 64;
+
+/** Results that one invocation forms at once from what it reads. More would spill its registers. */
+const MAX_OUTPUTS = 4;
+
+/** What a kernel is launched with, besides the tile. */
+interface Columns {
+  readonly params: readonly number[];
+  /** Buffers between the table of starts and the result. */
+  readonly extra?: readonly GPUBuffer[];
+  /** Rows of the result. Default 1. */
+  readonly rows?: number;
+  /** Generated texts, and a name for them. */
+  readonly slots?: Slots;
+  readonly variant?: string;
+  readonly constants?: Record<string, number>;
+  /** Columns of a workgroup. Default 64. */
+  readonly columns?: number;
+  /** Workgroups for the same columns. Default 1. */
+  readonly depth?: number;
+}
+
+/** The column operations of one device. */
+export class ColumnKernels {
+  readonly #session: Session;
+  readonly #tiles: Tiles;
+  readonly #dispatcher: Dispatcher;
+  readonly #software: boolean;
+
+  constructor(
+    session: Session,
+    { tiles, dispatcher, software }: { tiles: Tiles; dispatcher: Dispatcher; software: boolean },
+  ) {
+    this.#session = session;
+    this.#tiles = tiles;
+    this.#dispatcher = dispatcher;
+    this.#software = software;
+  }
+
+  async combine(weights: Weights, x: Tile): Promise<Tile> {
+    // As even as can be: 5 results are two groups of 3, not of 4 and 1.
+    const groups = Math.ceil(weights.length / MAX_OUTPUTS);
+    const outputs = Math.ceil(weights.length / groups);
+    const parts = weights.map(splitWeights);
+    const extra: GPUBuffer[] = [];
+    try {
+      extra.push(await dataBuffer(this.#session, 'factors', factorWords(parts, outputs)));
+      extra.push(await dataBuffer(this.#session, 'weights', weightWords(parts)));
+      const params = [x.rows, x.cols, strideOf(x.cols), weights.length, 0];
+      const constants = { OUTPUTS: outputs };
+      const shape = { rows: weights.length, columns: 4 * COLUMN_GROUP, depth: groups };
+      return await this.#run('combine', x, { extra, params, constants, ...shape });
+    } finally {
+      for (const buffer of extra) buffer.destroy();
+    }
+  }
+
+  async rankMean(
+    x: Tile,
+    { from, to, regime }: { from: number; to: number; regime: Regime },
+  ): Promise<Tile> {
+    const { rows, cols } = x;
+    const variant = `${rows} ${from} ${to}`;
+    switch (regime) {
+      case 'network': {
+        const slots = windowSlots(rows, from, to);
+        return this.#run('rank_mean', x, { params: [rows, cols, from, to, 0], slots, variant });
+      }
+      case 'stream': {
+        const chunk = streamChunk(rows, from, to);
+        const slots = streamSlots({ low: from, chunk, high: rows - to });
+        const params = [rows, cols, from, to, chunk, 0];
+        return this.#run('rank_mean_stream', x, { params, slots, variant });
+      }
+      case 'split': {
+        const shape = splitShape(rows, this.#software);
+        const { columns, runs, words } = shape;
+        const slots = splitSlots(rows, { ...shape, from, to });
+        const constants = { WG_SIZE: columns, RUNS: runs, WORDS: words };
+        const params = [rows, cols, from, to, 0];
+        return this.#run('rank_mean_split', x, { params, slots, variant, constants, columns });
+      }
+      default:
+        return this.#run('rank_mean_search', x, { params: [rows, cols, from, to, 0] });
+    }
+  }
+
+  async nearestMean(
+    x: Tile,
+    { center, count, regime }: { center: Tile; count: number; regime: Regime },
+  ): Promise<Tile> {
+    const centers = own(center);
+    // A center that is a view need not start its slab; the kernel reads it from 0.
+    const dense = centers.starts[0] === 0 ? center : await this.#tiles.stack(center);
+    try {
+      const extra = [own(dense).slab.buffer];
+      const params = [x.rows, x.cols, count, 0];
+      if (regime === 'search') {
+        return await this.#run('nearest_mean_search', x, { extra, params });
+      }
+      const slots = nearestSlots(x.rows, count);
+      const variant = `${x.rows} ${count}`;
+      return await this.#run('nearest_mean', x, { extra, params, slots, variant });
+    } finally {
+      if (dense !== center) this.#tiles.free(dense);
+    }
+  }
+
+  async signSum(x: Tile): Promise<Tile> {
+    return this.#run('sign_sum', x, { params: [x.rows, x.cols], columns: 4 * COLUMN_GROUP });
+  }
+
+  async deviation(x: Tile): Promise<Tile> {
+    return this.#run('deviation', x, { params: [x.rows, x.cols, 0] });
+  }
+
+  /** Runs a kernel that makes `rows` rows of `x`'s width. */
+  async #run(
+    name: KernelSource['name'],
+    x: Tile,
+    {
+      params,
+      extra = [],
+      rows = 1,
+      slots,
+      variant,
+      constants,
+      columns = COLUMN_GROUP,
+      depth = 1,
+    }: Columns,
+  ): Promise<Tile> {
+    const out = await this.#tiles.allocate(rows, x.cols);
+    const kernel: KernelSource = {
+      name,
+      bindings: ['read', 'read', ...extra.map(() => 'read' as const), 'write', 'uniform'],
+      ...(slots && { slots }),
+      ...(variant && { variant }),
+      ...(constants && { constants }),
+    };
+    const groups = Math.ceil(x.cols / columns);
+    const across = Math.min(groups, MAX_GROUPS);
+    try {
+      const table = await this.#tiles.table(x);
+      const buffers = [own(x).slab.buffer, table, ...extra, out.slab.buffer];
+      const shape = [across, Math.ceil(groups / across), depth] as const;
+      await this.#dispatcher.run([{ kernel, buffers, params, groups: shape }]);
+      return out;
+    } catch (error) {
+      this.#tiles.free(out);
+      throw error;
+    }
+  }
+}
+
+/** Weights as numbers in [1, 2), or 0, times powers of two. */
+interface SplitWeights {
+  readonly mantissas: Float64Array;
+  readonly exponents: Int32Array;
+}
+
+function splitWeights(weights: ArrayLike<number>): SplitWeights {
+  const mantissas = new Float64Array(weights.length);
+  const exponents = new Int32Array(weights.length);
+  for (let i = 0; i < weights.length; i++) {
+    const weight = weights[i]!;
+    if (weight === 0) continue;
+    // The logarithm of the largest numbers rounds up to 1024, whose power is infinite.
+    exponents[i] = Math.min(1023, Math.floor(Math.log2(Math.abs(weight))));
+    mantissas[i] = weight / 2 ** exponents[i]!;
+  }
+  return { mantissas, exponents };
+}
+
+/** Each weight as the word of its mantissa, and its exponent. */
+function weightWords(parts: readonly SplitWeights[]): Uint32Array {
+  const words = new Uint32Array(
+    parts.reduce((sum, { mantissas }) => sum + 2 * mantissas.length, 0),
+  );
+  const floats = new Float32Array(words.buffer);
+  let at = 0;
+  for (const { mantissas, exponents } of parts) {
+    for (const [i, mantissa] of mantissas.entries()) {
+      floats[at] = mantissa;
+      words[at + 1] = exponents[i]!;
+      at += 2;
+    }
+  }
+  return words;
+}
+
+/** A sum is sure to have lost nothing that matters where a term, scaled, reaches this. */
+const FLOOR = 2 ** -80;
+/** A floor out of reach: the largest f32. */
+const NO_FLOOR = 2 ** 128 - 2 ** 104;
+
+/**
+ * For each group of `outputs` results, which share what they read: their exponents, so that factors
+ * are at most 2; their floors; and for each row its factor in each.
+ */
+function factorWords(parts: readonly SplitWeights[], outputs: number): Uint32Array {
+  const rows = parts[0]!.mantissas.length;
+  const words = new Uint32Array(4 * (rows + 2) * Math.ceil(parts.length / outputs));
+  const floats = new Float32Array(words.buffer);
+  for (const [output, { mantissas, exponents }] of parts.entries()) {
+    const at = 4 * (rows + 2) * Math.floor(output / outputs) + (output % outputs);
+    const top = exponents.reduce((m, e, i) => (mantissas[i] === 0 ? m : Math.max(m, e)), -1075);
+    words[at] = top;
+    floats[at + 4] = FLOOR;
+    for (const [i, mantissa] of mantissas.entries()) {
+      floats[at + 8 + 4 * i] = mantissa * 2 ** (exponents[i]! - top);
+      // Below the normal range a device may take the factor for 0.
+      if (mantissa !== 0 && exponents[i]! - top < -126) floats[at + 4] = NO_FLOOR;
+    }
+  }
+  return words;
+}
