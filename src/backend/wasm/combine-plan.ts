@@ -32,17 +32,25 @@ export interface CombinePlan {
   apply(kernels: Kernels, place: Place, table: number): void;
 }
 
-/** A plan for one output, whose rows come some at a time. */
+/** A plan for one output, whose rows come some at a time: the table holds its weights twice. */
 export interface SumPlan {
   /** Rows with a weight other than 0, ascending. */
   readonly used: readonly number[];
-  /** An entry for each of them, `ENTRY_BYTES` long. */
+  /** A list with an entry of `ENTRY_BYTES` for each of them, then, where they do, f32. */
   readonly table: Uint32Array;
+  /** What sums over the list are multiplied by. */
   readonly unit: number;
+  /** What sums over the f32 are multiplied by; undefined where they would not do. */
+  readonly floatUnit: number | undefined;
 }
 
 /** Bytes of an entry of a list for one output: see assembly/combine.ts. */
 export const ENTRY_BYTES = 16;
+
+/** As f32, the largest weight is this … */
+const TOP = 2 ** 47;
+/** … and none is below a part in so many of it: see assembly/combine.ts. */
+const MAX_SPREAD = 2 ** 19;
 
 /** A list in the table: where it starts, in words, and how many entries it has. */
 interface List {
@@ -62,13 +70,21 @@ interface Group {
   readonly shared: List | undefined;
 }
 
-/** Prepares the weights of one output, for `atOnce` rows at a time. */
+/** Prepares the weights of one output, for `atOnce` rows at a time, a multiple of four. */
 export function sumPlan(weights: Float64Array, atOnce: number): SumPlan {
   const used = usedRows([weights]);
   const { unit, weights: scaled } = scale(weights, used);
   const table = new Table();
   table.list(scaled.map((weight, i) => ({ row: i % atOnce, numbers: [weight] })));
-  return { used, table: table.words(), unit };
+  const sizes = used.map((i) => Math.abs(weights[i]!));
+  const [least, largest] = [Math.min(...sizes), Math.max(...sizes)];
+  // Well inside f64, so that the unit is, too.
+  const isPlain = used.length > 0 && least > 2 ** -900 && largest < 2 ** 900;
+  if (!isPlain || largest > least * MAX_SPREAD) {
+    return { used, table: table.words(), unit, floatUnit: undefined };
+  }
+  table.floats(used.map((i) => (weights[i]! / largest) * TOP));
+  return { used, table: table.words(), unit, floatUnit: largest / TOP };
 }
 
 /** Prepares the weights of several outputs, m rows of n. */
@@ -153,6 +169,10 @@ class Table {
 
   numbers(values: readonly number[]): void {
     this.#words.push(...new Uint32Array(Float64Array.from(values).buffer));
+  }
+
+  floats(values: readonly number[]): void {
+    this.#words.push(...new Uint32Array(Float32Array.from(values).buffer));
   }
 
   /** Entries: the number of a row, a word that fills up, and numbers. */

@@ -17,7 +17,16 @@ export interface Kernels {
     entries: number,
     sums: number,
   ): void;
-  roundSums(sums: number, cols: number, unit: number, out: number): void;
+  addQuads(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    weights: number,
+    sums: number,
+  ): void;
+  roundSums(sums: number, cols: number, unit: number, out: number): number;
+  replaceSums(sums: number, cols: number, unit: number, out: number): void;
   combineFour(
     x: number,
     stride: number,

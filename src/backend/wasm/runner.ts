@@ -235,32 +235,49 @@ export class Runner {
   }
 
   /**
-   * One output: rows come some at a time, in longer pieces than others, and their sums stay. That is
-   * as fast as memory is read, and long copies are faster.
+   * One output: rows come some at a time, in longer pieces than others, and their sums stay. Memory is
+   * the bound, and long copies are faster.
    */
   #weightedSum({ rows, out }: Job, weights: Float64Array, range: Range): void {
     const kernels = this.#kernels;
-    const { used, table, unit } = sumPlan(weights, SUM_ROWS);
+    const { used, table, unit, floatUnit } = sumPlan(weights, SUM_ROWS);
     const widest = Math.min(SUM_COLS, roundUp(range.to - range.from, MIN_BLOCK_COLS));
     const stride = 4 * widest + GAP_BYTES;
-    const [tableAt, sums, x, outAt] = this.#place([
+    const [list, sums, x, outAt] = this.#place([
       table.byteLength,
       8 * widest,
       stride * SUM_ROWS,
       4 * widest,
     ]) as [number, number, number, number];
-    new Uint32Array(kernels.memory.buffer).set(table, tableAt / 4);
+    new Uint32Array(kernels.memory.buffer).set(table, list / 4);
     const floats = this.#floats();
+    const floatWeights = list + ENTRY_BYTES * used.length;
     for (const piece of cut(range, widest)) {
       const width = piece.to - piece.from;
       const cols = roundUp(width, MIN_BLOCK_COLS);
-      floats.fill(0, sums / 4, sums / 4 + 2 * cols);
-      for (let first = 0; first < used.length; first += SUM_ROWS) {
-        const some = used.slice(first, first + SUM_ROWS).map((i) => rows[i]!);
-        this.#copyIn(some, piece, { x, stride, unit: MIN_BLOCK_COLS });
-        kernels.addRows(x, stride, cols, tableAt + ENTRY_BYTES * first, some.length, sums);
+      /** Sums of all rows, of which `add` takes in some, the first of them the used row `first`. */
+      const sumUp = (add: (rows: number, first: number) => void): void => {
+        floats.fill(0, sums / 4, sums / 4 + 2 * cols);
+        for (let first = 0; first < used.length; first += SUM_ROWS) {
+          const some = used.slice(first, first + SUM_ROWS).map((i) => rows[i]!);
+          this.#copyIn(some, piece, { x, stride, unit: MIN_BLOCK_COLS });
+          add(some.length, first);
+        }
+      };
+      const inF64 = (count: number, first: number): void =>
+        kernels.addRows(x, stride, cols, list + ENTRY_BYTES * first, count, sums);
+      if (floatUnit === undefined) {
+        sumUp(inF64);
+        kernels.roundSums(sums, cols, unit, outAt);
+      } else {
+        sumUp((count, first) =>
+          kernels.addQuads(x, stride, count, cols, floatWeights + 4 * first, sums),
+        );
+        if (kernels.roundSums(sums, cols, floatUnit, outAt) === 0) {
+          sumUp(inF64);
+          kernels.replaceSums(sums, cols, unit, outAt);
+        }
       }
-      kernels.roundSums(sums, cols, unit, outAt);
       out[0]!.set(floats.subarray(outAt / 4, outAt / 4 + width), piece.from);
     }
   }

@@ -68,6 +68,11 @@ function edgyRows(n: number, cols: number): Float32Array[] {
   });
 }
 
+/** The largest f32 in place of an infinity. */
+function clip(value: number): number {
+  return Math.max(-3.4028234663852886e38, Math.min(3.4028234663852886e38, value));
+}
+
 /** Σ|x| of the finite entries of each column. */
 function columnSizes(rows: Float32Array[]): number[] {
   return Array.from(rows[0]!, (_, j) => {
@@ -166,7 +171,6 @@ describe('operations without an order', () => {
   const ops: [string, Operation][] = [
     ['signSum', (k, x) => k.signSum(x)],
     ['deviation', (k, x) => k.deviation(x)],
-    ['combine of one', (k, x) => k.combine([[1, -2, 0.5, 3, 0, 0, 1e-3, 1, 1]], x)],
     [
       'combine of many, some of few rows',
       (k, x) =>
@@ -193,6 +197,39 @@ describe('operations without an order', () => {
     const kernels = await WasmKernels.create();
     expect(await wordsOf(kernels, rows, op)).toEqual(await meaning(rows, op));
   });
+
+  const spread = 2 ** 19;
+  const sums: [string, number[]][] = [
+    ['equal', Array(9).fill(1 / 9)],
+    ['of either sign, some 0', [1, -2, 0.5, 3, 0, 0, 1e-3, 1, 1]],
+    ['of one row', [0, 0, 0, 0, -7, 0, 0, 0, 0]],
+    ['that are all 0', Array(9).fill(0)],
+    ['as far apart as f32 admits', [1, spread, 1, -spread, 1, 1, 1, 1, 1]],
+    ['farther apart', [1, 2 * spread, 1, -spread, 1, 1, 1, 1, 1]],
+    ['that are large', [1e30, -1e30, 1e29, 1e30, 1e30, 1e30, 1e30, 1e30, 1e30]],
+    ['that are small', [1e-38, 1e-40, 1e-38, 1e-38, 1e-38, -1e-38, 1e-38, 1e-38, 1e-39]],
+    ['beyond f32', [1e200, 1e200, -1e200, 0, 0, 0, 0, 0, 1e200]],
+  ];
+
+  test.each(sums)(
+    'one sum with weights %s errs by the rounding of its terms',
+    async (_, weights) => {
+      const kernels = await WasmKernels.create();
+      const op: Operation = (k, x) => k.combine([weights], x);
+      const got = floats(await wordsOf(kernels, rows, op));
+      const want = floats(await meaning(rows, op));
+      for (const [j, value] of want.entries()) {
+        const terms = rows.flatMap((row, i) => (weights[i] === 0 ? [] : [weights[i]! * row[j]!]));
+        const size = terms.reduce((sum, term) => sum + Math.abs(term), 0);
+        // Each term is rounded as a weight, as a product and in two sums, the result on either side once
+        // more, and beyond the range where that is near. What is infinite or NaN is so.
+        const allowed = Number.isFinite(size) ? 6 * 2 ** -24 * size + 2 ** -149 : 0;
+        const near = Math.abs(clip(got[j]!) - clip(value)) <= allowed;
+        const right = Object.is(got[j], value) || (allowed > 0 && near);
+        if (!right) expect.fail(`column ${j} must be ${value} ± ${allowed}, got ${got[j]}`);
+      }
+    },
+  );
 
   test('a row of weight 0 beside a group that wants it keeps its infinities to itself', async () => {
     const kernels = await WasmKernels.create();

@@ -1,10 +1,18 @@
 /**
- * combine: sums of weighted rows, for several outputs in one pass over the tile.
+ * combine: sums of weighted rows.
  *
- * All in f64, rows in order, as the reference does, so results are equal to the bit: a product of
- * two f32 is exact there, and where several outputs share what is loaded, f64 costs no more than f32
- * with sums that keep its error small. Lists hold rows with their weights; rows of weight 0
- * are in none, and so are not read.
+ * Several outputs in one pass over the tile are computed in f64, rows in order, as the reference does,
+ * so results are equal to the bit. A product of two f32 is exact there, and where outputs share what
+ * is loaded, f64 costs no more than f32 with sums that keep its error small.
+ *
+ * One output is bound by memory and computed in f32 where that can be done well: four rows are weighted
+ * and added in f32, (t + t) + (t + t), and the rest in f64. A term is rounded as a weight, as a product
+ * and in two sums, the result once more: 5 · 2⁻²⁴ · Σ|w·x| at most, 3 where weights are equal, since
+ * they are given as parts of the largest. For no term to be lost below the range, that is made 2⁴⁷ and
+ * none is below 2²⁸: even the smallest subnormal then has a normal product. Where terms leave the range
+ * above, from 2⁷⁹ on, the result is not finite, and is taken from sums in f64 instead.
+ *
+ * Lists hold rows with their weights; rows of weight 0 are in none, and so are not read.
  *
  * @module
  */
@@ -17,8 +25,8 @@ const ENTRY: usize = 16;
 const GROUP_ENTRY: usize = 40;
 
 /**
- * One output, some of its rows: adds Σ weight · row to the f64 at `sums`, one for each column. `cols` is
- * a multiple of 16.
+ * One output, some of its rows: adds Σ weight · row to the f64 at `sums`, one for each column, all in
+ * f64. `cols` is a multiple of 16.
  */
 export function addRows(
   x: usize,
@@ -63,14 +71,108 @@ export function addRows(
   }
 }
 
-/** out = unit · sums. `unit` is a power of two that keeps large weights in range. */
-export function roundSums(sums: usize, cols: i32, unit: f64, out: usize): void {
-  const factor = f64x2.splat(unit);
-  for (let at: usize = 0; at < <usize>cols * 4; at += 16) {
-    const low = v128.load(sums + 2 * at);
-    const high = v128.load(sums + 2 * at, 16);
-    v128.store(out + at, joined(f64x2.mul(low, factor), f64x2.mul(high, factor)));
+/**
+ * The same in f32, four rows at a time: `weights` are f32, one for each of `rows` rows that follow each
+ * other. `cols` is a multiple of 16.
+ */
+export function addQuads(
+  x: usize,
+  stride: usize,
+  rows: i32,
+  cols: i32,
+  weights: usize,
+  sums: usize,
+): void {
+  const end = weights + <usize>rows * 4;
+  const fours = weights + (<usize>rows >> 2) * 16;
+  const bytes = <usize>cols * 4;
+  for (let at: usize = 0; at < bytes; at += 64) {
+    const sum = sums + 2 * at;
+    let a0 = v128.load(sum);
+    let a1 = v128.load(sum, 16);
+    let b0 = v128.load(sum, 32);
+    let b1 = v128.load(sum, 48);
+    let c0 = v128.load(sum, 64);
+    let c1 = v128.load(sum, 80);
+    let d0 = v128.load(sum, 96);
+    let d1 = v128.load(sum, 112);
+    let row = x + at;
+    let weight = weights;
+    while (weight < end) {
+      let v = v128.load_splat<f32>(weight);
+      let a = f32x4.mul(v, v128.load(row));
+      let b = f32x4.mul(v, v128.load(row, 16));
+      let c = f32x4.mul(v, v128.load(row, 32));
+      let d = f32x4.mul(v, v128.load(row, 48));
+      row += stride;
+      if (weight < fours) {
+        v = v128.load_splat<f32>(weight, 4);
+        a = f32x4.add(a, f32x4.mul(v, v128.load(row)));
+        b = f32x4.add(b, f32x4.mul(v, v128.load(row, 16)));
+        c = f32x4.add(c, f32x4.mul(v, v128.load(row, 32)));
+        d = f32x4.add(d, f32x4.mul(v, v128.load(row, 48)));
+        row += stride;
+        v = v128.load_splat<f32>(weight, 8);
+        const w = v128.load_splat<f32>(weight, 12);
+        const next = row + stride;
+        a = f32x4.add(a, two(v, row, w, next));
+        b = f32x4.add(b, two(v, row + 16, w, next + 16));
+        c = f32x4.add(c, two(v, row + 32, w, next + 32));
+        d = f32x4.add(d, two(v, row + 48, w, next + 48));
+        row = next + stride;
+        weight += 12;
+      }
+      weight += 4;
+      a0 = f64x2.add(a0, lower(a));
+      a1 = f64x2.add(a1, upper(a));
+      b0 = f64x2.add(b0, lower(b));
+      b1 = f64x2.add(b1, upper(b));
+      c0 = f64x2.add(c0, lower(c));
+      c1 = f64x2.add(c1, upper(c));
+      d0 = f64x2.add(d0, lower(d));
+      d1 = f64x2.add(d1, upper(d));
+    }
+    v128.store(sum, a0);
+    v128.store(sum, a1, 16);
+    v128.store(sum, b0, 32);
+    v128.store(sum, b1, 48);
+    v128.store(sum, c0, 64);
+    v128.store(sum, c1, 80);
+    v128.store(sum, d0, 96);
+    v128.store(sum, d1, 112);
   }
+}
+
+/** Two weighted rows. */
+function two(v: v128, x: usize, w: v128, y: usize): v128 {
+  return f32x4.add(f32x4.mul(v, v128.load(x)), f32x4.mul(w, v128.load(y)));
+}
+
+/** out = unit · sums, rounded. Returns whether all results are finite. */
+export function roundSums(sums: usize, cols: i32, unit: f64, out: usize): bool {
+  let trace = f32x4.splat(0);
+  for (let at: usize = 0; at < <usize>cols * 4; at += 16) {
+    const result = rounded(sums + 2 * at, unit);
+    // Anything but a finite number times 0 is NaN.
+    trace = f32x4.add(trace, f32x4.mul(result, f32x4.splat(0)));
+    v128.store(out + at, result);
+  }
+  return v128.all_true<i32>(f32x4.eq(trace, trace));
+}
+
+/** The same, where `out` is not finite yet. */
+export function replaceSums(sums: usize, cols: i32, unit: f64, out: usize): void {
+  for (let at: usize = 0; at < <usize>cols * 4; at += 16) {
+    const known = v128.load(out + at);
+    const size = f32x4.abs(known);
+    const finite = f32x4.lt(size, f32x4.splat(f32.POSITIVE_INFINITY));
+    v128.store(out + at, v128.bitselect(known, rounded(sums + 2 * at, unit), finite));
+  }
+}
+
+function rounded(sums: usize, unit: f64): v128 {
+  const factor = f64x2.splat(unit);
+  return joined(f64x2.mul(v128.load(sums), factor), f64x2.mul(v128.load(sums, 16), factor));
 }
 
 /** Two f32 as f64. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-export { addRows, combineFour, roundSums } from './combine';
+export { addQuads, addRows, combineFour, replaceSums, roundSums } from './combine';
 export { deviation } from './deviation';
 export { nearestMeanNetwork } from './nearest-mean';
 export { nearestMeanSearch } from './nearest-mean-search';
