@@ -68,11 +68,6 @@ fn total_of(words: vec4u) -> u32 {
     return (words.x + words.y) + (words.z + words.w);
 }
 
-// 2^shift, 0 below the normal range. shift ≤ 127.
-fn power(shift: i32) -> f32 {
-    return bitcast<f32>(u32(max(shift + 127, 0)) << 23u);
-}
-
 fn shift_of(top: i32) -> i32 {
     return min(HEADROOM - top, MAX_SHIFT);
 }

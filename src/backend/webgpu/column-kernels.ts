@@ -9,8 +9,9 @@ import type { Regime, Tile, Weights } from '../kernels.ts';
 import { dataBuffer } from './buffers.ts';
 import type { KernelSource, Session } from './device.ts';
 import { type Dispatcher, MAX_GROUPS } from './dispatch.ts';
-import { nearestSlots, type Slots, splitSlots, streamSlots, windowSlots } from './network-text.ts';
+import { nearestSlots, streamSlots, windowSlots } from './network-text.ts';
 import { splitShape, streamChunk } from './regimes.ts';
+import { splitSlots } from './split-text.ts';
 import { own, strideOf, type Tiles } from './tiles.ts';
 
 /** Columns of a workgroup, each of which one invocation owns. */
@@ -20,16 +21,12 @@ const COLUMN_GROUP = 64;
 const MAX_OUTPUTS = 4;
 
 /** What a kernel is launched with, besides the tile. */
-interface Columns {
+interface Columns extends Pick<KernelSource, 'slots' | 'variant' | 'constants'> {
   readonly params: readonly number[];
   /** Buffers between the table of starts and the result. */
   readonly extra?: readonly GPUBuffer[];
   /** Rows of the result. Default 1. */
   readonly rows?: number;
-  /** Generated texts, and a name for them. */
-  readonly slots?: Slots;
-  readonly variant?: string;
-  readonly constants?: Record<string, number>;
   /** Columns of a workgroup. Default 64. */
   readonly columns?: number;
   /** Workgroups for the same columns. Default 1. */
@@ -79,19 +76,22 @@ export class ColumnKernels {
     const variant = `${rows} ${from} ${to}`;
     switch (regime) {
       case 'network': {
-        const slots = windowSlots(rows, from, to);
+        const slots = () => windowSlots(rows, from, to);
         return this.#run('rank_mean', x, { params: [rows, cols, from, to, 0], slots, variant });
       }
       case 'stream': {
         const chunk = streamChunk(rows, from, to);
-        const slots = streamSlots({ low: from, chunk, high: rows - to });
+        const sizes = { low: from, chunk, high: rows - to };
         const params = [rows, cols, from, to, chunk, 0];
+        // One kernel serves any number of rows.
+        const variant = `${sizes.low} ${chunk} ${sizes.high}`;
+        const slots = () => streamSlots(sizes);
         return this.#run('rank_mean_stream', x, { params, slots, variant });
       }
       case 'split': {
         const shape = splitShape(rows, this.#software);
         const { columns, runs, words } = shape;
-        const slots = splitSlots(rows, { ...shape, from, to });
+        const slots = () => splitSlots({ ...shape, rows, from, to });
         const constants = { WG_SIZE: columns, RUNS: runs, WORDS: words };
         const params = [rows, cols, from, to, 0];
         return this.#run('rank_mean_split', x, { params, slots, variant, constants, columns });
@@ -114,7 +114,7 @@ export class ColumnKernels {
       if (regime === 'search') {
         return await this.#run('nearest_mean_search', x, { extra, params });
       }
-      const slots = nearestSlots(x.rows, count);
+      const slots = () => nearestSlots(x.rows, count);
       const variant = `${x.rows} ${count}`;
       return await this.#run('nearest_mean', x, { extra, params, slots, variant });
     } finally {

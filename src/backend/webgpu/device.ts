@@ -10,12 +10,15 @@ import { type ShaderName, shaders } from './shaders.gen.ts';
 /** How a kernel uses a binding. */
 export type BindingKind = 'read' | 'write' | 'uniform';
 
+/** Generated texts by the name of the slot they fill. */
+export type Slots = Readonly<Record<string, string>>;
+
 /** A kernel as it is compiled: a shader, what fills its slot, and its bindings in order. */
 export interface KernelSource {
   readonly name: ShaderName;
   readonly bindings: readonly BindingKind[];
-  /** Generated texts for `#slot name`, by name. */
-  readonly slots?: Readonly<Record<string, string>>;
+  /** Makes the texts for `#slot name`; called when the kernel is compiled. */
+  readonly slots?: () => Slots;
   /** Tells variants of one shader apart. */
   readonly variant?: string;
   readonly constants?: Record<string, number>;
@@ -43,6 +46,15 @@ const BUFFER_TYPE: Record<BindingKind, GPUBufferBindingType> = {
   write: 'storage',
   uniform: 'uniform',
 };
+
+/** The text of a shader with its slots filled. */
+export function filled(name: ShaderName, slots: Slots = {}): string {
+  return shaders[name].replace(/#slot (\w+)/g, (_, slot: string) => {
+    const text = slots[slot];
+    if (text === undefined) throw new TypeError(`${name} has a slot ${slot} that is not filled`);
+    return text;
+  });
+}
 
 /** One device and what belongs to it. After a loss a new session takes its place. */
 export class Session {
@@ -145,7 +157,7 @@ export class Session {
           buffer: { type: BUFFER_TYPE[kind] },
         })),
       });
-      const code = shaders[name].replace(/#slot (\w+)/g, (_, slot: string) => slots![slot]!);
+      const code = filled(name, slots?.());
       const module = this.device.createShaderModule({ label: name, code });
       const pipelineLayout = this.device.createPipelineLayout({ bindGroupLayouts: [layout] });
       return { module, layout, pipelineLayout };

@@ -7,20 +7,16 @@
  */
 
 import {
-  bitonicMerge,
   type Comparator,
-  type SplitSizes,
   type StreamSizes,
   sortingNetwork,
   streamStep,
   windowNetwork,
 } from '../network.ts';
-
-/** Texts by the name of the slot they fill. */
-export type Slots = Readonly<Record<string, string>>;
+import type { Slots } from './device.ts';
 
 /** Keys on the wires of a network, and the statements that bring them there. */
-class Registers {
+export class Registers {
   readonly lines: string[] = [];
   /** The name of the key on each wire. */
   readonly names: string[];
@@ -66,7 +62,7 @@ class Registers {
 }
 
 /** Adds the values of keys to `kept`, for which there is room. */
-function addition(keys: readonly string[], value: string): string {
+export function addition(keys: readonly string[], value: string): string {
   const values = keys.map((key) => `${value}(${key}, unit)`);
   return ['{ let unit = power(-kept.top);', ...additions(values, 'kept.sum'), '}'].join('\n');
 }
@@ -83,7 +79,7 @@ function additions(values: readonly string[], sum: string): string[] {
   return lines;
 }
 
-function named(letter: string, count: number): string[] {
+export function named(letter: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => `${letter}${i}`);
 }
 
@@ -158,135 +154,4 @@ export function streamSlots({ low, chunk, high }: StreamSizes): Slots {
     return `${keys}`;
   };
   return { fill: [held, ...declared].join('\n'), step: step(chunk), insert: step(1) };
-}
-
-/** A split and the window that it is for. */
-export interface SplitWindow extends SplitSizes {
-  readonly from: number;
-  readonly to: number;
-  /** Columns of a workgroup. */
-  readonly columns: number;
-  /** Words of workgroup memory that keys travel through. */
-  readonly words: number;
-}
-
-/** For rank_mean_split: the keys of a run are named s0, s1, … */
-export function splitSlots(
-  rows: number,
-  { from, to, columns, words, runs, length }: SplitWindow,
-): Slots {
-  const keys = named('s', length);
-  const exchange = exchanges({ length, words, invocations: columns * runs });
-  const sorted = new Registers(keys.map((_, i) => splitLoad(rows, runs, i)));
-  sorted.run(sortingNetwork(length, 0, length));
-  const merged = new Registers(keys);
-  merged.run(bitonicMerge(length));
-  const wires = keys.map((_, i) => i);
-  merged.assign(keys, wires);
-  const pick = (i: number, other: string): string =>
-    `s${i} = select(max(s${i}, ${other}), min(s${i}, ${other}), lower);`;
-  const at = (): string => 'partner';
-  // Keys i of one half and rank − i of the other meet; which slot that is depends on i alone.
-  const meeting = (
-    rank: number,
-    meet: (i: number, other: string, read: string) => string,
-  ): string => {
-    const last = rank % length;
-    const facing = (i: number): string => (i <= last ? 'same' : 'next');
-    const sum = Math.floor(rank / length);
-    return [
-      `{ let same = facing(place, ${sum}); let next = facing(place, ${sum - 1});`,
-      exchange(
-        (i) => (rank - i + length) % length,
-        (i) => `${facing(i)}.at`,
-        (i, read) => meet(i, facing(i), read),
-      ),
-      '}',
-    ].join('\n');
-  };
-  const select =
-    to - from === 1
-      ? [
-          meeting(
-            from,
-            (i, other, read) => `above = max(above, min(s${i}, met(${other}, ${read})) + 1u);`,
-          ),
-        ]
-      : [
-          to < length * runs
-            ? meeting(
-                to - 1,
-                (i, other, read) =>
-                  `s${i} = select(DROPPED, s${i}, is_lower(s${i}, ${other}, ${read}));`,
-              )
-            : '',
-          from > 0
-            ? meeting(
-                from - 1,
-                (i, other, read) =>
-                  `s${i} = select(s${i}, DROPPED, is_lower(s${i}, ${other}, ${read}));`,
-              )
-            : '',
-          ...keys.map((key) => `least = min(least, ${key}); above = max(above, ${key} + 1u);`),
-        ];
-  return {
-    load: [sorted, ...keys.map((key, i) => `var ${key} = ${sorted.names[i]};`)].join('\n'),
-    // Two runs are the halves already; of four, no stretch is longer than a run when it is merged.
-    end_to_end: runs > 2 ? exchange((i) => length - 1 - i, at, pick) : '',
-    side_by_side: runs > 4 ? exchange((i) => i, at, pick) : '',
-    merge: runs > 2 ? `${merged}` : '',
-    select: select.join('\n'),
-    add: to - from === 1 ? '' : addition(keys, 'kept_value'),
-  };
-}
-
-/** The key in slot `i` of a run: that of every runs-th row. */
-function splitLoad(rows: number, runs: number, i: number): string {
-  const row = `${i * runs}u + run`;
-  if ((i + 1) * runs > rows) return `key_at(${row}, col)`;
-  return `min(key_of(x[starts[${row}] + col]), DROPPED - 1u)`;
-}
-
-/**
- * Exchanges among the invocations of a workgroup: each publishes its keys, some slots at a time, and
- * reads in their place those of another invocation in the slots that `meets` gives; slots that meet
- * are published together, so that none is overwritten before it is read.
- */
-function exchanges({
-  length,
-  words,
-  invocations,
-}: Record<'length' | 'words' | 'invocations', number>) {
-  const room = Math.floor(words / invocations);
-  return (
-    meets: (slot: number) => number,
-    at: (slot: number) => string,
-    use: (slot: number, read: string) => string,
-  ): string => {
-    const lines: string[] = [];
-    for (const slots of slicesOf(length, room, meets)) {
-      lines.push('workgroupBarrier();');
-      for (const [k, slot] of slots.entries()) {
-        lines.push(`sh_keys[${k * invocations}u + local] = s${slot};`);
-      }
-      lines.push('workgroupBarrier();');
-      for (const slot of slots) {
-        const base = slots.indexOf(meets(slot)) * invocations;
-        lines.push(use(slot, `sh_keys[${base}u + ${at(slot)}]`));
-      }
-    }
-    return lines.join('\n');
-  };
-}
-
-/** The slots in slices of at most `room`; slots that meet are in one slice. */
-function slicesOf(length: number, room: number, meets: (slot: number) => number): number[][] {
-  const slices: number[][] = [[]];
-  for (let slot = 0; slot < length; slot++) {
-    if (meets(slot) < slot) continue;
-    const pair = meets(slot) === slot ? [slot] : [slot, meets(slot)];
-    if (slices.at(-1)!.length + pair.length > room) slices.push([]);
-    slices.at(-1)!.push(...pair);
-  }
-  return slices;
 }

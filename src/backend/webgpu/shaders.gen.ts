@@ -959,9 +959,6 @@ fn mix(words: vec4u) -> vec4u {
 fn total_of(words: vec4u) -> u32 {
     return (words.x + words.y) + (words.z + words.w);
 }
-fn power(shift: i32) -> f32 {
-    return bitcast<f32>(u32(max(shift + 127, 0)) << 23u);
-}
 fn shift_of(top: i32) -> i32 {
     return min(HEADROOM - top, MAX_SHIFT);
 }
