@@ -12,7 +12,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { groupsOf, type Ratio } from '../src/lab/bench/ratios.ts';
 import { duration, factor, grouped, type Report } from '../src/lab/bench/report.ts';
 
@@ -24,13 +24,17 @@ const END = '<!-- /figures -->';
 const WORDS = ['bench', '--only', 'together', 'sums', 'peers', '--peers', '--json'];
 
 const flags = process.argv.slice(2).filter((word) => word.startsWith('--'));
-const path =
+const path = resolve(
   process.argv.slice(2).find((word) => !word.startsWith('--')) ??
-  join(ROOT, 'bench/results/cpu.json');
+    join(ROOT, 'bench/results/cpu.json'),
+);
 
 function measure(): void {
   const loader = ['--import', 'tsx', join(ROOT, 'src/cli/main.ts')];
-  const { status } = spawnSync(process.execPath, [...loader, ...WORDS, path], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [...loader, ...WORDS, path], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
 
@@ -38,7 +42,7 @@ function measure(): void {
 function rowOf(ratios: readonly Ratio[]): string {
   const { work, n, d, count, backend, ours } = ratios[0]!;
   const others = ratios.map(({ theirs, their, ratio }) => {
-    const name = theirs.replace(/^(numpy|byzfl|flower|strong) /, (word) => NAMES[word.trim()]!);
+    const name = nameOf(theirs);
     return `${name} ${duration(their!.median)} (**${factor(ratio!)}**)`;
   });
   const place = `${backend}, ${count} thread${count === 1 ? '' : 's'}`;
@@ -47,11 +51,18 @@ function rowOf(ratios: readonly Ratio[]): string {
 }
 
 const NAMES: Readonly<Record<string, string>> = {
-  numpy: 'NumPy ',
-  byzfl: 'ByzFL ',
-  flower: 'Flower ',
-  strong: 'the same idea in NumPy or PyTorch: ',
+  numpy: 'NumPy',
+  byzfl: 'ByzFL',
+  flower: 'Flower',
 };
+
+/** `byzfl TrMean` → `ByzFL TrMean`; a strong baseline by its idea, as work and shape stand before it. */
+function nameOf(theirs: string): string {
+  const idea = /^strong .*\((.*)\)$/.exec(theirs)?.[1];
+  if (idea?.startsWith('torch')) return `PyTorch ${idea}`;
+  if (idea !== undefined) return `NumPy at its best (${idea})`;
+  return theirs.replace(/^\w+/, (word) => NAMES[word] ?? word);
+}
 
 function figuresOf(report: Report): string {
   const { machine, ratios = [], timings, started } = report;

@@ -178,6 +178,9 @@ async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Prom
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
     return await work(controller.signal);
+  } catch (error) {
+    // What an interrupt makes of a child that it ends as well is not the news.
+    throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }

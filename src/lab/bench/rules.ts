@@ -12,6 +12,7 @@ import type { Update } from '../../screen.ts';
 import {
   type Bench,
   hasThreads,
+  type Opened,
   open,
   orProblem,
   places,
@@ -23,7 +24,7 @@ import {
   timed,
 } from './bench.ts';
 import { isWindowed, windowedRows } from './data.ts';
-import { measure } from './stopwatch.ts';
+import { measure, race } from './stopwatch.ts';
 import { applied, attackersAmong, roundOf, subject, subjectsFor } from './subjects.ts';
 
 /** Each rule on each backend and shape, resident and end to end. */
@@ -38,20 +39,53 @@ export const ruleTimes: Question = {
   },
 };
 
-/** Sorting rules with 1, 2, 4, … threads. */
+/** Sorting rules with 1, 2, 4, … threads, which take turns. */
 export const threadScaling: Question = {
   name: 'threads',
   asks: 'How do sorting rules scale with threads? (Two hardware threads may share one core.)',
   async ask(bench) {
-    const threads = doublings(bench.settings.cores);
-    const shape = bench.settings.shapes[0]!;
+    const { settings } = bench;
+    const shape = settings.shapes[0]!;
     const f = attackersAmong(shape.n);
     const specs = ['median', `trimmed-mean:f=${f}`, `mea-med:f=${f}`, `phocas:f=${f}`];
-    const settings: Settings = { ...bench.settings, threads, backends: ['wasm'] };
-    const subjects = specs.map(subject);
-    await timeRules({ ...bench, settings }, { question: 'threads', shape, subjects });
+    const teams: Opened[] = [];
+    try {
+      for (const threads of doublings(settings.cores)) {
+        const opened = await open(bench, { name: 'wasm', threads });
+        if (typeof opened === 'string') {
+          const line = { question: 'threads', what: 'all', mode: 'resident', ...shape } as const;
+          bench.record({ ...line, backend: 'wasm', problem: opened });
+          return;
+        }
+        teams.push(opened);
+      }
+      for (const one of specs.map(subject)) await scale(bench, { shape, one, teams });
+    } finally {
+      for (const { backend } of teams) await backend.close();
+    }
   },
 };
+
+async function scale(
+  bench: Bench,
+  { shape, one, teams }: { shape: Shape; one: Subject; teams: readonly Opened[] },
+): Promise<void> {
+  const { seed, repeats } = bench.settings;
+  const rows = windowedRows(shape, seed, { shared: true });
+  let kernels: readonly string[] = [];
+  const runs = teams.map(({ backend }) => {
+    const x = backend.matrix(rows);
+    return async () => {
+      ({ kernels } = await applied(one, { backend, x }));
+    };
+  });
+  const times = await race(runs, repeats);
+  times.forEach((seconds, k) => {
+    const { place } = teams[k]!;
+    const line = { question: 'threads', what: one.spec, mode: 'resident', ...shape, ...place };
+    bench.record(timed({ ...line, mode: 'resident', kernels }, seconds));
+  });
+}
 
 /** The sums against the bandwidth of the memory. */
 export const sumTimes: Question = {
@@ -100,7 +134,7 @@ async function timeRules(bench: Bench, { question, shape, subjects }: Group): Pr
         const found = await resident({ ...line, mode: 'resident' }, one, { backend, x, repeats });
         bench.record(found);
         // What a rule cannot do resident it cannot do otherwise.
-        if (question === 'threads' || found.problem !== undefined) continue;
+        if (found.problem !== undefined) continue;
         bench.record(
           await endToEnd({ ...line, mode: 'end to end' }, one, { bench, backend, rows }),
         );
