@@ -96,27 +96,29 @@ export class WasmKernels implements TileKernels {
       }
       return { row, values: row.values?.subarray(from, to) };
     });
-    const copied = inPlace.filter(({ values }) => values === undefined).length;
-    const cols = to - from;
-    if (copied === 0)
+    const elsewhere = inPlace.filter(({ values }) => values === undefined);
+    if (elsewhere.length === 0) {
       return tileOf(
         inPlace.map(({ values }) => values!),
         [],
       );
-    const slab = this.#slabs.take(copied * cols, { kept: true });
-    const free = rowsIn(slab, copied, cols);
-    try {
-      const values: Float32Array[] = [];
-      for (const { row, values: there } of inPlace) {
-        const own = there ?? free.shift()!;
-        if (there === undefined) await row.read(from, to, own);
-        values.push(own);
-      }
-      return tileOf(values, [slab]);
-    } catch (error) {
-      this.#slabs.release(slab);
-      throw error;
     }
+    const cols = to - from;
+    const slab = this.#slabs.take(elsewhere.length * cols, { kept: true });
+    const places = rowsIn(slab, elsewhere.length, cols);
+    // All at once: files are read by several threads of the system. None reads on after a failure.
+    const reads = await Promise.allSettled(
+      elsewhere.map(async ({ row }, k) => row.read(from, to, places[k]!)),
+    );
+    const failure = reads.find((read) => read.status === 'rejected');
+    if (failure !== undefined) {
+      this.#slabs.release(slab);
+      throw failure.reason;
+    }
+    return tileOf(
+      inPlace.map(({ values }) => values ?? places.shift()!),
+      [slab],
+    );
   }
 
   select(x: Tile, rows: readonly number[]): Tile {
