@@ -6,13 +6,14 @@
 // out  out      cols, words of f32
 //
 // One invocation owns one column and sorts it in registers, as keys: a generated network (see
-// network.ts) fills the slot `sort` and tells whether all is tame. In a sorted column the nearest values stand together, up to ties;
-// of all windows of `count` values the nearest one tells the largest distance kept, that of the farther
-// of its ends. What is nearer is kept, and of the values at that distance the lowest: rounding and
-// infinities make ties of values that differ.
+// network.ts) fills the slot `sort`, which also tells whether all values are tame. In a sorted column
+// the nearest values stand together, up to ties; of all windows of `count` values the nearest one tells
+// the largest distance kept, that of the farther of its ends. What is nearer is kept, and of the values
+// at that distance the lowest: rounding and infinities make ties of values that differ.
 //
-// Where all differences can be taken in f32, the generated text in the slot `tame` finds the words that
-// are kept, 0 for the others; elsewhere the same is done with words of distances, key by key.
+// Where all differences can be taken in f32, the slot `tame` finds the words that are kept, 0 for the
+// others, and adds them; elsewhere the same is done with words of distances, in the arrays that the slot
+// `list` declares.
 
 #import bits
 #import sum

@@ -5,14 +5,14 @@
 //      starts   rows, u32
 // out  out      cols, words of f32
 //
-// A workgroup owns WG_SIZE columns, RUNS invocations own one of them, and each sorts every RUNS-th row
+// A workgroup owns WG_SIZE columns. RUNS invocations own one of them, and each sorts every RUNS-th row
 // in registers. Sorted stretches of runs become one until there are two (splitNetwork in network.ts
-// has the comparators); the keys travel through workgroup memory, some slots of every run at a
-// time. The two halves are not merged: of key i of one and key k − 1 − i of the other, the lower is
-// among the k lowest of all (lowestOfHalves). So keys outside the window are told in one more exchange
-// for each end, and become DROPPED. Generated text fills the slots: `load`, the exchanges
+// has the comparators); keys travel through workgroup memory, some slots of every run at a time. The
+// two halves are not merged: of key i of one and key k − 1 − i of the other, the lower is among the k
+// lowest of all (lowestOfHalves). So keys outside the window are told in one more exchange for each
+// end, and become DROPPED. Generated text (see split-text.ts) fills the slots: `load`, the exchanges
 // `end_to_end` and `side_by_side`, `merge` of a run, `select`, which finds the ends of the window, and
-// `add`.
+// `add`, which adds what is kept.
 
 #import bits
 #import sum

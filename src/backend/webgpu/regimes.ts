@@ -8,12 +8,15 @@
 import type { Regime, Work } from '../kernels.ts';
 import type { SplitSizes } from '../network.ts';
 
+/** All of them, in the order in which they are preferred. */
+export const REGIMES: readonly Regime[] = ['network', 'stream', 'split', 'search'];
+
 /** Rows that one invocation sorts in its registers, when the choice is ours. */
 const NETWORK_ROWS = 64;
 /** Rows that one invocation can sort in its registers at all: creating larger networks takes many seconds. */
 const MAX_NETWORK_ROWS = 128;
 /** Keys that are held at either end of a stream. */
-export const MAX_STREAM_END = 32;
+const MAX_STREAM_END = 32;
 /** Rows that the invocations of one workgroup sort together. */
 const MAX_SPLIT_ROWS = 1024;
 

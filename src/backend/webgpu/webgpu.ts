@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assertOneOf } from '../../core/assert.ts';
 import type {
   BackendInfo,
   PairBlock,
@@ -19,7 +20,7 @@ import { dataBuffer, storageBuffer } from './buffers.ts';
 import { ColumnKernels } from './column-kernels.ts';
 import { type DeviceMaker, type KernelSource, type MadeDevice, Session } from './device.ts';
 import { Dispatcher } from './dispatch.ts';
-import { regimeFor } from './regimes.ts';
+import { REGIMES, regimeFor } from './regimes.ts';
 import { RowKernels } from './row-kernels.ts';
 import { judge, PROBES, WORDS_PER_PROBE } from './self-test.ts';
 import { Tiles } from './tiles.ts';
@@ -74,12 +75,14 @@ export class WebGpuKernels implements TileKernels {
   /**
    * Makes a device and tests what the kernels take for granted of it.
    *
+   * @throws {RangeError} if `regime` is none of them.
    * @throws {BackendError} `self-test` if the device computes integers wrongly.
    */
   static async create(
     make: DeviceMaker,
     { regime, observe = () => {} }: WebGpuOptions = {},
   ): Promise<WebGpuKernels> {
+    if (regime !== undefined) assertOneOf('regime', regime, REGIMES);
     const kernels = new WebGpuKernels(make, await make(), regime);
     await kernels.#selfTest(observe);
     return kernels;

@@ -69,6 +69,17 @@ describe('a combination', () => {
     await expectSums(rows, weights);
   });
 
+  test('of values of 3e38 that cancel does not overflow midway', async () => {
+    const signs = [1, 1, 1, -1, -1, -1, 1];
+    const rows = randomRows(ROWS, COLS).map((row, i) =>
+      row.map((value) => signs[i]! * (3.4e38 - Math.abs(value) * 1e36)),
+    );
+    await expectSums(rows, [
+      [1, 1, 1, 1, 1, 1, 0],
+      [1.5, 1, 1, 1.5, 1, 1, 0.01],
+    ]);
+  });
+
   test.each([1e-300, 1e-42, 1e-30, 1e30, 1e300])('with weights of %f is right', async (scale) => {
     await expectSums(randomRows(ROWS, COLS), randomWeights(2, scale));
   });

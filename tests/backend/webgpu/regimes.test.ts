@@ -238,6 +238,11 @@ describe('the choice', () => {
     expect(choose({ op: 'nearestMean', rows: 5, count: 2 }, 'split')).toBe('network');
   });
 
+  test('refuses a way that there is not', async () => {
+    const made = createBackend('webgpu', { regime: 'sort' as Regime });
+    await expect(made).rejects.toThrow('regime must be one of network, stream, split, search');
+  });
+
   test('spares an emulated GPU what takes its compiler long', () => {
     const choose = (work: Work): Regime => regimeFor(work, { software: true });
     expect(choose(rankMean(200, 50))).toBe('search');
