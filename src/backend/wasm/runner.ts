@@ -7,7 +7,13 @@
 
 import { BackendError } from '../../core/errors.ts';
 import type { PairBlock, RowScreen } from '../kernels.ts';
-import { type CombinePlan, combinePlan, ENTRY_BYTES, sumPlan } from './combine-plan.ts';
+import {
+  type CombinePlan,
+  combinePlan,
+  ENTRY_BYTES,
+  type SumPlan,
+  sumPlan,
+} from './combine-plan.ts';
 import type { ColumnWork, Job, UnitResult } from './job.ts';
 import type { Kernels } from './kernels.ts';
 import { networkSteps } from './network-steps.ts';
@@ -79,6 +85,7 @@ export class Runner {
   readonly #programs = new Map<string, Uint32Array>();
   /** Plans of combinations: a job has many units. */
   readonly #plans = new WeakMap<Combination, CombinePlan>();
+  readonly #sumPlans = new WeakMap<Combination, SumPlan>();
 
   constructor(module: WebAssembly.Module) {
     // Kernels import nothing.
@@ -93,7 +100,7 @@ export class Runner {
     if (work.op === 'screen') return this.#screen(job, range, work.firstCol);
     if (work.op === 'pairs') return this.#pairs(job, range);
     if (work.op === 'combine' && work.weights.length === 1) {
-      this.#weightedSum(job, work.weights[0]!, range);
+      this.#weightedSum(job, work, range);
     } else {
       this.#columns(this.#method(job), job.out, range);
     }
@@ -106,7 +113,7 @@ export class Runner {
     const kernels = this.#kernels;
     switch (work.op) {
       case 'combine': {
-        const { used, table, apply } = this.#plan(work);
+        const { used, table, apply } = remember(this.#plans, work, () => combinePlan(work.weights));
         return {
           rows: used.map((i) => rows[i]!),
           table,
@@ -135,12 +142,6 @@ export class Runner {
       default:
         throw new TypeError(`${work.op} is no operation on columns`);
     }
-  }
-
-  #plan(work: Combination): CombinePlan {
-    const plan = this.#plans.get(work) ?? combinePlan(work.weights);
-    this.#plans.set(work, plan);
-    return plan;
   }
 
   #rankMeanNetwork(rows: readonly Float32Array[], from: number, to: number): Method {
@@ -238,9 +239,10 @@ export class Runner {
    * One output: rows come some at a time, in longer pieces than others, and their sums stay. Memory is
    * the bound, and long copies are faster.
    */
-  #weightedSum({ rows, out }: Job, weights: Float64Array, range: Range): void {
+  #weightedSum({ rows, out }: Job, work: Combination, range: Range): void {
     const kernels = this.#kernels;
-    const { used, table, unit, floatUnit } = sumPlan(weights, SUM_ROWS);
+    const plan = remember(this.#sumPlans, work, () => sumPlan(work.weights[0]!, SUM_ROWS));
+    const { used, table, unit, floatUnit } = plan;
     const widest = Math.min(SUM_COLS, roundUp(range.to - range.from, MIN_BLOCK_COLS));
     const stride = 4 * widest + GAP_BYTES;
     const [list, sums, x, outAt] = this.#place([
@@ -420,6 +422,13 @@ function pieceCols(rows: number, cols: number): number {
   const fitting = Math.floor(PIECE_BYTES / (4 * rows) / MIN_COLS) * MIN_COLS;
   const widest = Math.max(MIN_COLS, Math.min(MAX_COLS, fitting));
   return Math.min(widest, roundUp(cols, MIN_COLS));
+}
+
+/** What was made for a key before, or is now. */
+function remember<K extends WeakKey, V>(known: WeakMap<K, V>, key: K, make: () => V): V {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
 }
 
 function* cut({ from, to }: Range, widest: number): Generator<Range> {
