@@ -16,7 +16,7 @@ import type {
 import { networkBody } from '../network.ts';
 import { dataBuffer, storageBuffer } from './buffers.ts';
 import { type DeviceMaker, type KernelSource, type MadeDevice, Session } from './device.ts';
-import { Dispatcher, MAX_GROUPS } from './dispatch.ts';
+import { type Binding, Dispatcher, MAX_GROUPS } from './dispatch.ts';
 import { RowKernels } from './row-kernels.ts';
 import { judge, PROBES, WORDS_PER_PROBE } from './self-test.ts';
 import { own, strideOf, Tiles } from './tiles.ts';
@@ -25,6 +25,10 @@ import { own, strideOf, Tiles } from './tiles.ts';
 export const MAX_NETWORK_ROWS = 64;
 /** Invocations in a workgroup of a column kernel. */
 const COLUMN_GROUP = 64;
+/** Submissions of a column kernel are multiples of so many columns. */
+const PART_COLS = 2 ** 16;
+/** About what a column kernel takes for an entry. */
+const COLUMN_OPERATIONS = 32;
 
 /** One device and all that works on it. After a loss another takes its place. */
 interface Workplace {
@@ -170,20 +174,20 @@ export class WebGpuKernels implements TileKernels {
     return this.#columns('rank_mean', x, { params: [x.rows, x.cols, to - from, 0], network });
   }
 
-  async nearestMean(x: Tile, center: Tile, count: number): Promise<Tile> {
-    const centers = own(center);
+  async nearestMean(x: Tile, centers: Tile, count: number): Promise<Tile> {
     // A center that is a view need not start its slab; the kernel reads it from 0.
-    const dense = centers.starts[0] === 0 ? center : await this.#at.tiles.stack(center);
+    const whole = own(centers).starts[0] === 0;
+    const dense = whole ? centers : await this.#at.tiles.stack(centers);
     try {
-      const extra = [own(dense).slab.buffer];
+      const { buffer: center } = own(dense).slab;
       const params = [x.rows, x.cols, count, 0];
       if (x.rows > MAX_NETWORK_ROWS) {
-        return await this.#columns('nearest_mean_search', x, { extra, params });
+        return await this.#columns('nearest_mean_search', x, { center, params });
       }
       const network = { rows: x.rows, from: 0, to: x.rows };
-      return await this.#columns('nearest_mean', x, { extra, params, network });
+      return await this.#columns('nearest_mean', x, { center, params, network });
     } finally {
-      if (dense !== center) this.free(dense);
+      if (dense !== centers) this.free(dense);
     }
   }
 
@@ -202,32 +206,50 @@ export class WebGpuKernels implements TileKernels {
     {
       params,
       extra = [],
+      center,
       rows = 1,
       network,
     }: {
+      /** The second is the number of columns. */
       params: readonly number[];
       extra?: readonly GPUBuffer[];
+      /** One row of as many columns. */
+      center?: GPUBuffer;
       rows?: number;
       network?: { rows: number; from: number; to: number };
     },
   ): Promise<Tile> {
     const { tiles, dispatcher } = this.#at;
     const out = await tiles.allocate(rows, x.cols);
+    const between = extra.length + Number(center !== undefined);
     const kernel: KernelSource = {
       name,
-      bindings: ['read', 'read', ...extra.map(() => 'read' as const), 'write', 'uniform'],
+      bindings: ['read', 'read', ...Array(between).fill('read'), 'write', 'uniform'],
       ...(network && {
         variant: `${network.rows} ${network.from} ${network.to}`,
         slot: networkBody(network.rows, network.from, network.to),
       }),
     };
-    const groups = Math.ceil(x.cols / COLUMN_GROUP);
-    const across = Math.min(groups, MAX_GROUPS);
     try {
       const table = await tiles.table(x);
-      const buffers = [own(x).slab.buffer, table, ...extra, out.slab.buffer];
-      const shape = [across, Math.ceil(groups / across), rows] as const;
-      await dispatcher.run([{ kernel, buffers, params, groups: shape }]);
+      const operations = COLUMN_OPERATIONS * x.rows * Math.min(x.cols, PART_COLS);
+      const work = { units: Math.ceil(x.cols / PART_COLS), operations };
+      await dispatcher.runInParts(work, (first, count) => {
+        const from = first * PART_COLS;
+        const cols = Math.min(x.cols - from, count * PART_COLS);
+        // A kernel that sees buffers from a later column on works on those columns alone.
+        const seen = (buffer: GPUBuffer): Binding => ({ buffer, offset: 4 * from });
+        const buffers = [seen(own(x).slab.buffer), table, ...extra, seen(out.slab.buffer)];
+        if (center !== undefined) buffers.splice(-1, 0, seen(center));
+        const groups = Math.ceil(cols / COLUMN_GROUP);
+        const across = Math.min(groups, MAX_GROUPS);
+        return {
+          kernel,
+          buffers,
+          params: [params[0]!, cols, ...params.slice(2)],
+          groups: [across, Math.ceil(groups / across), rows],
+        };
+      });
       return out;
     } catch (error) {
       tiles.free(out);
