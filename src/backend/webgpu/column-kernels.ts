@@ -8,7 +8,7 @@
 import type { Regime, Tile, Weights } from '../kernels.ts';
 import { dataBuffer } from './buffers.ts';
 import type { KernelSource, Session } from './device.ts';
-import { type Dispatcher, MAX_GROUPS } from './dispatch.ts';
+import { type Binding, type Dispatcher, MAX_GROUPS } from './dispatch.ts';
 import { nearestSlots, streamSlots, windowSlots } from './network-text.ts';
 import { splitShape, streamChunk } from './regimes.ts';
 import { splitSlots } from './split-text.ts';
@@ -16,13 +16,20 @@ import { own, strideOf, type Tiles } from './tiles.ts';
 
 /** Columns of a workgroup, each of which one invocation owns. */
 const COLUMN_GROUP = 64;
+/** Submissions are multiples of so many columns. */
+const PART_COLS = 2 ** 16;
+/** About what a kernel takes for an entry. */
+const ENTRY_OPERATIONS = 32;
 
 /** Results that one invocation forms at once from what it reads. More would spill its registers. */
 const MAX_OUTPUTS = 4;
 
 /** What a kernel is launched with, besides the tile. */
 interface Columns extends Pick<KernelSource, 'slots' | 'variant' | 'constants'> {
+  /** The second is the number of columns. */
   readonly params: readonly number[];
+  /** One row of as many columns, before the result. */
+  readonly center?: GPUBuffer;
   /** Buffers between the table of starts and the result. */
   readonly extra?: readonly GPUBuffer[];
   /** Rows of the result. Default 1. */
@@ -109,14 +116,14 @@ export class ColumnKernels {
     // A center that is a view need not start its slab; the kernel reads it from 0.
     const dense = centers.starts[0] === 0 ? center : await this.#tiles.stack(center);
     try {
-      const extra = [own(dense).slab.buffer];
+      const { buffer } = own(dense).slab;
       const params = [x.rows, x.cols, count, 0];
       if (regime === 'search') {
-        return await this.#run('nearest_mean_search', x, { extra, params });
+        return await this.#run('nearest_mean_search', x, { center: buffer, params });
       }
       const slots = () => nearestSlots(x.rows, count);
       const variant = `${x.rows} ${count}`;
-      return await this.#run('nearest_mean', x, { extra, params, slots, variant });
+      return await this.#run('nearest_mean', x, { center: buffer, params, slots, variant });
     } finally {
       if (dense !== center) this.#tiles.free(dense);
     }
@@ -137,6 +144,7 @@ export class ColumnKernels {
     {
       params,
       extra = [],
+      center,
       rows = 1,
       slots,
       variant,
@@ -146,20 +154,35 @@ export class ColumnKernels {
     }: Columns,
   ): Promise<Tile> {
     const out = await this.#tiles.allocate(rows, x.cols);
+    const between = extra.length + Number(center !== undefined);
     const kernel: KernelSource = {
       name,
-      bindings: ['read', 'read', ...extra.map(() => 'read' as const), 'write', 'uniform'],
+      bindings: ['read', 'read', ...Array(between).fill('read'), 'write', 'uniform'],
       ...(slots && { slots }),
       ...(variant && { variant }),
       ...(constants && { constants }),
     };
-    const groups = Math.ceil(x.cols / columns);
-    const across = Math.min(groups, MAX_GROUPS);
     try {
       const table = await this.#tiles.table(x);
-      const buffers = [own(x).slab.buffer, table, ...extra, out.slab.buffer];
-      const shape = [across, Math.ceil(groups / across), depth] as const;
-      await this.#dispatcher.run([{ kernel, buffers, params, groups: shape }]);
+      const operations = ENTRY_OPERATIONS * x.rows * depth * Math.min(x.cols, PART_COLS);
+      const work = { units: Math.ceil(x.cols / PART_COLS), operations };
+      await this.#dispatcher.runInParts(work, (first, count) => {
+        const from = first * PART_COLS;
+        const cols = Math.min(x.cols - from, count * PART_COLS);
+        // A kernel that sees buffers from a later column on works on those columns alone.
+        const seen = (buffer: GPUBuffer): Binding => ({ buffer, offset: 4 * from });
+        const buffers = [seen(own(x).slab.buffer), table, ...extra];
+        if (center !== undefined) buffers.push(seen(center));
+        buffers.push(seen(out.slab.buffer));
+        const groups = Math.ceil(cols / columns);
+        const across = Math.min(groups, MAX_GROUPS);
+        return {
+          kernel,
+          buffers,
+          params: [params[0]!, cols, ...params.slice(2)],
+          groups: [across, Math.ceil(groups / across), depth],
+        };
+      });
       return out;
     } catch (error) {
       this.#tiles.free(out);

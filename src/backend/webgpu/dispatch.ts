@@ -12,10 +12,13 @@ import { shaders } from './shaders.gen.ts';
 /** Workgroups along one dimension of a dispatch, by default limits. */
 export const MAX_GROUPS = 65_535;
 
+/** A buffer, or what of it follows a byte offset, a multiple of 256. */
+export type Binding = GPUBuffer | { readonly buffer: GPUBuffer; readonly offset: number };
+
 /** One kernel on its buffers. */
 export interface Launch {
   readonly kernel: KernelSource;
-  readonly buffers: readonly GPUBuffer[];
+  readonly buffers: readonly Binding[];
   readonly params: readonly number[];
   readonly groups: readonly [number, number?, number?];
 }
@@ -62,7 +65,7 @@ export class Dispatcher {
    *
    * @param operations - About how many there are; the pace of the first kernel learns from them.
    */
-  async run(launches: readonly Launch[], operations?: number): Promise<void> {
+  async run(launches: readonly Launch[], operations = 0): Promise<void> {
     const session = this.#session;
     const compiled = await Promise.all(
       launches.map(({ kernel }) => session.pipeline(this.#withConstants(kernel))),
@@ -77,9 +80,9 @@ export class Dispatcher {
           const { pipeline, layout } = compiled[k]!;
           const uniform = uniformBuffer(session.device, params);
           uniforms.push(uniform);
-          const entries = [...buffers, uniform].map((buffer, binding) => ({
+          const entries = [...buffers, uniform].map((bound, binding) => ({
             binding,
-            resource: { buffer },
+            resource: 'buffer' in bound ? bound : { buffer: bound },
           }));
           pass.setPipeline(pipeline);
           pass.setBindGroup(0, session.device.createBindGroup({ label: what, layout, entries }));
@@ -87,18 +90,16 @@ export class Dispatcher {
         }
         pass.end();
         session.device.queue.submit([encoder.finish()]);
+        this.#watch(launches[0]!.kernel.name, operations);
       });
     } finally {
       for (const uniform of uniforms) uniform.destroy();
-    }
-    const [first] = launches;
-    if (operations !== undefined && operations >= LEAST_OPERATIONS && first) {
-      this.#watch(first.kernel.name, operations);
     }
   }
 
   /** Learns how long the last submission takes. Nobody waits for it. */
   #watch(kernel: string, operations: number): void {
+    if (operations < LEAST_OPERATIONS) return;
     const submitted = performance.now();
     this.#session.device.queue.onSubmittedWorkDone().then(
       () => {

@@ -13,7 +13,7 @@ const LIMIT_MS = 200;
 /** Operations of the first submission: some 50 ms on a small GPU. */
 const FIRST = 2 ** 34;
 /** Smaller submissions say more of the machine than of the kernel: they are neither made nor timed. */
-export const LEAST_OPERATIONS: number = 2 ** 26;
+export const LEAST_OPERATIONS: number = 2 ** 23;
 
 /**
  * The pace of each kernel of a device. Operations are counted by whoever launches: only their

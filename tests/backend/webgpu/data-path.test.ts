@@ -193,6 +193,68 @@ test('rows that were screened are not looked at again for pairs, in any view', a
   await kernels.close();
 });
 
+test('work that took too long goes in several submissions, to the same bits', async () => {
+  const device = await newDevice();
+  const made = { device, description: 'under test', software: true };
+  const kernels = await WebGpuKernels.create(async () => made);
+  const submitted: string[] = [];
+  const createCommandEncoder = device.createCommandEncoder.bind(device);
+  device.createCommandEncoder = (descriptor) => {
+    if (descriptor?.label !== undefined) submitted.push(descriptor.label.split(',')[0]!);
+    return createCommandEncoder(descriptor);
+  };
+  const { queue } = device;
+  const onSubmittedWorkDone = queue.onSubmittedWorkDone.bind(queue);
+  let learned: Promise<unknown> = Promise.resolve();
+  // Any submission seems to have taken half a second.
+  Object.defineProperty(queue, 'onSubmittedWorkDone', {
+    configurable: true,
+    value: () => {
+      const late = onSubmittedWorkDone().then(
+        () => new Promise<undefined>((resolve) => setTimeout(resolve, 500)),
+      );
+      learned = late;
+      return late;
+    },
+  });
+  // 9 blocks of 8,192 columns, the last one narrow; two parts for a column kernel.
+  const [rows, cols, blockCols] = [9, 2 ** 16 + 100, 2 ** 13];
+  const sources = randomRows(rows, cols, 50).map(arrayRow);
+  const run = async (): Promise<unknown[]> => {
+    const x = await kernels.upload(sources, 0, cols);
+    const timed = async <T>(result: Promise<T>): Promise<T> => {
+      await result;
+      await learned;
+      return result;
+    };
+    const screen = await timed(kernels.screen(x, 0, blockCols));
+    const pairs = await timed(kernels.pairs(x, blockCols));
+    const center = await timed(kernels.rankMean(x, 4, 5));
+    const near = await timed(kernels.nearestMean(x, center, 3));
+    const columns = [await kernels.read(center), await kernels.read(near)];
+    for (const tile of [x, center, near]) kernels.free(tile);
+    return [
+      screen,
+      pairs,
+      columns.map((row) => Buffer.from(row.slice().buffer).toString('base64')),
+    ];
+  };
+  const submissions = (): Record<string, number> => {
+    const counts: Record<string, number> = {};
+    for (const label of submitted.splice(0)) counts[label] = (counts[label] ?? 0) + 1;
+    return counts;
+  };
+  const whole = await run();
+  expect(submissions()).toEqual({ screen: 1, pairs: 1, rank_mean: 1, nearest_mean: 1 });
+  // Nothing is learned any more.
+  learned = Promise.resolve();
+  Object.defineProperty(queue, 'onSubmittedWorkDone', { value: () => new Promise(() => {}) });
+  expect(await run()).toEqual(whole);
+  // None goes below 2²³ operations, 8.4 million: three blocks of screen are 7.1, two of pairs 6.3.
+  expect(submissions()).toEqual({ screen: 3, pairs: 5, rank_mean: 2, nearest_mean: 2 });
+  await kernels.close();
+});
+
 describe('the pace of a kernel', () => {
   test('falls to a tenth of a second when a submission took much longer', () => {
     const pace = new Pace();
