@@ -98,31 +98,46 @@ export function addQuads(
     let d1 = v128.load(sum, 112);
     let row = x + at;
     let weight = weights;
-    while (weight < end) {
-      let v = v128.load_splat<f32>(weight);
-      let a = f32x4.mul(v, v128.load(row));
-      let b = f32x4.mul(v, v128.load(row, 16));
-      let c = f32x4.mul(v, v128.load(row, 32));
-      let d = f32x4.mul(v, v128.load(row, 48));
-      row += stride;
-      if (weight < fours) {
-        v = v128.load_splat<f32>(weight, 4);
-        a = f32x4.add(a, f32x4.mul(v, v128.load(row)));
-        b = f32x4.add(b, f32x4.mul(v, v128.load(row, 16)));
-        c = f32x4.add(c, f32x4.mul(v, v128.load(row, 32)));
-        d = f32x4.add(d, f32x4.mul(v, v128.load(row, 48)));
-        row += stride;
-        v = v128.load_splat<f32>(weight, 8);
-        const w = v128.load_splat<f32>(weight, 12);
-        const next = row + stride;
-        a = f32x4.add(a, two(v, row, w, next));
-        b = f32x4.add(b, two(v, row + 16, w, next + 16));
-        c = f32x4.add(c, two(v, row + 32, w, next + 32));
-        d = f32x4.add(d, two(v, row + 48, w, next + 48));
-        row = next + stride;
-        weight += 12;
-      }
-      weight += 4;
+    for (; weight < fours; weight += 16) {
+      const second = row + stride;
+      const third = second + stride;
+      const fourth = third + stride;
+      const w = v128.load_splat<f32>(weight);
+      const v = v128.load_splat<f32>(weight, 4);
+      const u = v128.load_splat<f32>(weight, 8);
+      const t = v128.load_splat<f32>(weight, 12);
+      const a = f32x4.add(
+        f32x4.add(f32x4.mul(w, v128.load(row)), f32x4.mul(v, v128.load(second))),
+        f32x4.add(f32x4.mul(u, v128.load(third)), f32x4.mul(t, v128.load(fourth))),
+      );
+      a0 = f64x2.add(a0, lower(a));
+      a1 = f64x2.add(a1, upper(a));
+      const b = f32x4.add(
+        f32x4.add(f32x4.mul(w, v128.load(row, 16)), f32x4.mul(v, v128.load(second, 16))),
+        f32x4.add(f32x4.mul(u, v128.load(third, 16)), f32x4.mul(t, v128.load(fourth, 16))),
+      );
+      b0 = f64x2.add(b0, lower(b));
+      b1 = f64x2.add(b1, upper(b));
+      const c = f32x4.add(
+        f32x4.add(f32x4.mul(w, v128.load(row, 32)), f32x4.mul(v, v128.load(second, 32))),
+        f32x4.add(f32x4.mul(u, v128.load(third, 32)), f32x4.mul(t, v128.load(fourth, 32))),
+      );
+      c0 = f64x2.add(c0, lower(c));
+      c1 = f64x2.add(c1, upper(c));
+      const d = f32x4.add(
+        f32x4.add(f32x4.mul(w, v128.load(row, 48)), f32x4.mul(v, v128.load(second, 48))),
+        f32x4.add(f32x4.mul(u, v128.load(third, 48)), f32x4.mul(t, v128.load(fourth, 48))),
+      );
+      d0 = f64x2.add(d0, lower(d));
+      d1 = f64x2.add(d1, upper(d));
+      row = fourth + stride;
+    }
+    for (; weight < end; weight += 4, row += stride) {
+      const w = v128.load_splat<f32>(weight);
+      const a = f32x4.mul(w, v128.load(row));
+      const b = f32x4.mul(w, v128.load(row, 16));
+      const c = f32x4.mul(w, v128.load(row, 32));
+      const d = f32x4.mul(w, v128.load(row, 48));
       a0 = f64x2.add(a0, lower(a));
       a1 = f64x2.add(a1, upper(a));
       b0 = f64x2.add(b0, lower(b));
@@ -141,11 +156,6 @@ export function addQuads(
     v128.store(sum, d0, 96);
     v128.store(sum, d1, 112);
   }
-}
-
-/** Two weighted rows. */
-function two(v: v128, x: usize, w: v128, y: usize): v128 {
-  return f32x4.add(f32x4.mul(v, v128.load(x)), f32x4.mul(w, v128.load(y)));
 }
 
 /** out = unit · sums, rounded. Returns whether all results are finite. */
