@@ -13,6 +13,7 @@ import { show } from '../core/assert.ts';
 import { matches, type TensorPolicies } from '../formats/layout.ts';
 import { replacedBy, writeFileAtomic } from '../formats/node-files.ts';
 import { quote } from '../formats/quote.ts';
+import { peakBytes } from '../lab/bench/machine.ts';
 import { rules } from '../rules/index.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
@@ -199,8 +200,7 @@ function outcomeOf(report: AggregateReport): object {
       return { name: client, verdict, weight: weight ?? null, reasons };
     }),
     seconds,
-    // In kibibytes on every platform, whatever getrusage itself counts in.
-    peakBytes: process.resourceUsage().maxRSS * 1024,
+    peakBytes: peakBytes(),
   };
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
 
 /** The machine, as far as times depend on it. */
@@ -27,8 +28,21 @@ export function thisMachine(): Machine {
   };
 }
 
-/** Largest resident memory of this process so far, in bytes. */
+/**
+ * Largest resident memory of this process so far, in bytes. On Linux `getrusage` counts what a process
+ * took over from the one that started it, which may have been much larger; what the kernel says of the
+ * process itself does not.
+ */
 export function peakBytes(): number {
+  const own = /^VmHWM:\s+(\d+) kB$/m.exec(processStatus())?.[1];
   // In kibibytes on every platform, whatever getrusage itself counts in.
-  return process.resourceUsage().maxRSS * 1024;
+  return 1024 * (own === undefined ? process.resourceUsage().maxRSS : Number(own));
+}
+
+function processStatus(): string {
+  try {
+    return readFileSync('/proc/self/status', 'utf8');
+  } catch {
+    return '';
+  }
 }
