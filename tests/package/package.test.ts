@@ -20,10 +20,11 @@ const root = join(import.meta.dirname, '../..');
 const bin = join(root, 'node_modules/.bin');
 
 /**
- * What the whole of Aggregis may weigh in a browser, minified and compressed. The kernels of `wasm`
- * take 6 kB of it, the script of its workers 4 kB: it holds once more what runs units on this thread.
+ * What the whole of Aggregis may weigh in a browser, minified and compressed: some 45 kB of rules,
+ * engine and road, 20 kB of shaders and the networks that fill them, 15 kB of `wasm` with its kernels
+ * and the script of its workers, which holds once more what runs units on this thread.
  */
-const BROWSER_BUDGET_BYTES = 75_000;
+const BROWSER_BUDGET_BYTES = 85_000;
 
 /** Sources of another language, whose compiled form is part of a module: not shipped. */
 const ASSEMBLY = /^backend\/wasm\/assembly\//;
