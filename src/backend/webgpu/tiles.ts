@@ -17,6 +17,10 @@ import { type Piece, Staging } from './staging.ts';
 
 /** Rows start at multiples of 256 bytes, so that any row may be bound by itself. */
 const ROW_UNIT = 64;
+/** Slabs of so many bytes are kept when they are freed: making and clearing them takes long. */
+const LARGE_SLAB_BYTES = 2 ** 24;
+/** How many: a tile's and a result's. */
+const SPARE_SLABS = 2;
 /** Words of a result that are kept to be filled again: 64 MiB. */
 const KEPT_WORDS = 2 ** 24;
 /** Invocations of `widen` in a workgroup, four entries each. */
@@ -63,6 +67,11 @@ export class Tiles {
   readonly #session: Session;
   readonly #dispatcher: Dispatcher;
   readonly #staging: Staging;
+  /**
+   * Freed slabs for the next shard, which has mostly the same shape. Any other allocation frees
+   * them, so that there is never more on the device than was in use at once.
+   */
+  #spares: GPUBuffer[] = [];
   /** Where results come home, in turns. */
   #homes: [Uint32Array<ArrayBuffer>, Uint32Array<ArrayBuffer>] = [
     new Uint32Array(0),
@@ -80,9 +89,26 @@ export class Tiles {
   /** An empty tile. */
   async allocate(rows: number, cols: number): Promise<GpuTile> {
     const stride = strideOf(cols);
-    const buffer = await storageBuffer(this.#session, `${rows}×${cols} tile`, 4 * rows * stride);
+    const buffer = await this.#slab(`${rows}×${cols} tile`, 4 * rows * stride);
     const starts = Array.from({ length: rows }, (_, i) => i * stride);
     return { rows, cols, slab: { buffer, stride, users: 1 }, starts };
+  }
+
+  async #slab(label: string, bytes: number): Promise<GPUBuffer> {
+    const at = this.#spares.findIndex(({ size }) => size === bytes);
+    if (at >= 0) return this.#spares.splice(at, 1)[0]!;
+    if (this.#spares.length > 0) {
+      this.#dropSpares();
+      // Memory of a buffer that was destroyed is there again once the queue has come past it.
+      const { queue } = this.#session.device;
+      queue.submit([]);
+      await this.#session.settled(queue.onSubmittedWorkDone(), `allocating ${label}`);
+    }
+    return storageBuffer(this.#session, label, bytes);
+  }
+
+  #dropSpares(): void {
+    for (const buffer of this.#spares.splice(0)) buffer.destroy();
   }
 
   /** Columns [from, to) of the rows. Uploads may overlap, and other work with them. */
@@ -256,16 +282,20 @@ export class Tiles {
 
   /** Frees what is kept between calls. */
   destroy(): void {
+    this.#dropSpares();
     this.#staging.destroy();
     this.readback.destroy();
   }
 
-  /** Frees a tile; its slab goes with the last that looks at it. */
+  /** Frees a tile; its slab becomes free with the last that looks at it. */
   free(x: Tile): void {
     const tile = own(x);
     tile.table?.destroy();
     tile.slab.users--;
-    if (tile.slab.users === 0) tile.slab.buffer.destroy();
+    if (tile.slab.users > 0) return;
+    const { buffer } = tile.slab;
+    if (buffer.size < LARGE_SLAB_BYTES || this.#spares.length === SPARE_SLABS) buffer.destroy();
+    else this.#spares.push(buffer);
   }
 }
 

@@ -4,7 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HostRow, RowSource, Tile } from '../../../src/backend/kernels.ts';
 import { arrayRow } from '../../../src/backend/rows.ts';
 import { findNodeGpu } from '../../../src/backend/webgpu/adapter-node.ts';
+import { Session } from '../../../src/backend/webgpu/device.ts';
+import { Dispatcher } from '../../../src/backend/webgpu/dispatch.ts';
 import { LEAST_OPERATIONS, Pace } from '../../../src/backend/webgpu/pace.ts';
+import { type GpuTile, Tiles } from '../../../src/backend/webgpu/tiles.ts';
 import { WebGpuKernels } from '../../../src/backend/webgpu/webgpu.ts';
 import { widenBrainFloats, widenHalves } from '../../../src/formats/dtype.ts';
 import { randomRows } from '../parity.ts';
@@ -15,7 +18,6 @@ async function newDevice(): Promise<GPUDevice> {
   return found.adapter.requestDevice();
 }
 
-/** Entries at both ends of every row, so that expectations are fast however long rows are. */
 function words(values: Float32Array): Uint32Array {
   return new Uint32Array(values.buffer, values.byteOffset, values.length);
 }
@@ -163,6 +165,39 @@ describe.each([
     kernels.free(twice);
     kernels.free(tile);
   });
+});
+
+test('a large slab that is freed serves the next shard of its shape, and no other keeps it', async () => {
+  const session = new Session({ device: await newDevice() });
+  const tiles = new Tiles(session, new Dispatcher(session), { mapped: true });
+  const destroyed: GPUBuffer[] = [];
+  const make = async (cols: number): Promise<GpuTile> => {
+    const tile = await tiles.allocate(4, cols);
+    const { buffer } = tile.slab;
+    const destroy = buffer.destroy.bind(buffer);
+    buffer.destroy = () => {
+      destroyed.push(buffer);
+      destroy();
+    };
+    return tile;
+  };
+  // 16 MiB.
+  const first = await make(2 ** 20);
+  const view = tiles.select(first, [2, 1]);
+  tiles.free(first);
+  const beside = await make(2 ** 20);
+  expect(beside.slab.buffer).not.toBe(first.slab.buffer);
+  tiles.free(view);
+  const second = await make(2 ** 20);
+  expect(second.slab.buffer).toBe(first.slab.buffer);
+  tiles.free(second);
+  expect(destroyed).toEqual([]);
+  await make(2 ** 19);
+  expect(destroyed).toEqual([first.slab.buffer]);
+  tiles.free(beside);
+  tiles.destroy();
+  expect(destroyed).toEqual([first.slab.buffer, beside.slab.buffer]);
+  session.device.destroy();
 });
 
 test('rows that were screened are not looked at again for pairs, in any view', async () => {
