@@ -415,18 +415,25 @@ class Meter {
     if (tell === undefined || !('row' in update) || !('read' in update.row)) return update;
     const { row } = update;
     this.#passEntries += row.cols;
+    const counted =
+      <T>(read: (from: number, to: number, into: T) => void | Promise<void>) =>
+      async (from: number, to: number, into: T): Promise<void> => {
+        await read(from, to, into);
+        this.#read += to - from;
+        // While the result is written, it tells better than the reading ahead of it.
+        if (this.#step === 'write') return;
+        const done = this.#read / this.#passEntries;
+        tell({ step: this.#step, done: done - Math.ceil(done) + 1 });
+      };
+    const { cols, half } = row;
     return {
       ...update,
       row: {
-        cols: row.cols,
-        read: async (from, to, into) => {
-          await row.read(from, to, into);
-          this.#read += to - from;
-          // While the result is written, it tells better than the reading ahead of it.
-          if (this.#step === 'write') return;
-          const done = this.#read / this.#passEntries;
-          tell({ step: this.#step, done: done - Math.ceil(done) + 1 });
-        },
+        cols,
+        ...(half && {
+          half: { format: half.format, read: counted<Uint16Array>((...at) => half.read(...at)) },
+        }),
+        read: counted<Float32Array>((...at) => row.read(...at)),
       },
     };
   }

@@ -7,7 +7,7 @@
 import type { BackendChoice, CreateBackend } from './backend/create.ts';
 import type { Backend, BackendInfo, Matrix, RowSource } from './backend/kernels.ts';
 import { show } from './core/assert.ts';
-import { AggregationError, BackendError } from './core/errors.ts';
+import { AggregationError, BackendError, FormatError } from './core/errors.ts';
 import type { ClientEvidence, Round, Rule, StageResult } from './rules/rule.ts';
 import {
   describeExclusions,
@@ -30,11 +30,15 @@ export interface AggregateOptions extends ScreenOptions {
   readonly memory?: number;
   /** The previous aggregate, or a trusted update of the server's own, for rules that ask for it. */
   readonly reference?: Float32Array | RowSource;
-  /** Ends the aggregation at the next read of a row; the promise rejects with its reason. */
+  /**
+   * Ends the aggregation at the next read of a row; the promise rejects with its reason. Rows in
+   * memory are read, too, then, a shard at a time, instead of being used in place.
+   */
   readonly signal?: AbortSignal;
   /**
-   * Called once the verdicts are known, before the rule has seen a row. Where a sink can restart, it
-   * is called before that, too, with the verdicts that need no row.
+   * Called once the verdicts are known, before the rule has seen a row. With `restart` it is called
+   * twice: with the verdicts that need no row, and again with all of them, after the values where
+   * nobody else was excluded, else before they come anew.
    */
   readonly onScreened?: (screened: ScreenReport) => void;
 }
@@ -150,8 +154,11 @@ export function aggregateWith(createBackend: CreateBackend): Aggregate {
 
 /** The function `aggregateAll` of a platform. */
 export function aggregateAllWith(createBackend: CreateBackend): AggregateAll {
-  return async (updates, rules, options = {}) => {
+  return async (updates, rules, options: AggregateOptions & Partial<DestinationOptions> = {}) => {
     checkOptions(options);
+    if (options.sink !== undefined || options.output !== undefined) {
+      throw new TypeError('aggregateAll gives arrays; sink and output are for aggregate');
+    }
     if (!Array.isArray(rules)) throw new TypeError(`rules must be an array, got ${show(rules)}`);
     if (rules.length === 0) throw new RangeError('rules must hold at least one rule, got none');
     for (const rule of rules) checkRule(rule);
@@ -217,8 +224,22 @@ async function run(
       seconds,
       peakTileBytes: backend.peakTileBytes,
     }));
+  } catch (error) {
+    throw error instanceof OfCaller ? error.cause : error;
   } finally {
     for (const matrix of held) backend.release(matrix);
+  }
+}
+
+/** What a function of the caller's threw: no row can be the reason. */
+class OfCaller extends Error {
+  static async guard<T>(work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      // Tensors that rows yet to be excluded bring with them may not fit those of the others.
+      throw cause instanceof FormatError ? cause : new OfCaller('', { cause });
+    }
   }
 }
 
@@ -252,10 +273,10 @@ async function screenedAndApplied(
   const screened = gate.judge(await backend.screen(gate.rows));
   if (screened.admitted === gate.rows) {
     if ('failure' in attempt) throw attempt.failure;
-    tell(screened, { ...options, complete: true });
+    await tell(screened, { ...options, complete: true });
     return { screened, outcomes: attempt.value };
   }
-  await options.restart?.();
+  await OfCaller.guard(() => options.restart?.());
   return { screened, outcomes: await applyAll(rules, screened, { ...options, complete: true }) };
 }
 
@@ -269,7 +290,8 @@ async function attempted<T>(
   } catch (failure) {
     const isUnreadable = failure instanceof AggregationError && failure.code === 'unreadable';
     const isOfSystem = failure instanceof Error && 'syscall' in failure;
-    if (failure instanceof BackendError || isUnreadable || isOfSystem) throw failure;
+    const isOther = failure instanceof BackendError || failure instanceof OfCaller;
+    if (isOther || isUnreadable || isOfSystem) throw failure;
     if (signal?.aborted) throw failure;
     return { failure };
   }
@@ -286,7 +308,7 @@ async function applyAll(
   options: Applied,
 ): Promise<Outcome[]> {
   const { backend, signal, reference } = options;
-  tell(screened, options);
+  await tell(screened, options);
   const passed = screened.screenings.filter(({ verdict }) => verdict !== 'excluded');
   const round: Round = {
     clients: passed.map(({ client }) => client),
@@ -304,13 +326,21 @@ async function applyAll(
   return outcomes.map((outcome, k) => ({ outcome, ...(values && { value: values[k]! }) }));
 }
 
-function tell({ screenings, admitted }: Screened, { onScreened, complete }: Applied): void {
-  onScreened?.({ screenings, rows: admitted.rows, cols: admitted.cols, complete });
+async function tell(
+  { screenings, admitted }: Screened,
+  { onScreened, complete }: Applied,
+): Promise<void> {
+  const { rows, cols } = admitted;
+  await OfCaller.guard(() => onScreened?.({ screenings, rows, cols, complete }));
 }
 
 function checkOptions(options: AggregateOptions & Partial<DestinationOptions>): void {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`options must be an object, got ${show(options)}`);
+  }
+  const { backend } = options;
+  if (typeof backend === 'object' && typeof backend?.matrix !== 'function') {
+    throw new TypeError(`backend must be a name or come from createBackend, got ${show(backend)}`);
   }
   if (options.memory !== undefined && typeof options.backend === 'object') {
     throw new TypeError('memory is for a backend made here; give it to createBackend instead');
@@ -397,7 +427,7 @@ async function delivered(
   if (sink) {
     await backend.stream(xs[0]!, async (values, from, to) => {
       signal?.throwIfAborted();
-      await sink(values, from, to);
+      await OfCaller.guard(() => sink(values, from, to));
     });
     return undefined;
   }

@@ -180,10 +180,13 @@ export function describeExclusions(screenings: readonly Screening[]): string {
   return `the screen excluded ${excluded.length} of ${screenings.length} updates: ${listed(each)}`;
 }
 
-/** The first few of many words; a thousand clients shall not fill a screen. */
-function listed(words: readonly string[]): string {
-  const more = words.length > 5 ? ` and ${words.length - 5} more` : '';
-  return words.slice(0, 5).join(', ') + more;
+/** How many of many words are named. */
+const LISTED = 5;
+
+/** The first few of `count` words; a thousand clients shall not fill a screen. */
+function listed(words: readonly string[], count: number = words.length): string {
+  const more = count > LISTED ? ` and ${count - LISTED} more` : '';
+  return words.slice(0, LISTED).join(', ') + more;
 }
 
 function checkOptions({ cols, maxNorm, exampleCap, weights }: ScreenOptions): void {
@@ -257,20 +260,28 @@ function watched(
 ): Float32Array | RowSource {
   if (row instanceof Float32Array) return signal === undefined ? row : heeding(row, signal);
   if (isDeviceRow(row)) return row;
-  return {
-    ...(row.values && { values: row.values }),
-    cols: row.cols,
-    read: async (from, to, into) => {
+  const watching =
+    <T>(read: (from: number, to: number, into: T) => void | Promise<void>) =>
+    async (from: number, to: number, into: T): Promise<void> => {
       signal?.throwIfAborted();
       try {
-        await row.read(from, to, into);
+        await read(from, to, into);
       } catch (cause) {
         signal?.throwIfAborted();
         const why = cause instanceof Error ? cause.message : String(cause);
         const what = `could not read entries ${from} to ${to} of the update of ${quote(client)}: ${why}`;
         throw new AggregationError('unreadable', what, { cause });
       }
-    },
+    };
+  const { cols, values, half } = row;
+  return {
+    cols,
+    // In place it would be used without a look at the signal.
+    ...(values && !signal && { values }),
+    ...(half && {
+      half: { format: half.format, read: watching<Uint16Array>((...range) => half.read(...range)) },
+    }),
+    read: watching<Float32Array>((...range) => row.read(...range)),
   };
 }
 
@@ -278,7 +289,6 @@ function watched(
 function heeding(row: Float32Array, signal: AbortSignal): RowSource {
   return {
     cols: row.length,
-    values: row,
     read: (from, to, into) => {
       signal.throwIfAborted();
       into.set(row.subarray(from, to));
@@ -395,11 +405,13 @@ function flagSameContent(read: readonly Candidate[]): void {
   }
   for (const group of groups.values()) {
     if (group.length === 1) continue;
+    // A crowd of copies shall not cost its square: of the others the first few are named.
+    const first = group.slice(0, LISTED + 1);
     for (const candidate of group) {
-      const others = group
-        .filter((other) => other !== candidate)
-        .map(({ client }) => quote(client));
-      flag(candidate, `same-content: equal to the update of ${listed(others)}`);
+      const others = first.filter((other) => other !== candidate).slice(0, LISTED);
+      const names = others.map(({ client }) => quote(client));
+      const equal = listed(names, group.length - 1);
+      flag(candidate, `same-content: equal to the update of ${equal}`);
     }
   }
 }

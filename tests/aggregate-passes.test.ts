@@ -157,13 +157,25 @@ describe('a sink that can restart', () => {
     expect(values).toEqual([...(await aggregate(without4, median())).value]);
   });
 
-  test('fails with what it throws itself, once', async () => {
+  test('fails with what it throws itself, once, whatever rows are unfit', async () => {
     const { options } = collecting();
-    const full = Object.assign(new Error('no space left'), { syscall: 'write' });
+    const full = new Error('no space left');
     const sink = vi.fn(() => Promise.reject(full));
     const attempt = aggregate(spoilt, median(), { ...options, sink });
     await expect(attempt).rejects.toBe(full);
     expect(sink).toHaveBeenCalledTimes(1);
+  });
+
+  test('fails with what its other functions throw', async () => {
+    const { options } = collecting();
+    const onScreened = (): void => {
+      throw new TypeError('nobody listens');
+    };
+    const restart = (): void => {
+      throw new TypeError('nothing can be taken back');
+    };
+    await expect(aggregate(spoilt, median(), { ...options, onScreened })).rejects.toThrow('nobody');
+    await expect(aggregate(spoilt, median(), { ...options, restart })).rejects.toThrow('nothing');
   });
 });
 
@@ -204,6 +216,20 @@ describe('a failure of the rule', () => {
   test('of one among several is the outcome of all', async () => {
     await expect(aggregateAll(fit, [median(), multiKrum({ f: 7 })])).rejects.toThrow('multi-krum');
   });
+});
+
+test.each([
+  ['a sink', { sink: () => {} }],
+  ['a buffer', { output: {} as GPUBuffer }],
+])('aggregateAll refuses %s, which can hold one result', async (_, options) => {
+  await expect(aggregateAll(fit, [median()], options as object)).rejects.toThrow(
+    'sink and output are for',
+  );
+});
+
+test.each([[{}], [null]])('a backend that is none is refused: %s', async (backend) => {
+  const attempt = aggregate(fit, median(), { backend: backend as never });
+  await expect(attempt).rejects.toThrow('backend must be a name or come from createBackend');
 });
 
 test.each([

@@ -27,7 +27,7 @@ export const BACKEND_CHOICES: readonly BackendChoice[] = ['auto', 'webgpu', 'was
 const REGIMES: readonly Regime[] = ['network', 'stream', 'split', 'search'];
 
 /** More threads than any machine of today runs at once. */
-const MAX_THREADS = 256;
+export const MAX_THREADS = 256;
 /** Unless told otherwise: memory has no bandwidth for more. */
 const MAX_DEFAULT_THREADS = 16;
 

@@ -459,9 +459,11 @@ export class Engine implements Backend {
         if (node.x.op !== 'source') return kernels.select(x, node.indices);
         // Of a source, perhaps only some rows were uploaded.
         const { rows } = shard.uploads.get(node.x)!;
+        if (rows.length === node.x.rows) return kernels.select(x, node.indices);
+        const places = new Map(rows.map((row, place) => [row, place]));
         return kernels.select(
           x,
-          node.indices.map((index) => rows.indexOf(index)),
+          node.indices.map((index) => places.get(index)!),
         );
       }
       case 'combine':

@@ -28,7 +28,8 @@ import {
   parsePositive,
   threadsOption,
 } from './arguments.ts';
-import { EXIT_CODES, Interrupted, UsageError } from './failure.ts';
+import { EXIT_CODES, UsageError } from './failure.ts';
+import { interruptible } from './interruptible.ts';
 import { progressBar } from './progress.ts';
 
 /** The options as commander gives them. */
@@ -172,18 +173,6 @@ async function reported(
     await append(new TextEncoder().encode(`${JSON.stringify(evidenceOf(report), null, 2)}\n`));
   });
   return report!;
-}
-
-/** Runs `work` so that an interrupt ends it in good order: temporary files go. */
-async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const interrupt = (): void => controller.abort(new Interrupted());
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  try {
-    return await work(controller.signal);
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-  }
 }
 
 /** The stable shape of `--json`. */

@@ -5,7 +5,12 @@
  */
 
 import { InvalidArgumentError, Option } from 'commander';
-import { BACKEND_CHOICES, type BackendChoice, type BackendOptions } from '../backend/create.ts';
+import {
+  BACKEND_CHOICES,
+  type BackendChoice,
+  type BackendOptions,
+  MAX_THREADS,
+} from '../backend/create.ts';
 import type { TensorPolicy } from '../formats/layout.ts';
 
 const UNITS: ReadonlyMap<string, number> = new Map([
@@ -89,8 +94,16 @@ export function backendOption(what = 'where to compute'): Option {
 
 /** `--threads`. */
 export function threadsOption(): Option {
-  const what = 'threads of the wasm backend (default: as many as run at once)';
-  return new Option('--threads <n>', what).argParser(parseCount);
+  const what = `threads of the wasm backend, up to ${MAX_THREADS} (default: as many as run at once, up to 16)`;
+  return new Option('--threads <n>', what).argParser(parseThreads);
+}
+
+/** A number of threads. */
+export function parseThreads(text: string): number {
+  const count = parseCount(text);
+  if (count > MAX_THREADS)
+    throw new InvalidArgumentError(`It must be at most ${MAX_THREADS}, got "${text}".`);
+  return count;
 }
 
 /** What the flags say of a backend. */

@@ -40,8 +40,9 @@ import { WARM_UPS } from '../lab/bench/stopwatch.ts';
 import { subject } from '../lab/bench/subjects.ts';
 import { together } from '../lab/bench/together.ts';
 import { measureRatios } from '../lab/bench/versus.ts';
-import { parseBytes, parseCount, parsePositive, parseWhole } from './arguments.ts';
-import { EXIT_CODES, Interrupted, UsageError } from './failure.ts';
+import { parseBytes, parseCount, parsePositive, parseThreads, parseWhole } from './arguments.ts';
+import { EXIT_CODES, UsageError } from './failure.ts';
+import { interruptible } from './interruptible.ts';
 
 /** The options as commander gives them. */
 interface Flags {
@@ -146,7 +147,7 @@ function addThreads(
   text: string,
   before: readonly (number | 'all')[] = [],
 ): readonly (number | 'all')[] {
-  return [...before, text === 'all' ? text : parseCount(text)];
+  return [...before, text === 'all' ? text : parseThreads(text)];
 }
 
 async function run(flags: Flags): Promise<void> {
@@ -169,21 +170,6 @@ function isEmpty({ timings, ratios = [] }: Report): boolean {
 
 async function writeText(path: string, text: string): Promise<void> {
   await writeFileAtomic(path, (append) => append(new TextEncoder().encode(text)));
-}
-
-/** Runs `work` so that an interrupt ends it in good order: temporary files go. */
-async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const interrupt = (): void => controller.abort(new Interrupted());
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  try {
-    return await work(controller.signal);
-  } catch (error) {
-    // What an interrupt makes of a child that it ends as well is not the news.
-    throw controller.signal.aborted ? controller.signal.reason : error;
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-  }
 }
 
 async function measured(

@@ -178,8 +178,12 @@ class ScatterSearch {
   /** Whether a walk through all subsets within the limit was ended by one of them. */
   async #walk({ among, kept, limit, reached }: Quest): Promise<boolean> {
     const start = limit();
-    const rows = this.#withinReach(among, start);
-    if (rows.length < this.#size || !kept.every((row) => rows.includes(row))) return false;
+    const reachable = this.#withinReach(among, start);
+    if (reachable.length < this.#size) return false;
+    if (!kept.every((row) => reachable.includes(row))) return false;
+    // Rows that must be kept may be a whole subset already; then no other is looked at.
+    const rows =
+      kept.length === this.#size ? reachable.filter((row) => kept.includes(row)) : reachable;
     const bound = new ScatterBound(this.#geometry, { rows, size: this.#size, limit: start });
     const root: Part = {
       rows,

@@ -20,9 +20,9 @@ const root = join(import.meta.dirname, '../..');
 const bin = join(root, 'node_modules/.bin');
 
 /**
- * What the whole of Aggregis may weigh in a browser, minified and compressed: some 45 kB of rules,
- * engine and road, 20 kB of shaders and the networks that fill them, 15 kB of `wasm` with its kernels
- * and the script of its workers, which holds once more what runs units on this thread.
+ * What the whole of Aggregis may weigh in a browser, minified and compressed. Shaders take some 10 kB
+ * of it, the kernels of `wasm` 7 kB, the script of its workers 5 kB: it holds once more what runs units
+ * on this thread.
  */
 const BROWSER_BUDGET_BYTES = 85_000;
 

@@ -49,6 +49,23 @@ function gaussian({ n, f, d, shift }: { n: number; f: number; d: number; shift: 
   );
 }
 
+test.each([1, 0.1, 3e-5])(
+  'rows that must be kept may be a whole subset (corners times %s)',
+  async (c) => {
+    const corners = [
+      [1, 1],
+      [2, 0],
+      [0, 0],
+      [2, 2],
+      [0, 2],
+      [2, 0],
+    ].map((row) => row.map((value) => Math.fround(c * value)));
+    const { evidence } = await applyTo(smea({ f: 2 }), corners);
+    const chosen = [...evidence!.keys()].filter((i) => evidence![i]!.selected);
+    expect(chosen).toEqual(bySearch({ kind: 'corners', rows: corners, f: 2 }));
+  },
+);
+
 describe('SMEA', () => {
   test('keeps the rows of least spread, not those of least diameter', async () => {
     // 0, 0, 2 span 2 and scatter (4 + 4 + 16)/9 = 8/3; 2, 3, 4.1 span 2.1 and scatter 2.2067.

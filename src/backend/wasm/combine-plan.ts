@@ -77,7 +77,9 @@ export function sumPlan(weights: Float64Array, atOnce: number): SumPlan {
   const table = new Table();
   table.list(scaled.map((weight, i) => ({ row: i % atOnce, numbers: [weight] })));
   const sizes = used.map((i) => Math.abs(weights[i]!));
-  const [least, largest] = [Math.min(...sizes), Math.max(...sizes)];
+  // Arguments of a call would be too many for some thousands of rows.
+  const least = sizes.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const largest = sizes.reduce((a, b) => Math.max(a, b), 0);
   // Well inside f64, so that the unit is, too.
   const isPlain = used.length > 0 && least > 2 ** -900 && largest < 2 ** 900;
   if (!isPlain || largest > least * MAX_SPREAD) {
@@ -168,11 +170,11 @@ class Table {
   readonly #words: number[] = [];
 
   numbers(values: readonly number[]): void {
-    this.#words.push(...new Uint32Array(Float64Array.from(values).buffer));
+    for (const word of new Uint32Array(Float64Array.from(values).buffer)) this.#words.push(word);
   }
 
   floats(values: readonly number[]): void {
-    this.#words.push(...new Uint32Array(Float32Array.from(values).buffer));
+    for (const word of new Uint32Array(Float32Array.from(values).buffer)) this.#words.push(word);
   }
 
   /** Entries: the number of a row, a word that fills up, and numbers. */

@@ -53,6 +53,8 @@ interface Pending {
   readonly results: (UnitResult | undefined)[];
   /** Units whose results are not yet here. */
   left: number;
+  /** Why the job will be rejected, once nobody writes into its outputs any more. */
+  failure?: BackendError;
   resolve(results: (UnitResult | undefined)[]): void;
   reject(error: BackendError): void;
 }
@@ -130,7 +132,7 @@ export class WorkerPool implements Team {
     try {
       return await divide(job.units, hands);
     } finally {
-      if (this.#end === undefined) this.#slots.push(...slots);
+      if (this.#end === undefined) this.#giveSlots(slots);
     }
   }
 
@@ -165,10 +167,32 @@ export class WorkerPool implements Team {
     return divide(job.units, [this.#ownHand(job)]);
   }
 
-  /** A slot of the last job if it is large enough: new memory is slow the first time. */
+  /** The smallest slot that waits and fits: new memory is slow the first time. */
   #takeSlot(bytes: number): SharedArrayBuffer {
-    const slot = this.#slots.pop();
-    return slot !== undefined && slot.byteLength >= bytes ? slot : new SharedArrayBuffer(bytes);
+    const fitting = this.#slots.filter(({ byteLength }) => byteLength >= bytes);
+    const slot = fitting.reduce<SharedArrayBuffer | undefined>(
+      (best, one) => (best !== undefined && best.byteLength <= one.byteLength ? best : one),
+      undefined,
+    );
+    if (slot !== undefined) {
+      this.#slots.splice(this.#slots.indexOf(slot), 1);
+      return slot;
+    }
+    try {
+      return new SharedArrayBuffer(bytes);
+    } catch (cause) {
+      throw new BackendError('out-of-memory', `no room for ${bytes} bytes`, { cause });
+    }
+  }
+
+  /** Keeps slots for the next job, the newest first, as far as the limit on all of them goes. */
+  #giveSlots(slots: readonly SharedArrayBuffer[]): void {
+    let bytes = 0;
+    const kept = [...slots, ...this.#slots.splice(0)].filter(({ byteLength }, i) => {
+      bytes += byteLength;
+      return bytes <= MAX_SLOT_BYTES || i < MIN_SLOTS;
+    });
+    this.#slots.push(...kept);
   }
 
   /** Ends all workers. Jobs under way, if any, fail with `closed`. */
@@ -219,7 +243,8 @@ export class WorkerPool implements Team {
     }
     for (const [unit, result] of report.results) pending.results[unit] = result;
     pending.left -= report.results.length;
-    if (pending.left === 0) this.#settle(report.id).resolve(pending.results);
+    if (pending.failure !== undefined) this.#rejectOnceIdle(report.id, pending);
+    else if (pending.left === 0) this.#settle(report.id).resolve(pending.results);
   }
 
   #lose(member: Member, cause: Error): void {
@@ -229,6 +254,7 @@ export class WorkerPool implements Team {
     for (const [id, pending] of [...this.#pending]) {
       if (!pending.members.delete(member)) continue;
       if (hasStarted) this.#fail(id, `a worker was lost: ${cause.message}`, { cause });
+      else if (pending.failure !== undefined) this.#rejectOnceIdle(id, pending);
       // The others do without it.
       else if (pending.members.size === 0) this.#takeOver(id);
     }
@@ -241,10 +267,16 @@ export class WorkerPool implements Team {
   }
 
   #fail(id: number, message: string, options?: ErrorOptions): void {
-    const { job, next, reject } = this.#settle(id);
+    const pending = this.#pending.get(id)!;
+    pending.failure ??= new BackendError('failed', message, options);
     // Nobody needs the rest.
-    Atomics.store(next, 0, job.units);
-    reject(new BackendError('failed', message, options));
+    Atomics.store(pending.next, 0, pending.job.units);
+    this.#rejectOnceIdle(id, pending);
+  }
+
+  /** Its outputs may be used again after that, so whoever still works on a unit is waited for. */
+  #rejectOnceIdle(id: number, { failure, members }: Pending): void {
+    if (members.size === 0) this.#settle(id).reject(failure!);
   }
 
   /** Takes a job off the list, and lets go of workers that have none. */

@@ -189,6 +189,21 @@ describe('a job that fails', () => {
     expect(pool.threads).toBe(2);
   });
 
+  test('is rejected once nobody writes into its outputs any more', async () => {
+    const pool = await poolOf({ script: scriptWith('process.exit(3)') });
+    // The worker that is left has tens of milliseconds of its first unit before it.
+    const unitCols = 400_000;
+    const row = shared(Array(13 * unitCols).fill(1));
+    const out = shared(Array(row.length).fill(0));
+    const work: Job['work'] = { op: 'rankMean', from: 3, to: 29, regime: 'network' };
+    const rows = Array<Float32Array>(32).fill(row);
+    const job: Job = { work, rows, out: [out], cols: row.length, unitCols, units: 13 };
+    await expect(pool.run(job)).rejects.toMatchObject({ code: 'failed' });
+    out.fill(7);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(out.every((value) => value === 7)).toBe(true);
+  });
+
   test('because it cannot be posted throws what the platform says, and holds nothing', async () => {
     const { spawner, holding } = counted();
     const pool = await poolOf({ spawner });

@@ -458,3 +458,14 @@ test('the compiled module and the generated steps are up to date', () => {
   expect(stderr).toBe('');
   expect(status).toBe(0);
 });
+
+test('a sum of very many rows', async () => {
+  const kernels = await WasmKernels.create();
+  const engine = new Engine(kernels);
+  const rows = Array.from({ length: 130_000 }, () => Float32Array.of(1));
+  const [sum] = await engine.read(
+    engine.combine([Array(rows.length).fill(1)], engine.matrix(rows)),
+  );
+  expect(sum).toBe(130_000);
+  await engine.close();
+});
