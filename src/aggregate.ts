@@ -58,7 +58,10 @@ export interface ScreenReport {
 /** Where the aggregate goes instead of into an array. */
 export type Destination =
   | {
-      /** Called for columns [from, to) in order; `values` is reused after it returns. */
+      /**
+       * Called for columns [from, to) in order; `values` is reused after it returns, and may lie in
+       * shared memory.
+       */
       readonly sink: (values: Float32Array, from: number, to: number) => void | Promise<void>;
       /**
        * Called when what the sink was given is void, and comes again from column 0. With it, rows are

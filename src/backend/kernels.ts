@@ -94,7 +94,7 @@ export interface HostRow {
   readonly values?: Float32Array;
   /**
    * Writes entries [from, to) into `into`, which is `to − from` long. Reads of a row, and of several,
-   * may overlap.
+   * may overlap. `into` may lie in shared memory, which some functions of browsers refuse.
    */
   read(from: number, to: number, into: Float32Array): void | Promise<void>;
   /** The same entries in half precision, where `read` gives nothing else, exactly widened. */
@@ -164,7 +164,7 @@ export interface Backend extends Ops, AsyncDisposable {
   /**
    * Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. The sink
    * runs within this evaluation's turn: were it to wait for another call of this backend, both would
-   * wait for ever.
+   * wait for ever. `tile` is used again once the sink is done, and may lie in shared memory.
    */
   stream(
     x: Matrix,
