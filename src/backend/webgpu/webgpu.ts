@@ -233,7 +233,7 @@ export class WebGpuKernels implements TileKernels {
     try {
       const table = await tiles.table(x);
       const operations = COLUMN_OPERATIONS * x.rows * Math.min(x.cols, PART_COLS);
-      const work = { units: Math.ceil(x.cols / PART_COLS), operations };
+      const work = { kernel, units: Math.ceil(x.cols / PART_COLS), operations };
       await dispatcher.runInParts(work, (first, count) => {
         const from = first * PART_COLS;
         const cols = Math.min(x.cols - from, count * PART_COLS);
@@ -244,7 +244,6 @@ export class WebGpuKernels implements TileKernels {
         const groups = Math.ceil(cols / COLUMN_GROUP);
         const across = Math.min(groups, MAX_GROUPS);
         return {
-          kernel,
           buffers,
           params: [params[0]!, cols, ...params.slice(2)],
           groups: [across, Math.ceil(groups / across), rows],
