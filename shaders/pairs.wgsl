@@ -12,13 +12,15 @@
 // blocks are few, several lanes of invocations share them, each with every so-manyth column.
 //
 // Four rows of a column lie in workgroup memory as one vector, neighbouring groups of rows beside
-// each other: reads and writes then meet in no bank. An invocation forms differences before it
-// squares: |a|² + |b|² − 2ab would lose rows that are nearly equal, such as those of colluders.
-// Rounding: eight terms are added plainly, four such sums into the low part of a compensated one.
+// each other, so that neither reads nor writes collide in a bank. An invocation forms differences
+// before it squares: |a|² + |b|² − 2ab would lose rows that are nearly equal, such as those of
+// colluders. Rounding: eight terms are added plainly, four such sums to the low part of a compensated
+// one. Cost: a multiplication-addition for the product and a subtraction and another one for the
+// distance, for each pair and column.
 //
 // Mostly the rows of a tile are of similar size, and one power of two scales them all. Where they are
-// not, each is scaled by its own, and each pair comes to the larger of the two; that variant
-// takes more registers, so it is a pipeline of its own that leaves the other tiles alone.
+// not, each is scaled by its own, and each pair comes to the larger of the two. That takes more
+// registers, so it is a pipeline of its own, which leaves the other tiles alone.
 
 #import bits
 #import sum
@@ -41,7 +43,7 @@ struct Params {
     tiles_per_side: u32,
     side: u32,
     groups: u32,
-    // Of an invocation's blocks on the diagonal and beside it: lanes, and columns staged at once.
+    // Lanes, and columns in workgroup memory at once, of tiles on the diagonal and beside it.
     lanes_on: u32,
     lanes_off: u32,
     chunk_on: u32,

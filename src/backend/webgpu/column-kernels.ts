@@ -165,7 +165,7 @@ export class ColumnKernels {
     try {
       const table = await this.#tiles.table(x);
       const operations = ENTRY_OPERATIONS * x.rows * depth * Math.min(x.cols, PART_COLS);
-      const work = { units: Math.ceil(x.cols / PART_COLS), operations };
+      const work = { kernel, units: Math.ceil(x.cols / PART_COLS), operations };
       await this.#dispatcher.runInParts(work, (first, count) => {
         const from = first * PART_COLS;
         const cols = Math.min(x.cols - from, count * PART_COLS);
@@ -177,7 +177,6 @@ export class ColumnKernels {
         const groups = Math.ceil(cols / columns);
         const across = Math.min(groups, MAX_GROUPS);
         return {
-          kernel,
           buffers,
           params: [params[0]!, cols, ...params.slice(2)],
           groups: [across, Math.ceil(groups / across), depth],

@@ -23,8 +23,9 @@ export interface Launch {
   readonly groups: readonly [number, number?, number?];
 }
 
-/** Work that may be cut into submissions: units of about so many operations each. */
+/** Work of a kernel that may be cut into submissions: units of about so many operations each. */
 export interface Work {
+  readonly kernel: KernelSource;
   readonly units: number;
   readonly operations: number;
 }
@@ -45,17 +46,16 @@ export class Dispatcher {
   /**
    * Runs a kernel over all units of its work, in submissions of bounded time.
    *
-   * @param launch - The launch for units [first, first + count).
+   * @param launch - What it is launched with for units [first, first + count).
    */
   async runInParts(
-    { units, operations }: Work,
-    launch: (first: number, count: number) => Launch,
+    { kernel, units, operations }: Work,
+    launch: (first: number, count: number) => Omit<Launch, 'kernel'>,
   ): Promise<void> {
     for (let first = 0; first < units; ) {
-      const { name } = launch(first, 1).kernel;
-      const most = Math.floor(this.pace.most(name) / operations);
+      const most = Math.floor(this.pace.most(kernel.name) / operations);
       const count = Math.min(units - first, Math.max(1, Math.min(most, MAX_GROUPS)));
-      await this.run([launch(first, count)], operations * count);
+      await this.run([{ kernel, ...launch(first, count) }], operations * count);
       first += count;
     }
   }

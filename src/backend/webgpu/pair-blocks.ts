@@ -295,48 +295,42 @@ function fillTile(
   sums: Float32Array,
   { grid, block, tile, a, b, scales, looks, blocks: all, lost }: TileFilling,
 ): void {
-  const { rows, groups, side } = grid;
+  const { rows, groups, side, tiles } = grid;
   const { products, squaredDistances } = all[block]!;
   const { blocks } = a === b ? grid.onDiagonal : grid.offDiagonal;
-  const nonFinite = scales.nonFinite.subarray(block * rows, (block + 1) * rows);
-  const unit = rowUnits({ grid, block, tile, scales });
-  let cell = 0;
-  for (let groupA = 0; groupA < groups; groupA++) {
-    for (let groupB = a === b ? groupA : 0; groupB < groups; groupB++, cell++) {
-      for (let k = 0; k < 16; k++) {
-        const i = a * side + 4 * groupA + (k >> 2);
-        const j = b * side + 4 * groupB + (k & 3);
-        if (i > j || j >= rows) continue;
-        const at = 4 * (k * blocks + cell);
-        const larger = unit[i]! < unit[j]! ? unit[j]! : unit[i]!;
-        const distance = sums[at + 2]! + sums[at + 3]!;
-        let product = (sums[at]! + sums[at + 1]!) * (unit[i]! * unit[j]!);
-        let away = distance * (larger * larger);
-        if (nonFinite[i] !== 0 || nonFinite[j] !== 0) {
-          product = i === j ? Number.POSITIVE_INFINITY : Number.NaN;
-          away = Number.POSITIVE_INFINITY;
-        } else if (distance < SUSPECT && !sameContent(looks[i]!, looks[j]!, block)) {
-          lost.push({ block, i, j });
-        }
-        if (i === j) away = 0;
-        products[i * rows + j] = products[j * rows + i] = product;
-        squaredDistances[i * rows + j] = squaredDistances[j * rows + i] = away;
+  const { nonFinite, units } = scales;
+  const firstUnit = block * (rows + tiles);
+  const firstRow = block * rows;
+  const general = units[firstUnit + rows + tile] === GENERAL;
+  const shared = general ? 1 : 2 ** units[firstUnit + rows + tile]!;
+  const end = Math.min(rows, (b + 1) * side);
+  for (let i = a * side; i < Math.min(rows, (a + 1) * side); i++) {
+    const groupA = (i - a * side) >> 2;
+    // What 1 stands for in the row; below, in the other one.
+    const unitI = general ? 2 ** units[firstUnit + i]! : shared;
+    const infiniteI = nonFinite[firstRow + i] !== 0;
+    // Cells of this row of blocks, counted from the first column of the tile.
+    const firstCell = a === b ? groupA * groups - (groupA * (groupA + 1)) / 2 : groupA * groups;
+    const firstAt = 16 * ((i - a * side) & 3) * blocks + 4 * firstCell;
+    for (let j = a === b ? i : b * side; j < end; j++) {
+      const place = j - b * side;
+      const at = firstAt + 4 * ((place & 3) * blocks + (place >> 2));
+      const unitJ = general ? 2 ** units[firstUnit + j]! : shared;
+      const larger = unitI < unitJ ? unitJ : unitI;
+      const distance = sums[at + 2]! + sums[at + 3]!;
+      let product = (sums[at]! + sums[at + 1]!) * (unitI * unitJ);
+      let away = distance * (larger * larger);
+      if (infiniteI || nonFinite[firstRow + j] !== 0) {
+        product = i === j ? Number.POSITIVE_INFINITY : Number.NaN;
+        away = Number.POSITIVE_INFINITY;
+      } else if (distance < SUSPECT && !sameContent(looks[i]!, looks[j]!, block)) {
+        lost.push({ block, i, j });
       }
+      if (i === j) away = 0;
+      products[i * rows + j] = products[j * rows + i] = product;
+      squaredDistances[i * rows + j] = squaredDistances[j * rows + i] = away;
     }
   }
-}
-
-/** What 1 stands for in each scaled row of a tile. */
-function rowUnits({
-  grid: { rows, tiles },
-  block,
-  tile,
-  scales: { units },
-}: Pick<TileFilling, 'grid' | 'block' | 'tile' | 'scales'>): Float64Array {
-  const mine = units.subarray(block * (rows + tiles), (block + 1) * (rows + tiles));
-  const common = mine[rows + tile]!;
-  if (common !== GENERAL) return new Float64Array(rows).fill(2 ** common);
-  return Float64Array.from(mine.subarray(0, rows), (unit) => 2 ** unit);
 }
 
 /** A tile by its number, and its row and column among tiles. */

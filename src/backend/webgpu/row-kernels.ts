@@ -33,6 +33,7 @@ const HEADROOM = 30;
 const MAX_SHIFT = 126;
 /** Bytes of sums that one pass of `pairs` may write: enough workgroups to fill a large GPU. */
 const MAX_PART_BYTES = 2 ** 26;
+const SCREEN: KernelSource = { name: 'screen', bindings: ['read', 'read', 'write', 'uniform'] };
 /** About what the kernels take for an entry, and for an entry of each pair of rows. */
 const SCREEN_OPERATIONS = 32;
 const PAIR_OPERATIONS = 4;
@@ -108,8 +109,8 @@ export class RowKernels {
     try {
       const table = await this.#tiles.table(x);
       const operations = SCREEN_OPERATIONS * x.rows * Math.min(x.cols, blockCols);
-      await this.#dispatcher.runInParts({ units: blocks, operations }, (first, count) => ({
-        kernel: { name: 'screen', bindings: ['read', 'read', 'write', 'uniform'] },
+      const work = { kernel: SCREEN, units: blocks, operations };
+      await this.#dispatcher.runInParts(work, (first, count) => ({
         buffers: [own(x).slab.buffer, table, screen],
         params: [x.rows, x.cols, blockCols, firstCol, first, 0],
         groups: [Math.ceil(x.rows / SCREEN_ROWS), count],

@@ -170,13 +170,13 @@ describe.each([
 test('a large slab that is freed serves the next shard of its shape, and no other keeps it', async () => {
   const session = new Session({ device: await newDevice() });
   const tiles = new Tiles(session, new Dispatcher(session), { mapped: true });
-  const destroyed: GPUBuffer[] = [];
+  const destroyed = new Set<GPUBuffer>();
   const make = async (cols: number): Promise<GpuTile> => {
     const tile = await tiles.allocate(4, cols);
     const { buffer } = tile.slab;
     const destroy = buffer.destroy.bind(buffer);
     buffer.destroy = () => {
-      destroyed.push(buffer);
+      destroyed.add(buffer);
       destroy();
     };
     return tile;
@@ -191,12 +191,12 @@ test('a large slab that is freed serves the next shard of its shape, and no othe
   const second = await make(2 ** 20);
   expect(second.slab.buffer).toBe(first.slab.buffer);
   tiles.free(second);
-  expect(destroyed).toEqual([]);
+  expect([...destroyed]).toEqual([]);
   await make(2 ** 19);
-  expect(destroyed).toEqual([first.slab.buffer]);
+  expect([...destroyed]).toEqual([first.slab.buffer]);
   tiles.free(beside);
   tiles.destroy();
-  expect(destroyed).toEqual([first.slab.buffer, beside.slab.buffer]);
+  expect([...destroyed]).toEqual([first.slab.buffer, beside.slab.buffer]);
   session.device.destroy();
 });
 
