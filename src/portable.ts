@@ -45,6 +45,7 @@ export type {
   Matrix,
   Ops,
   Pairs,
+  Regime,
   RowScreen,
   RowSource,
   Weights,
