@@ -255,6 +255,14 @@ export function paritySuite(name: string, make: MakeBackend, reference: MakeBack
       await expectSameRowResults(backend, meaning, data);
     });
 
+    test('distances over many equal columns lose nothing', async () => {
+      // 128 sums of 32 squares of 525/1024, added plainly in f32, end 1.9e-6 too low or high.
+      const c = 525 / 1024;
+      const data = Array.from({ length: 64 }, (_, i) => new Float32Array(4096).fill(i % 2 ? c : 0));
+      const { squaredDistances } = await backend.pairs(backend.matrix(data));
+      expectRelative(squaredDistances[1]!, 4096 * c * c, 'distance (0, 1)');
+    });
+
     test('rows of subnormal numbers agree', async () => {
       const data = randomRows(6, 150, 15).map((row) => row.map((value) => value * 1e-42));
       await expectSameRowResults(backend, meaning, data);
