@@ -248,6 +248,21 @@ export function paritySuite(name: string, make: MakeBackend, reference: MakeBack
       await expectSameRowResults(backend, meaning, data);
     });
 
+    test('rows whose entries grow and shrink by forty orders agree', async () => {
+      const data = randomRows(5, 4100, 16).map((row, i) =>
+        row.map((value, j) => value * 10 ** (20 * Math.sin(j / 700 + i))),
+      );
+      await expectSameRowResults(backend, meaning, data);
+    });
+
+    test('distances over many equal columns lose nothing', async () => {
+      // 128 sums of 32 squares of 525/1024, added plainly in f32, end 1.9e-6 too low or high.
+      const c = 525 / 1024;
+      const data = Array.from({ length: 64 }, (_, i) => new Float32Array(4096).fill(i % 2 ? c : 0));
+      const { squaredDistances } = await backend.pairs(backend.matrix(data));
+      expectRelative(squaredDistances[1]!, 4096 * c * c, 'distance (0, 1)');
+    });
+
     test('rows of subnormal numbers agree', async () => {
       const data = randomRows(6, 150, 15).map((row) => row.map((value) => value * 1e-42));
       await expectSameRowResults(backend, meaning, data);
