@@ -6,8 +6,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { aggregateAllWith, aggregateWith, type ScreenReport } from '../src/aggregate.ts';
 import { Engine } from '../src/backend/engine.ts';
-import type { Backend, HostRow } from '../src/backend/kernels.ts';
+import type { Backend, HostRow, Tile } from '../src/backend/kernels.ts';
 import { ReferenceKernels } from '../src/backend/reference/reference.ts';
+import { WasmKernels } from '../src/backend/wasm/wasm.ts';
 import { AggregationError } from '../src/core/errors.ts';
 import { geometricMedian } from '../src/rules/geometric-median.ts';
 import { median } from '../src/rules/median.ts';
@@ -240,4 +241,46 @@ test.each([
   const attempt = aggregateAll(fit, rules as never);
   await expect(attempt).rejects.toBeInstanceOf(kind);
   await expect(aggregateAll(fit, rules as never)).rejects.toThrow(message);
+});
+
+test('half-precision rows reach the backend as they are', async () => {
+  const seen: string[] = [];
+  class Looking extends ReferenceKernels {
+    override upload(...args: Parameters<ReferenceKernels['upload']>): Promise<Tile> {
+      seen.push(...args[0].map((row) => ('half' in row ? row.half!.format : 'f32')));
+      return super.upload(...args);
+    }
+  }
+  const half = { format: 'bf16', read: () => {} } as const;
+  const read: HostRow['read'] = (_from, _to, into) => void into.fill(2);
+  const updates = [{ cols: 3, read, half }, Float32Array.of(2, 2, 2)];
+  await aggregate(updates, median(), { backend: new Engine(new Looking()) });
+  expect(new Set(seen)).toEqual(new Set(['bf16', 'f32']));
+});
+
+test('of a crowd of equal updates each names the first few others and counts the rest', async () => {
+  const crowd = Array.from({ length: 12 }, () => Float32Array.of(1, 2));
+  const { clients } = await aggregate(crowd, median());
+  const others = (...names: string[]): string =>
+    `same-content: equal to the update of ${names.map((name) => `"${name}"`).join(', ')} and 6 more`;
+  expect(clients[0]!.reasons).toEqual([others('01', '02', '03', '04', '05')]);
+  expect(clients[11]!.reasons).toEqual([others('00', '01', '02', '03', '04')]);
+});
+
+test('rows in memory on wasm hear the signal before they are all read', async () => {
+  const kernels = await WasmKernels.create();
+  // Three shards of one block each, of which the first goes out while the second is read.
+  Object.defineProperty(kernels, 'shardBytes', { value: 3 * 4 * 65_536 });
+  const rows = randomRows(3, 140_000, 22);
+  const controller = new AbortController();
+  const { signal } = controller;
+  let calls = 0;
+  const sink = (): void => {
+    calls++;
+    controller.abort(new Error('enough'));
+  };
+  await using backend = new Engine(kernels);
+  const attempt = aggregate(rows, median(), { backend, signal, sink, restart: () => {} });
+  await expect(attempt).rejects.toThrow('enough');
+  expect(calls).toBe(1);
 });
