@@ -2,13 +2,12 @@ import { describe, expect, test } from 'vitest';
 import {
   bitonicMerge,
   type Comparator,
-  lowestOfHalves,
   sortingNetwork,
-  splitNetwork,
   streamStep,
   windowNetwork,
 } from '../../src/backend/network.ts';
 import { splitShape, streamChunk } from '../../src/backend/webgpu/regimes.ts';
+import { lowestOfHalves, splitNetwork } from '../support/split-network.ts';
 import { noise } from './parity.ts';
 
 /**
