@@ -19,6 +19,7 @@ import { explainNoNodeGpu, findNodeGpu } from '../src/backend/webgpu/adapter-nod
 import { measureBandwidth } from '../src/lab/bench/bandwidth.ts';
 import {
   type Bench,
+  isShared,
   type Opened,
   open,
   orProblem,
@@ -186,6 +187,7 @@ async function onDevice(
 /** Every rule on one shape: on the device, resident and read home, end to end. */
 async function rulesOn(stage: Stage, bench: Bench, rows: readonly Float32Array[]): Promise<void> {
   const { shape, opened, x } = stage;
+  const into = new Float32Array(shape.d);
   const note = isWindowed(shape) ? { note: 'rows share memory on the host' } : {};
   for (const one of subjectsFor(bench.settings, shape.n)) {
     const found = await onDevice(one, stage);
@@ -193,7 +195,8 @@ async function rulesOn(stage: Stage, bench: Bench, rows: readonly Float32Array[]
     if (found.problem !== undefined) continue;
     const line = { question: 'rules', what: one.spec, ...shape, ...opened.place, ...note };
     const { backend } = opened;
-    bench.record(await resident({ ...line, mode: 'resident' }, one, { backend, x, repeats }));
+    const on = { backend, x, into, repeats };
+    bench.record(await resident({ ...line, mode: 'resident' }, one, on));
     bench.record(await endToEnd({ ...line, mode: 'end to end' }, one, { bench, backend, rows }));
   }
 }
@@ -208,7 +211,8 @@ async function rulesOnCpu(shape: Shape, bench: Bench): Promise<void> {
   if (typeof opened === 'string') throw new Error(opened);
   const { backend, place } = opened;
   try {
-    const x = backend.matrix(windowedRows(fewer, seed, { shared: isWasm }));
+    const x = backend.matrix(windowedRows(fewer, seed, { shared: isShared(place) }));
+    const into = new Float32Array(fewer.d);
     for (const one of subjectsFor(bench.settings, fewer.n)) {
       const line = {
         question: 'cpu',
@@ -217,7 +221,7 @@ async function rulesOnCpu(shape: Shape, bench: Bench): Promise<void> {
         ...fewer,
         ...place,
       } as const;
-      bench.record(await resident(line, one, { backend, x, repeats }));
+      bench.record(await resident(line, one, { backend, x, into, repeats }));
     }
   } finally {
     await backend.close();

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { assertInteger } from '../core/assert.ts';
+import { assertInteger, show } from '../core/assert.ts';
 import { BackendError } from '../core/errors.ts';
 import { eventLoopTurn, TURN_MS } from '../core/turn.ts';
 import type {
@@ -122,9 +122,11 @@ export class Engine implements Backend {
 
   // Results
 
-  async read(x: Matrix): Promise<Float32Array> {
-    const [values] = await this.readAll([x]);
-    return values!;
+  async read(x: Matrix, into?: Float32Array): Promise<Float32Array> {
+    const node = matrix.asNode('x', x);
+    const values = into === undefined ? blank(node) : checkInto(into, node);
+    await this.#readInto([node], [values]);
+    return values;
   }
 
   async readAll(xs: readonly Matrix[]): Promise<Float32Array[]> {
@@ -133,19 +135,22 @@ export class Engine implements Backend {
     if (nodes.some((node) => node.cols !== cols)) {
       throw new RangeError(`matrices must be equally wide, got ${nodes.map(({ cols }) => cols)}`);
     }
-    const outs = nodes.map((node) => new Float32Array(node.rows * node.cols));
-    if (nodes.length === 0) return outs;
+    const outs = nodes.map(blank);
+    if (nodes.length > 0) await this.#readInto(nodes, outs);
+    return outs;
+  }
+
+  async #readInto(nodes: readonly matrix.Node[], outs: readonly Float32Array[]): Promise<void> {
     await this.#pass(nodes, {}, async (tiles, { from, to }) => {
       for (const [k, tile] of tiles.entries()) {
         const home = await this.#kernels.read(tile);
         for (let row = 0; row < tile.rows; row++) {
           const part = home.subarray(row * (to - from), (row + 1) * (to - from));
-          outs[k]!.set(part, row * cols! + from);
+          outs[k]!.set(part, row * nodes[k]!.cols + from);
         }
       }
       return undefined;
     });
-    return outs;
   }
 
   async stream(
@@ -598,6 +603,20 @@ function rangeAt(from: number, { cols, width }: Pass): Range {
 function isCut(pass: Pass, from: number, tile: Tile): boolean {
   const { to } = rangeAt(from, pass);
   return from % pass.width === 0 && tile.cols === to - from;
+}
+
+function blank({ rows, cols }: Matrix): Float32Array {
+  return new Float32Array(rows * cols);
+}
+
+function checkInto(into: unknown, { rows, cols }: Matrix): Float32Array {
+  if (!(into instanceof Float32Array)) {
+    throw new TypeError(`into must be a Float32Array, got ${show(into)}`);
+  }
+  if (into.length !== rows * cols) {
+    throw new RangeError(`into must have ${rows * cols} entries, got ${into.length}`);
+  }
+  return into;
 }
 
 function bytesOf(tile: Tile): number {

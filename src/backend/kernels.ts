@@ -157,8 +157,12 @@ export interface BackendInfo {
 /** An engine over one backend body: operations, reading, and an end. */
 export interface Backend extends Ops, AsyncDisposable {
   readonly info: BackendInfo;
-  /** The whole of `x`, row-major. */
-  read(x: Matrix): Promise<Float32Array>;
+  /**
+   * The whole of `x`, row-major: in `into`, which then has rows · cols entries and is none of the rows
+   * that `x` is made of, or in a new array. A large new array costs about as much as filling it does.
+   * After a failure `into` may hold anything.
+   */
+  read(x: Matrix, into?: Float32Array): Promise<Float32Array>;
   /** The whole of each, in one pass over what they share. All are equally wide. */
   readAll(xs: readonly Matrix[]): Promise<Float32Array[]>;
   /**

@@ -203,6 +203,27 @@ describe('one pass', () => {
     await expect(e.readAll([x, e.matrix([new Float32Array(3)])])).rejects.toThrow('equally wide');
   });
 
+  test('a result goes into an array of the caller, whatever is in it', async () => {
+    const e = engine(shortShards(), 4 * 70_000 * 9);
+    const both = e.select(e.matrix(rows), [2, 0]);
+    const into = new Float32Array(400_000).fill(Number.NaN);
+    expect(await e.read(both, into)).toBe(into);
+    expect(into).toEqual(await e.read(both));
+  });
+
+  test('an array that a result does not fit is refused before anything is read', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels, 4 * 70_000 * 9);
+    const x = e.select(e.matrix(rows), [1]);
+    await expect(e.read(x, new Float32Array(7))).rejects.toThrow(
+      new RangeError('into must have 200000 entries, got 7'),
+    );
+    await expect(e.read(x, [] as unknown as Float32Array)).rejects.toThrow(
+      'into must be a Float32Array, got ',
+    );
+    expect(kernels.uploads).toEqual([]);
+  });
+
   test('rows are screened on the way of whatever pass reads all of them', async () => {
     const kernels = shortShards();
     const e = engine(kernels, 4 * 70_000 * 9);

@@ -32,11 +32,11 @@ export interface CombinePlan {
   apply(kernels: Kernels, place: Place, table: number): void;
 }
 
-/** A plan for one output, whose rows come some at a time: the table holds its weights twice. */
+/** A plan for one output, whose rows come eight at a time: the table holds its weights twice. */
 export interface SumPlan {
   /** Rows with a weight other than 0, ascending. */
   readonly used: readonly number[];
-  /** A list with an entry of `ENTRY_BYTES` for each of them, then, where they do, f32. */
+  /** A list with an entry of `ENTRY_BYTES` for each of them, then, where they do, f32, whole eights. */
   readonly table: Uint32Array;
   /** What sums over the list are multiplied by. */
   readonly unit: number;
@@ -46,6 +46,8 @@ export interface SumPlan {
 
 /** Bytes of an entry of a list for one output: see assembly/combine.ts. */
 export const ENTRY_BYTES = 16;
+/** Rows that a sum with one output takes in at once. */
+export const EIGHT = 8;
 
 /** As f32, the largest weight is this … */
 const TOP = 2 ** 47;
@@ -70,12 +72,12 @@ interface Group {
   readonly shared: List | undefined;
 }
 
-/** Prepares the weights of one output, for `atOnce` rows at a time, a multiple of four. */
-export function sumPlan(weights: Float64Array, atOnce: number): SumPlan {
+/** Prepares the weights of one output. */
+export function sumPlan(weights: Float64Array): SumPlan {
   const used = usedRows([weights]);
   const { unit, weights: scaled } = scale(weights, used);
   const table = new Table();
-  table.list(scaled.map((weight, i) => ({ row: i % atOnce, numbers: [weight] })));
+  table.list(scaled.map((weight, i) => ({ row: i % EIGHT, numbers: [weight] })));
   const sizes = used.map((i) => Math.abs(weights[i]!));
   // Arguments of a call would be too many for some thousands of rows.
   const least = sizes.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
@@ -85,7 +87,9 @@ export function sumPlan(weights: Float64Array, atOnce: number): SumPlan {
   if (!isPlain || largest > least * MAX_SPREAD) {
     return { used, table: table.words(), unit, floatUnit: undefined };
   }
-  table.floats(used.map((i) => (weights[i]! / largest) * TOP));
+  const floats = new Float32Array(Math.ceil(used.length / EIGHT) * EIGHT);
+  floats.set(used.map((i) => (weights[i]! / largest) * TOP));
+  table.floats(floats);
   return { used, table: table.words(), unit, floatUnit: largest / TOP };
 }
 
@@ -155,7 +159,7 @@ function applyGroup(
     if (kernels.combineFour(x, stride, cols, ...list, units, out) === 0) return;
   }
   for (const [k, { start, entries, unit }] of singles.entries()) {
-    new Float64Array(kernels.memory.buffer, sums, cols).fill(0);
+    kernels.clear(sums, 8 * cols);
     kernels.addRows(x, stride, cols, table + 4 * start, entries, sums);
     kernels.roundSums(sums, cols, unit, out + k * stride);
   }
@@ -173,8 +177,8 @@ class Table {
     for (const word of new Uint32Array(Float64Array.from(values).buffer)) this.#words.push(word);
   }
 
-  floats(values: readonly number[]): void {
-    for (const word of new Uint32Array(Float32Array.from(values).buffer)) this.#words.push(word);
+  floats(values: Float32Array): void {
+    for (const word of new Uint32Array(values.buffer)) this.#words.push(word);
   }
 
   /** Entries: the number of a row, a word that fills up, and numbers. */

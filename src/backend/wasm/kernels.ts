@@ -9,6 +9,7 @@
 export interface Kernels {
   readonly memory: WebAssembly.Memory;
   heapBase(): number;
+  clear(at: number, bytes: number): void;
   addRows(
     x: number,
     stride: number,
@@ -17,14 +18,7 @@ export interface Kernels {
     entries: number,
     sums: number,
   ): void;
-  addQuads(
-    x: number,
-    stride: number,
-    rows: number,
-    cols: number,
-    weights: number,
-    sums: number,
-  ): void;
+  addEight(x: number, cols: number, weights: number, sums: number): void;
   roundSums(sums: number, cols: number, unit: number, out: number): number;
   replaceSums(sums: number, cols: number, unit: number, out: number): void;
   combineFour(

@@ -10,6 +10,7 @@ import type { PairBlock, RowScreen } from '../kernels.ts';
 import {
   type CombinePlan,
   combinePlan,
+  EIGHT,
   ENTRY_BYTES,
   type SumPlan,
   sumPlan,
@@ -22,9 +23,10 @@ import { networkSteps } from './network-steps.ts';
 const PIECE_BYTES = 2 ** 19;
 const MAX_COLS = 4096;
 const MIN_COLS = 64;
-/** Columns and rows that a sum with one output takes in at once: half a usual cache. */
-const SUM_COLS = 16_384;
-const SUM_ROWS = 8;
+/** Columns that a sum with one output takes in at once: copies of 128 KB run faster than shorter ones. */
+export const SUM_COLS = 32_768;
+/** Bytes from row to row then: see assembly/combine.ts. */
+const SUM_STRIDE = 131_136;
 /** Rows start this much later than their width asks for: at one stride they would share cache sets. */
 const GAP_BYTES = 64;
 /** Bytes of keys that a block may take: what is left of a usual first-level cache. */
@@ -241,14 +243,14 @@ export class Runner {
    */
   #weightedSum({ rows, out }: Job, work: Combination, range: Range): void {
     const kernels = this.#kernels;
-    const plan = remember(this.#sumPlans, work, () => sumPlan(work.weights[0]!, SUM_ROWS));
+    const plan = remember(this.#sumPlans, work, () => sumPlan(work.weights[0]!));
     const { used, table, unit, floatUnit } = plan;
     const widest = Math.min(SUM_COLS, roundUp(range.to - range.from, MIN_BLOCK_COLS));
-    const stride = 4 * widest + GAP_BYTES;
+    const stride = SUM_STRIDE;
     const [list, sums, x, outAt] = this.#place([
       table.byteLength,
       8 * widest,
-      stride * SUM_ROWS,
+      stride * EIGHT,
       4 * widest,
     ]) as [number, number, number, number];
     new Uint32Array(kernels.memory.buffer).set(table, list / 4);
@@ -257,24 +259,26 @@ export class Runner {
     for (const piece of cut(range, widest)) {
       const width = piece.to - piece.from;
       const cols = roundUp(width, MIN_BLOCK_COLS);
-      /** Sums of all rows, of which `add` takes in some, the first of them the used row `first`. */
-      const sumUp = (add: (rows: number, first: number) => void): void => {
-        floats.fill(0, sums / 4, sums / 4 + 2 * cols);
-        for (let first = 0; first < used.length; first += SUM_ROWS) {
-          const some = used.slice(first, first + SUM_ROWS).map((i) => rows[i]!);
+      /** Sums of all rows, of which `add` takes in eight, the first of them the used row `first`. */
+      const sumUp = (add: (first: number, count: number) => void): void => {
+        kernels.clear(sums, 8 * cols);
+        for (let first = 0; first < used.length; first += EIGHT) {
+          const some = used.slice(first, first + EIGHT).map((i) => rows[i]!);
           this.#copyIn(some, piece, { x, stride, unit: MIN_BLOCK_COLS });
-          add(some.length, first);
+          add(first, some.length);
         }
       };
-      const inF64 = (count: number, first: number): void =>
+      const inF64 = (first: number, count: number): void =>
         kernels.addRows(x, stride, cols, list + ENTRY_BYTES * first, count, sums);
+      const inF32 = (first: number, count: number): void => {
+        for (let i = count; i < EIGHT; i++) kernels.clear(x + i * stride, 4 * cols);
+        kernels.addEight(x, cols, floatWeights + 4 * first, sums);
+      };
       if (floatUnit === undefined) {
         sumUp(inF64);
         kernels.roundSums(sums, cols, unit, outAt);
       } else {
-        sumUp((count, first) =>
-          kernels.addQuads(x, stride, count, cols, floatWeights + 4 * first, sums),
-        );
+        sumUp(inF32);
         if (kernels.roundSums(sums, cols, floatUnit, outAt) === 0) {
           sumUp(inF64);
           kernels.replaceSums(sums, cols, unit, outAt);

@@ -17,19 +17,23 @@ export interface Slab {
   users: number;
 }
 
-/** Freed arrays that wait for their next use are at most so many, and so large together. */
+/** Freed arrays that wait for their next use are at most so many. */
 const MAX_SPARE = 4;
-const MAX_SPARE_BYTES = 2 ** 26;
 
 /** Gives and takes back slabs. */
 export class Slabs {
   readonly #shared: boolean;
+  readonly #spareBytes: number;
   /** Newest last. */
   #spare: Float32Array[] = [];
 
-  /** `shared`: arrays lie in memory that all threads see. */
-  constructor({ shared }: { readonly shared: boolean }) {
+  /**
+   * `shared`: arrays lie in memory that all threads see. `spareBytes`: those that wait for their next
+   * use are no larger together.
+   */
+  constructor({ shared, spareBytes }: { readonly shared: boolean; readonly spareBytes: number }) {
     this.#shared = shared;
+    this.#spareBytes = spareBytes;
   }
 
   /**
@@ -49,7 +53,7 @@ export class Slabs {
     slab.users--;
     if (slab.users > 0) return;
     this.#spare.push(slab.data);
-    while (this.#spare.length > MAX_SPARE || bytesOf(this.#spare) > MAX_SPARE_BYTES) {
+    while (this.#spare.length > MAX_SPARE || bytesOf(this.#spare) > this.#spareBytes) {
       this.#spare.shift();
     }
   }

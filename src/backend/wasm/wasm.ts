@@ -21,7 +21,7 @@ import type {
 import { isDeviceRow } from '../rows.ts';
 import type { Job, Team, UnitResult, WasmRegime } from './job.ts';
 import { kernelModule } from './module.ts';
-import { Runner } from './runner.ts';
+import { Runner, SUM_COLS } from './runner.ts';
 import { type Slab, Slabs } from './slabs.ts';
 
 /** Settings of the body. */
@@ -51,7 +51,7 @@ interface RowTile extends Tile {
 /** SIMD kernels on the CPU. Results do not depend on the number of threads. */
 export class WasmKernels implements TileKernels {
   readonly maxTileBytes: number = 2 ** 32;
-  readonly shardBytes: number = 2 ** 25;
+  readonly shardBytes: number;
   readonly #runner: Runner;
   readonly #team: Team | undefined;
   readonly #regime: Regime | undefined;
@@ -63,7 +63,9 @@ export class WasmKernels implements TileKernels {
     this.#runner = new Runner(module);
     this.#team = team;
     this.#regime = regime;
-    this.#slabs = new Slabs({ shared: team !== undefined });
+    // Alone, a shard holds up the thread; a team is set to work, and waited for, at every shard.
+    this.shardBytes = team === undefined ? 2 ** 25 : 2 ** 27;
+    this.#slabs = new Slabs({ shared: team !== undefined, spareBytes: 2 * this.shardBytes });
   }
 
   /**
@@ -200,7 +202,8 @@ export class WasmKernels implements TileKernels {
     const cols = rows[0]!.length;
     const slab = this.#slabs.take(outputs * cols);
     const out = rowsIn(slab, outputs, cols);
-    const unitCols = unitColsFor(rows.length + outputs);
+    const isSum = work.op === 'combine' && outputs === 1;
+    const unitCols = isSum ? SUM_COLS : unitColsFor(rows.length + outputs);
     try {
       await this.#run({ work, rows, out, cols, unitCols, units: Math.ceil(cols / unitCols) });
     } catch (error) {

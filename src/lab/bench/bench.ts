@@ -118,6 +118,14 @@ export function hasThreads(name: BackendName): boolean {
 }
 
 /**
+ * Whether rows for that place lie in shared memory, which several threads read where it is. One thread
+ * reads ordinary arrays faster.
+ */
+export function isShared({ threads = 1 }: Pick<Timing, 'threads'>): boolean {
+  return threads > 1;
+}
+
+/**
  * A backend by name, with so many threads; in one line, why there is none.
  *
  * @throws whatever is no matter of what this machine and this version have.

@@ -7,7 +7,7 @@
 import { aggregateWith } from '../../aggregate.ts';
 import {
   type Bench,
-  hasThreads,
+  isShared,
   type Opened,
   open,
   orProblem,
@@ -89,13 +89,14 @@ async function compareRule(
   const { shape, opened, one, rows, inPlace } = setting;
   const aggregate = aggregateWith(bench.createBackend);
   const matrices = opened.map(({ backend, place }) =>
-    backend.matrix(hasThreads(place.backend) ? inPlace : rows),
+    backend.matrix(isShared(place) ? inPlace : rows),
   );
+  const into = new Float32Array(shape.d);
   const modes = {
     resident: opened.map(
       ({ backend }, k) =>
         async () =>
-          void (await applied(one, { backend, x: matrices[k]! })),
+          void (await applied(one, { backend, x: matrices[k]!, into })),
     ),
     'end to end': opened.map(
       ({ backend }) =>

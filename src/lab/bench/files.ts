@@ -15,7 +15,7 @@ import { aggregateWith } from '../../aggregate.ts';
 import type { Backend, BackendName } from '../../backend/kernels.ts';
 import {
   type Bench,
-  hasThreads,
+  isShared,
   open,
   type Question,
   type Settings,
@@ -103,7 +103,7 @@ async function timeOn(name: BackendName, scene: Scene): Promise<void> {
     return;
   }
   try {
-    const rows = await rowsInMemory(scene, { shared: hasThreads(name) });
+    const rows = await rowsInMemory(scene, { shared: isShared(opened.place) });
     for (const { rule, passes } of RULES) {
       const one = subject(rule(attackersAmong(n)));
       await timeRule(scene, { one, passes, rows, backend: opened.backend, place: opened.place });

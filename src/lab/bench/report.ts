@@ -49,7 +49,7 @@ export function headOf(report: Omit<Report, 'peakBytes' | 'checks'>): string {
   return [
     `aggregis ${report.aggregis}, ${runtime}, ${platform}, ${cpu}, ${cores} threads, ${memoryGiB} GiB`,
     `memory on one thread, arrays of ${size}: copy ${gigabytes(bandwidth.copy)} GB/s (read + written)${read}`,
-    `f32, seed ${seed}, ${warmUps} warm-up, medians of up to ${rounds} rounds` +
+    `f32, seed ${seed}, up to ${warmUps} warm-ups, medians of up to ${rounds} rounds` +
       (load === undefined ? '' : `, load ${load.toFixed(1)} at the start`),
     ...(quick ? ['quick: small sizes, to see that everything runs; times say little'] : []),
   ].join('\n');

@@ -11,7 +11,7 @@ import type { Backend, BackendName } from '../../backend/kernels.ts';
 import type { Update } from '../../screen.ts';
 import {
   type Bench,
-  hasThreads,
+  isShared,
   type Opened,
   open,
   orProblem,
@@ -72,11 +72,12 @@ async function scale(
 ): Promise<void> {
   const { seed, repeats } = bench.settings;
   const rows = windowedRows(shape, seed, { shared: true });
+  const into = new Float32Array(shape.d);
   let kernels: readonly string[] = [];
   const runs = teams.map(({ backend }) => {
     const x = backend.matrix(rows);
     return async () => {
-      ({ kernels } = await applied(one, { backend, x }));
+      ({ kernels } = await applied(one, { backend, x, into }));
     };
   });
   const times = await race(runs, repeats);
@@ -126,12 +127,12 @@ async function timeRules(bench: Bench, { question, shape, subjects }: Group): Pr
     }
     const { backend } = opened;
     try {
-      const inPlace = hasThreads(place.name) ? windowedRows(shape, seed, { shared: true }) : rows;
-      const x = backend.matrix(inPlace);
+      const inPlace = isShared(place) ? windowedRows(shape, seed, { shared: true }) : rows;
+      const on = { backend, x: backend.matrix(inPlace), into: new Float32Array(shape.d) };
       for (const one of subjects) {
         const line = { question, what: one.spec, ...shape, ...opened.place, ...note };
         const { repeats } = bench.settings;
-        const found = await resident({ ...line, mode: 'resident' }, one, { backend, x, repeats });
+        const found = await resident({ ...line, mode: 'resident' }, one, { ...on, repeats });
         bench.record(found);
         // What a rule cannot do resident it cannot do otherwise.
         if (found.problem !== undefined) continue;

@@ -1,5 +1,5 @@
 /**
- * Taking times: a warm-up, then rounds in which every contender runs once. Contenders that are to be
+ * Taking times: warm-ups, then rounds in which every contender runs once. Contenders that are to be
  * compared take turns, so that whatever else the machine does slows all of them alike.
  *
  * @module
@@ -26,8 +26,10 @@ export interface Repeats {
  */
 export type Run = () => Promise<unknown>;
 
-/** Warm-ups before the first time that counts. */
-export const WARM_UPS = 1;
+/** Warm-ups before the first time that counts: code that is compiled as it runs needs some … */
+export const WARM_UPS = 3;
+/** … and of what takes longer than so many seconds, one is enough. */
+const LONG = 1;
 
 /** Times of one thing. */
 export async function measure(run: Run, repeats: Repeats): Promise<Spread> {
@@ -40,6 +42,7 @@ export async function race(runs: readonly Run[], repeats: Repeats): Promise<Spre
   const contenders = runs.map((run) => ({ run, times: [] as number[], spent: 0 }));
   for (let round = -WARM_UPS; round < Math.max(1, repeats.rounds); round++) {
     for (const contender of contenders) {
+      if (round > -WARM_UPS && round < 0 && contender.spent > LONG) continue;
       if (round > 0 && contender.spent > repeats.seconds) continue;
       repeats.signal?.throwIfAborted();
       const seconds = await secondsOf(contender.run);

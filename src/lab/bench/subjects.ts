@@ -61,11 +61,12 @@ export function anew(backend: Backend, x: Matrix): Matrix {
   );
 }
 
-/** Applies the rule to resident rows, and brings its result home. */
+/** Applies the rule to resident rows, and brings its result home, into an array that is there. */
 export async function applied(
   { rule }: Subject,
-  { backend, x }: { backend: Backend; x: Matrix },
-): Promise<{ value: Float32Array; kernels: readonly string[] }> {
+  { backend, x, into }: { backend: Backend; x: Matrix; into: Float32Array },
+): Promise<{ kernels: readonly string[] }> {
   const { value } = await rule.apply(anew(backend, x), backend, roundOf(x.rows));
-  return { kernels: backend.explain(value), value: await backend.read(value) };
+  await backend.read(value, into);
+  return { kernels: backend.explain(value) };
 }

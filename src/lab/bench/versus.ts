@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Backend, BackendName, Matrix } from '../../backend/kernels.ts';
 import { AggregationError, BackendError } from '../../core/errors.ts';
-import { type Bench, hasThreads, open } from './bench.ts';
+import { type Bench, isShared, open } from './bench.ts';
 import { normalRows } from './data.ts';
 import { leastObjective, objective } from './optimum.ts';
 import { findPython, Python, PythonProblem } from './python.ts';
@@ -121,7 +121,7 @@ async function compare(bench: Bench, arena: Arena): Promise<void> {
     try {
       const shape = { n: arena.rows.length, d: arena.rows[0]!.length };
       const x = backend.matrix(
-        hasThreads(name) ? normalRows(shape, settings.seed, { shared: true }) : arena.rows,
+        isShared(opened.place) ? normalRows(shape, settings.seed, { shared: true }) : arena.rows,
       );
       for (const lines of groupsOf(arena.lines)) {
         const ratios = await rival(bench, { ...arena, lines, backend, x, count });
@@ -157,11 +157,9 @@ async function rival(
   }
   if (theirs.length === 0) return refused;
   const one = subject(lines[0]!.rule);
-  let value: Float32Array | undefined;
+  const value = new Float32Array(x.cols);
   try {
-    const ours = async (): Promise<void> => {
-      ({ value } = await applied(one, { backend, x }));
-    };
+    const ours = async (): Promise<void> => void (await applied(one, { backend, x, into: value }));
     const runs = theirs.map(
       ({ line }) =>
         () =>
@@ -169,7 +167,7 @@ async function rival(
     );
     const [mine, ...times] = await race([ours, ...runs], bench.settings.repeats);
     const found = theirs.map(({ line, result }, k): Ratio => {
-      const compared = comparison(line, { rows, ours: value!, theirs: result });
+      const compared = comparison(line, { rows, ours: value, theirs: result });
       const verdict = agrees(line.agreement, compared);
       return {
         ...line,

@@ -5,12 +5,12 @@
  * so results are equal to the bit. A product of two f32 is exact there, and where outputs share what
  * is loaded, f64 costs no more than f32 with sums that keep its error small.
  *
- * One output is bound by memory and computed in f32 where that can be done well: four rows are weighted
- * and added in f32, (t + t) + (t + t), and the rest in f64. A term is rounded as a weight, as a product
- * and in two sums, the result once more: 5 · 2⁻²⁴ · Σ|w·x| at most, 3 where weights are equal, since
- * they are given as parts of the largest. For no term to be lost below the range, that is made 2⁴⁷ and
- * none is below 2²⁸: even the smallest subnormal then has a normal product. Where terms leave the range
- * above, from 2⁷⁹ on, the result is not finite, and is taken from sums in f64 instead.
+ * One output is bound by memory and computed in f32 where that can be done well: eight rows are weighted
+ * and added in f32, two by two, and the rest in f64. A term is rounded as a weight, as a product and in
+ * three sums, the result once more: 6 · 2⁻²⁴ · Σ|w·x| at most, 4 where weights are equal, since they are
+ * given as parts of the largest. For no term to be lost below the range, that is made 2⁴⁷ and none is
+ * below 2²⁸: even the smallest subnormal then has a normal product. Where terms leave the range above,
+ * from 2⁷⁸ on, the result is not finite, and is taken from sums in f64 instead.
  *
  * Lists hold rows with their weights; rows of weight 0 are in none, and so are not read.
  *
@@ -21,6 +21,8 @@ import { joined, lower, upper } from './halves';
 
 /** Bytes of an entry of a list for one output: number of the row (u32), nothing, weight (f64). */
 const ENTRY: usize = 16;
+/** Bytes from row to row for `addEight`: a constant costs less there than eight addresses. */
+const EIGHT_STRIDE: usize = 131_136;
 /** Bytes of an entry of a list for four: number of the row (u32), nothing, four weights (f64). */
 const GROUP_ENTRY: usize = 40;
 
@@ -72,89 +74,40 @@ export function addRows(
 }
 
 /**
- * The same in f32, four rows at a time: `weights` are f32, one for each of `rows` rows that follow each
- * other. `cols` is a multiple of 16.
+ * The same in f32, for eight rows at `EIGHT_STRIDE`: `weights` are eight f32. `cols` is a multiple of 4.
  */
-export function addQuads(
-  x: usize,
-  stride: usize,
-  rows: i32,
-  cols: i32,
-  weights: usize,
-  sums: usize,
-): void {
-  const end = weights + <usize>rows * 4;
-  const fours = weights + (<usize>rows >> 2) * 16;
-  const bytes = <usize>cols * 4;
-  for (let at: usize = 0; at < bytes; at += 64) {
-    const sum = sums + 2 * at;
-    let a0 = v128.load(sum);
-    let a1 = v128.load(sum, 16);
-    let b0 = v128.load(sum, 32);
-    let b1 = v128.load(sum, 48);
-    let c0 = v128.load(sum, 64);
-    let c1 = v128.load(sum, 80);
-    let d0 = v128.load(sum, 96);
-    let d1 = v128.load(sum, 112);
-    let row = x + at;
-    let weight = weights;
-    for (; weight < fours; weight += 16) {
-      const second = row + stride;
-      const third = second + stride;
-      const fourth = third + stride;
-      const w = v128.load_splat<f32>(weight);
-      const v = v128.load_splat<f32>(weight, 4);
-      const u = v128.load_splat<f32>(weight, 8);
-      const t = v128.load_splat<f32>(weight, 12);
-      const a = f32x4.add(
-        f32x4.add(f32x4.mul(w, v128.load(row)), f32x4.mul(v, v128.load(second))),
-        f32x4.add(f32x4.mul(u, v128.load(third)), f32x4.mul(t, v128.load(fourth))),
-      );
-      a0 = f64x2.add(a0, lower(a));
-      a1 = f64x2.add(a1, upper(a));
-      const b = f32x4.add(
-        f32x4.add(f32x4.mul(w, v128.load(row, 16)), f32x4.mul(v, v128.load(second, 16))),
-        f32x4.add(f32x4.mul(u, v128.load(third, 16)), f32x4.mul(t, v128.load(fourth, 16))),
-      );
-      b0 = f64x2.add(b0, lower(b));
-      b1 = f64x2.add(b1, upper(b));
-      const c = f32x4.add(
-        f32x4.add(f32x4.mul(w, v128.load(row, 32)), f32x4.mul(v, v128.load(second, 32))),
-        f32x4.add(f32x4.mul(u, v128.load(third, 32)), f32x4.mul(t, v128.load(fourth, 32))),
-      );
-      c0 = f64x2.add(c0, lower(c));
-      c1 = f64x2.add(c1, upper(c));
-      const d = f32x4.add(
-        f32x4.add(f32x4.mul(w, v128.load(row, 48)), f32x4.mul(v, v128.load(second, 48))),
-        f32x4.add(f32x4.mul(u, v128.load(third, 48)), f32x4.mul(t, v128.load(fourth, 48))),
-      );
-      d0 = f64x2.add(d0, lower(d));
-      d1 = f64x2.add(d1, upper(d));
-      row = fourth + stride;
-    }
-    for (; weight < end; weight += 4, row += stride) {
-      const w = v128.load_splat<f32>(weight);
-      const a = f32x4.mul(w, v128.load(row));
-      const b = f32x4.mul(w, v128.load(row, 16));
-      const c = f32x4.mul(w, v128.load(row, 32));
-      const d = f32x4.mul(w, v128.load(row, 48));
-      a0 = f64x2.add(a0, lower(a));
-      a1 = f64x2.add(a1, upper(a));
-      b0 = f64x2.add(b0, lower(b));
-      b1 = f64x2.add(b1, upper(b));
-      c0 = f64x2.add(c0, lower(c));
-      c1 = f64x2.add(c1, upper(c));
-      d0 = f64x2.add(d0, lower(d));
-      d1 = f64x2.add(d1, upper(d));
-    }
-    v128.store(sum, a0);
-    v128.store(sum, a1, 16);
-    v128.store(sum, b0, 32);
-    v128.store(sum, b1, 48);
-    v128.store(sum, c0, 64);
-    v128.store(sum, c1, 80);
-    v128.store(sum, d0, 96);
-    v128.store(sum, d1, 112);
+export function addEight(x: usize, cols: i32, weights: usize, sums: usize): void {
+  const w0 = v128.load_splat<f32>(weights);
+  const w1 = v128.load_splat<f32>(weights, 4);
+  const w2 = v128.load_splat<f32>(weights, 8);
+  const w3 = v128.load_splat<f32>(weights, 12);
+  const w4 = v128.load_splat<f32>(weights, 16);
+  const w5 = v128.load_splat<f32>(weights, 20);
+  const w6 = v128.load_splat<f32>(weights, 24);
+  const w7 = v128.load_splat<f32>(weights, 28);
+  let sum = sums;
+  for (let p = x, end = x + <usize>cols * 4; p < end; p += 16) {
+    const first = f32x4.add(
+      f32x4.add(f32x4.mul(w0, v128.load(p)), f32x4.mul(w1, v128.load(p, EIGHT_STRIDE))),
+      f32x4.add(
+        f32x4.mul(w2, v128.load(p, 2 * EIGHT_STRIDE)),
+        f32x4.mul(w3, v128.load(p, 3 * EIGHT_STRIDE)),
+      ),
+    );
+    const second = f32x4.add(
+      f32x4.add(
+        f32x4.mul(w4, v128.load(p, 4 * EIGHT_STRIDE)),
+        f32x4.mul(w5, v128.load(p, 5 * EIGHT_STRIDE)),
+      ),
+      f32x4.add(
+        f32x4.mul(w6, v128.load(p, 6 * EIGHT_STRIDE)),
+        f32x4.mul(w7, v128.load(p, 7 * EIGHT_STRIDE)),
+      ),
+    );
+    const all = f32x4.add(first, second);
+    v128.store(sum, f64x2.add(v128.load(sum), lower(all)));
+    v128.store(sum, f64x2.add(v128.load(sum, 16), upper(all)), 16);
+    sum += 32;
   }
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-export { addQuads, addRows, combineFour, replaceSums, roundSums } from './combine';
+export { addEight, addRows, combineFour, replaceSums, roundSums } from './combine';
 export { deviation } from './deviation';
 export { nearestMeanNetwork } from './nearest-mean';
 export { nearestMeanSearch } from './nearest-mean-search';
@@ -14,6 +14,11 @@ export { rankMeanNetwork } from './rank-mean';
 export { rankMeanSearch } from './rank-mean-search';
 export { columnNumbers, screen } from './screen';
 export { signSum } from './sign-sum';
+
+/** Makes so many bytes zero. */
+export function clear(at: usize, bytes: usize): void {
+  memory.fill(at, 0, bytes);
+}
 
 /** First address that is free. */
 export function heapBase(): usize {
