@@ -55,21 +55,35 @@ export async function createReader(bytes: number): Promise<Reader | undefined> {
   }
 }
 
+/** A copy between two arrays, to take turns with what is held against it. */
+export function copier(bytes: number = BANDWIDTH_BYTES): {
+  readonly run: () => Promise<void>;
+  /** The bandwidth of a copy that took so many seconds: bytes read plus bytes written. */
+  readonly rate: (seconds: number) => number;
+} {
+  const source = new Float64Array(bytes / 8).fill(1);
+  const target = new Float64Array(bytes / 8).fill(2);
+  return {
+    run: async () => target.set(source),
+    rate: (seconds) => (2 * bytes) / seconds,
+  };
+}
+
 /** Measures this thread's bandwidth on arrays of `bytes` bytes; some 30 passes over them. */
 export async function measureBandwidth(
   repeats: Repeats,
   bytes: number = BANDWIDTH_BYTES,
 ): Promise<Bandwidth> {
-  const source = new Float64Array(bytes / 8).fill(1);
-  const target = new Float64Array(bytes / 8).fill(2);
-  const copied = await measure(async () => target.set(source), repeats);
+  const { run, rate } = copier(bytes);
+  const copied = await measure(run, repeats);
+  const copy = rate(copied.median);
   const reader = await createReader(bytes);
-  if (reader === undefined) return { copy: (2 * bytes) / copied.median, bytes };
+  if (reader === undefined) return { copy, bytes };
   // Untouched pages would all be the one page of zeros.
   new Uint32Array(reader.memory.buffer).fill(1);
   const read = await measure(async () => {
     // Used, so that no compiler may leave it out.
     if (reader.sum(0, bytes) !== bytes / 4) throw new Error('the sum of ones is wrong');
   }, repeats);
-  return { copy: (2 * bytes) / copied.median, read: bytes / read.median, bytes };
+  return { copy, read: bytes / read.median, bytes };
 }

@@ -52,6 +52,8 @@ export interface Timing extends Shape {
   readonly seconds?: Spread;
   /** Updates once plus result once, divided by the median, in bytes per second. */
   readonly bandwidth?: number;
+  /** Of a copy that took turns with it: bytes read and written, per second. */
+  readonly copy?: number;
   /** Largest number of bytes that the backend's tiles have taken, since it was made for these lines. */
   readonly peakTileBytes?: number;
   /** Largest resident memory of the process, where the work had one of its own. */

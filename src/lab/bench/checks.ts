@@ -68,8 +68,8 @@ function togetherChecks(timing: Timing, timings: readonly Timing[]): Check[] {
   return [check(what, found, { limit: TOGETHER_AT_MOST, sense: 'at most', unit: '' })];
 }
 
-function sumChecks(timing: Timing, { copy }: Bandwidth): Check[] {
-  const { question, mode, what: rule, bandwidth } = timing;
+function sumChecks(timing: Timing, measured: Bandwidth): Check[] {
+  const { question, mode, what: rule, bandwidth, copy = measured.copy } = timing;
   if (question !== 'sums' || mode !== 'resident' || bandwidth === undefined) return [];
   if (rule !== 'weighted-mean') return [];
   const what = `weighted mean, share of a copy’s bandwidth, ${placeOf(timing)}`;

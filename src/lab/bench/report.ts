@@ -78,8 +78,9 @@ export function timingTable(
   return [asks, ...aligned([TIMING_HEAD, ...rows])].join('\n');
 }
 
-function timingRow(timing: Timing, { copy }: Bandwidth): string[] {
+function timingRow(timing: Timing, measured: Bandwidth): string[] {
   const { what, n, d, mode, seconds, bandwidth = 0, peakBytes, peakTileBytes, problem } = timing;
+  const { copy = measured.copy } = timing;
   const head = [what, `${n} × ${grouped(d)}`, placeOf(timing), mode];
   if (seconds === undefined) return [...head, problem ?? 'not measured'];
   const peak = peakBytes === undefined ? peakTileBytes : peakBytes;

@@ -9,6 +9,7 @@
 import { aggregateWith } from '../../aggregate.ts';
 import type { Backend, BackendName } from '../../backend/kernels.ts';
 import type { Update } from '../../screen.ts';
+import { copier } from './bandwidth.ts';
 import {
   type Bench,
   isShared,
@@ -88,14 +89,14 @@ async function scale(
   });
 }
 
-/** The sums against the bandwidth of the memory. */
+/** The sums against the bandwidth of the memory, which is measured in turns with them. */
 export const sumTimes: Question = {
   name: 'sums',
   asks: 'How near do sums come to what the memory can do?',
   async ask(bench) {
     const shape = bench.settings.quick ? { n: 8, d: 65_536 } : { n: 32, d: 10_000_000 };
     const subjects = ['weighted-mean', 'mean'].map(subject);
-    await timeRules(bench, { question: 'sums', shape, subjects });
+    await timeRules(bench, { question: 'sums', shape, subjects, copy: copier() });
   },
 };
 
@@ -109,9 +110,13 @@ interface Group {
   readonly question: string;
   readonly shape: Shape;
   readonly subjects: readonly Subject[];
+  /** What takes turns with rules on resident rows. */
+  readonly copy?: Copier;
 }
 
-async function timeRules(bench: Bench, { question, shape, subjects }: Group): Promise<void> {
+type Copier = ReturnType<typeof copier>;
+
+async function timeRules(bench: Bench, { question, shape, subjects, copy }: Group): Promise<void> {
   const { seed } = bench.settings;
   const rows = windowedRows(shape, seed);
   const note = isWindowed(shape) ? { note: 'rows share memory' } : {};
@@ -132,7 +137,11 @@ async function timeRules(bench: Bench, { question, shape, subjects }: Group): Pr
       for (const one of subjects) {
         const line = { question, what: one.spec, ...shape, ...opened.place, ...note };
         const { repeats } = bench.settings;
-        const found = await resident({ ...line, mode: 'resident' }, one, { ...on, repeats });
+        const found = await resident({ ...line, mode: 'resident' }, one, {
+          ...on,
+          repeats,
+          ...(copy && { copy }),
+        });
         bench.record(found);
         // What a rule cannot do resident it cannot do otherwise.
         if (found.problem !== undefined) continue;
@@ -150,14 +159,21 @@ async function timeRules(bench: Bench, { question, shape, subjects }: Group): Pr
 export function resident(
   line: Omit<Timing, 'seconds'>,
   one: Subject,
-  { repeats, ...on }: Parameters<typeof applied>[1] & Pick<Settings, 'repeats'>,
+  {
+    repeats,
+    copy,
+    ...on
+  }: Parameters<typeof applied>[1] & Pick<Settings, 'repeats'> & { copy?: Copier },
 ): Promise<Timing> {
   return orProblem(line, async () => {
     let kernels: readonly string[] = [];
-    const seconds = await measure(async () => {
+    const run = async (): Promise<void> => {
       ({ kernels } = await applied(one, on));
-    }, repeats);
-    return timed({ ...line, kernels, peakTileBytes: on.backend.peakTileBytes }, seconds);
+    };
+    const [seconds, copied] = await race(copy ? [run, copy.run] : [run], repeats);
+    const beside = copied && copy && { copy: copy.rate(copied.median) };
+    const { peakTileBytes } = on.backend;
+    return timed({ ...line, kernels, peakTileBytes, ...beside }, seconds!);
   });
 }
 

@@ -138,5 +138,8 @@ describe('limits', () => {
     } as const;
     const checks = checksOf([timing(sum, 1)], { copy: 20, bytes: 1 });
     expect(checks).toMatchObject([{ found: 0.45, holds: true, sense: 'at least' }]);
+    // One that took turns with it counts for more than the one at the start.
+    const [beside] = checksOf([timing({ ...sum, copy: 36 }, 1)], { copy: 20, bytes: 1 });
+    expect(beside).toMatchObject({ found: 0.25, holds: false });
   });
 });
