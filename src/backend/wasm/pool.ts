@@ -68,6 +68,7 @@ export class WorkerPool implements Team {
   readonly #members = new Set<Member>();
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
+  #lastWork = 0;
   /** Set where the platform has refused to start a worker: no more are tried. */
   #isRefused = false;
   #own: Runner | undefined;
@@ -99,7 +100,8 @@ export class WorkerPool implements Team {
     return members.length === 0 ? this.#runHere(job) : this.#post(job, members);
   }
 
-  #post(job: Job, workers: readonly Member[]): Promise<(UnitResult | undefined)[]> {
+  /** Sends a job to workers, who know its work already by the id `known`, if there is one. */
+  #post(job: Job, workers: readonly Member[], known?: number): Promise<(UnitResult | undefined)[]> {
     if (job.units === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       const members = new Set(workers);
@@ -108,7 +110,10 @@ export class WorkerPool implements Team {
       const results = Array<UnitResult | undefined>(job.units).fill(undefined);
       const pending = { job, members, next, results, left: job.units, resolve, reject };
       // A job that cannot be posted throws at the first, and has held nobody.
-      for (const { worker } of members) worker.post({ kind: 'job', id, job, next } satisfies Order);
+      const posted = { ...job, work: known ?? job.work };
+      for (const { worker } of members) {
+        worker.post({ kind: 'job', id, job: posted, next } satisfies Order);
+      }
       for (const { worker } of members) worker.hold(true);
       this.#pending.set(id, pending);
     });
@@ -127,21 +132,38 @@ export class WorkerPool implements Team {
     const fitting = Math.max(MIN_SLOTS, Math.floor(MAX_SLOT_BYTES / bytes));
     const lanes = [...members, ...members].slice(0, fitting);
     const slots = lanes.map(() => this.#takeSlot(bytes));
-    const hands = lanes.map((member, i) => this.#handOf(member, { job, slot: slots[i]! }));
+    const known = this.#tell(members, job);
+    const hands = lanes.map((member, i) => this.#handOf(member, { job, slot: slots[i]!, known }));
     if (joins || hands.length === 0) hands.push(this.#ownHand(job));
     try {
       return await divide(job.units, hands);
     } finally {
+      if (known !== undefined) this.#send(members, { kind: 'forget', id: known });
       if (this.#end === undefined) this.#giveSlots(slots);
     }
   }
 
+  /** Sends the work of all units ahead, unless each has its own. Returns the id by which it is known. */
+  #tell(members: readonly Member[], { work }: Job): number | undefined {
+    if (work.op === 'screen') return undefined;
+    const id = ++this.#lastWork;
+    this.#send(members, { kind: 'work', id, work });
+    return id;
+  }
+
+  #send(members: readonly Member[], order: Order): void {
+    for (const member of members) if (this.#members.has(member)) member.worker.post(order);
+  }
+
   /** Copies a unit into the slot and has it done by the worker. */
-  #handOf(member: Member, { job, slot }: { job: Job; slot: SharedArrayBuffer }): Hand {
+  #handOf(
+    member: Member,
+    { job, slot, known }: { job: Job; slot: SharedArrayBuffer; known: number | undefined },
+  ): Hand {
     return async (unit) => {
       const part = stagedUnit(job, unit, slot);
       const isThere = this.#members.has(member);
-      const [result] = await (isThere ? this.#post(part, [member]) : this.#runHere(part));
+      const [result] = await (isThere ? this.#post(part, [member], known) : this.#runHere(part));
       bringHome(job, unit, part);
       return result;
     };
@@ -156,7 +178,8 @@ export class WorkerPool implements Team {
         return this.#own.run(job, unit);
       } catch (cause) {
         this.#own = undefined;
-        throw new BackendError('failed', `unit ${unit} of a job failed: ${cause}`, { cause });
+        const code = cause instanceof BackendError ? cause.code : 'failed';
+        throw new BackendError(code, `unit ${unit} of a job failed: ${cause}`, { cause });
       } finally {
         await eventLoopTurn();
       }
@@ -238,7 +261,8 @@ export class WorkerPool implements Team {
     if (pending === undefined) return;
     pending.members.delete(member);
     if (report.kind === 'failed') {
-      this.#fail(report.id, `unit ${report.unit} of a job failed: ${report.reason}`);
+      const { id, unit, code, reason } = report;
+      this.#fail(id, new BackendError(code, `unit ${unit} of a job failed: ${reason}`));
       return;
     }
     for (const [unit, result] of report.results) pending.results[unit] = result;
@@ -253,8 +277,12 @@ export class WorkerPool implements Team {
     if (!hasStarted) this.#isRefused = true;
     for (const [id, pending] of [...this.#pending]) {
       if (!pending.members.delete(member)) continue;
-      if (hasStarted) this.#fail(id, `a worker was lost: ${cause.message}`, { cause });
-      else if (pending.failure !== undefined) this.#rejectOnceIdle(id, pending);
+      if (hasStarted) {
+        this.#fail(
+          id,
+          new BackendError('failed', `a worker was lost: ${cause.message}`, { cause }),
+        );
+      } else if (pending.failure !== undefined) this.#rejectOnceIdle(id, pending);
       // The others do without it.
       else if (pending.members.size === 0) this.#takeOver(id);
     }
@@ -266,9 +294,9 @@ export class WorkerPool implements Team {
     this.#runHere(job).then(resolve, reject);
   }
 
-  #fail(id: number, message: string, options?: ErrorOptions): void {
+  #fail(id: number, failure: BackendError): void {
     const pending = this.#pending.get(id)!;
-    pending.failure ??= new BackendError('failed', message, options);
+    pending.failure ??= failure;
     // Nobody needs the rest.
     Atomics.store(pending.next, 0, pending.job.units);
     this.#rejectOnceIdle(id, pending);

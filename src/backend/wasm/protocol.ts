@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BackendErrorCode } from '../../core/errors.ts';
 import type { Job, UnitResult } from './job.ts';
 
 /** What the pool tells a worker. */
@@ -13,8 +14,19 @@ export type Order =
    * the news of a worker's death overtakes its messages.
    */
   | { readonly kind: 'start'; readonly module: WebAssembly.Module; readonly alive: Int32Array }
+  /** What jobs do that name it by `id`, until it is forgotten: weights may be many. */
+  | { readonly kind: 'work'; readonly id: number; readonly work: Job['work'] }
+  | { readonly kind: 'forget'; readonly id: number }
   /** Run units of a job as long as there are any: the next is counted up in `next[0]`, atomically. */
-  | { readonly kind: 'job'; readonly id: number; readonly job: Job; readonly next: Int32Array };
+  | {
+      readonly kind: 'job';
+      readonly id: number;
+      readonly job: PostedJob;
+      readonly next: Int32Array;
+    };
+
+/** A job, with its work or the id of work that was sent before. */
+export type PostedJob = Omit<Job, 'work'> & { readonly work: Job['work'] | number };
 
 /** What a worker tells the pool. */
 export type Report =
@@ -25,6 +37,7 @@ export type Report =
       readonly kind: 'failed';
       readonly id: number;
       readonly unit: number;
+      readonly code: BackendErrorCode;
       readonly reason: string;
     };
 

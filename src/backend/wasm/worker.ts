@@ -7,6 +7,8 @@
  * @module
  */
 
+import { BackendError } from '../../core/errors.ts';
+import type { Job } from './job.ts';
 import type { Done, Order, Report } from './protocol.ts';
 import { Runner } from './runner.ts';
 
@@ -19,18 +21,25 @@ interface Port {
 const port = self as unknown as Port;
 let module: WebAssembly.Module;
 let runner: Runner;
+const works = new Map<number, Job['work']>();
 
 port.onmessage = ({ data: order }) => {
   if (order.kind === 'start') {
     module = order.module;
     runner = new Runner(module);
     Atomics.store(order.alive, 0, 1);
+  } else if (order.kind === 'work') {
+    works.set(order.id, order.work);
+  } else if (order.kind === 'forget') {
+    works.delete(order.id);
   } else {
     runUnits(order);
   }
 };
 
-function runUnits({ id, job, next }: Order & { kind: 'job' }): void {
+function runUnits({ id, job: posted, next }: Order & { kind: 'job' }): void {
+  const { work } = posted;
+  const job = { ...posted, work: typeof work === 'number' ? works.get(work)! : work };
   const results: Done[] = [];
   let unit = Atomics.add(next, 0, 1);
   try {
@@ -40,7 +49,8 @@ function runUnits({ id, job, next }: Order & { kind: 'job' }): void {
   } catch (error) {
     // The others need not go on.
     Atomics.store(next, 0, job.units);
-    port.postMessage({ kind: 'failed', id, unit, reason: String(error) }, []);
+    const code = error instanceof BackendError ? error.code : 'failed';
+    port.postMessage({ kind: 'failed', id, unit, code, reason: String(error) }, []);
     // What a trap has left behind in memory is thrown away.
     runner = new Runner(module);
     return;

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Job } from '../../../src/backend/wasm/job.ts';
 import { kernelModule } from '../../../src/backend/wasm/module.ts';
 import { WorkerPool, type WorkerPoolOptions } from '../../../src/backend/wasm/pool.ts';
+import type { Order } from '../../../src/backend/wasm/protocol.ts';
 import type { WorkerSpawner } from '../../../src/backend/wasm/spawn.ts';
 import { nodeSpawner } from '../../../src/backend/wasm/spawn-node.ts';
 import { workerScript } from '../../../src/backend/wasm/worker.gen.ts';
@@ -82,6 +83,23 @@ function counted(): { spawner: WorkerSpawner; started: () => number; holding: ()
   return { spawner, started: () => started, holding: () => holding.size };
 }
 
+/** Everything that workers were told, in order. */
+function overheard(): { spawner: WorkerSpawner; orders: Order[] } {
+  const orders: Order[] = [];
+  const spawner: WorkerSpawner = {
+    ...nodeSpawner,
+    spawn(script, events) {
+      const worker = nodeSpawner.spawn(script, events);
+      const post = (order: unknown): void => {
+        orders.push(order as Order);
+        worker.post(order);
+      };
+      return { ...worker, post };
+    },
+  };
+  return { spawner, orders };
+}
+
 describe('the thread pool', () => {
   test('runs every unit once, however many threads there are', async () => {
     const job = signsOf(ramp(50));
@@ -160,6 +178,25 @@ describe('a job that fails', () => {
     const job = signsOf(ramp(5));
     await pool.run(job);
     expect([...job.out[0]!]).toEqual(ramp(5));
+  });
+
+  test('for lack of memory says so by its code, whoever did the unit', async () => {
+    const wide = 70_000;
+    const values = Array<number>(3 * wide).fill(1);
+    const job: Job = { ...signsOf(values), rows: Array(32).fill(shared(values)), unitCols: wide };
+    const outcome = { code: 'out-of-memory', message: expect.stringMatching(/^unit \d of a job /) };
+    const { grow } = WebAssembly.Memory.prototype;
+    const fault = "WebAssembly.Memory.prototype.grow = () => { throw new RangeError('no'); };";
+    const pool = await poolOf({ script: fault + workerScript });
+    try {
+      await expect(pool.run({ ...job, units: 3 })).rejects.toMatchObject(outcome);
+      WebAssembly.Memory.prototype.grow = () => {
+        throw new RangeError('no');
+      };
+      await expect(pool.run({ ...unshared(job), units: 3 })).rejects.toMatchObject(outcome);
+    } finally {
+      WebAssembly.Memory.prototype.grow = grow;
+    }
   });
 
   test('leaves others that are under way alone', async () => {
@@ -243,6 +280,46 @@ describe('a job in memory that is not shared', () => {
     const pool = await poolOf({ threads: 6 });
     const shared = { ...signsOf(ramp(20)), work: { op: 'screen', firstCol: 5 } as const, out: [] };
     expect(await pool.run(unshared(shared))).toEqual(await pool.run(shared));
+  });
+
+  test('has its work sent once to each worker, and forgotten', async () => {
+    const { spawner, orders } = overheard();
+    const pool = await poolOf({ spawner, threads: 3 });
+    const row = ramp(40);
+    const { rows, out, ...rest } = unshared(signsOf(row));
+    const weights = [2, 3, 5].map((weight) => Float64Array.of(weight));
+    const outputs = weights.map(() => out[0]!.slice());
+    await pool.run({ ...rest, work: { op: 'combine', weights }, rows, out: outputs });
+    expect(outputs.map((output) => [...output])).toEqual(
+      [2, 3, 5].map((weight) => row.map((value) => weight * value + 0)),
+    );
+    const kinds = (kind: Order['kind']): Order[] => orders.filter((order) => order.kind === kind);
+    // This thread and two workers.
+    expect([kinds('work').length, kinds('forget').length]).toEqual([2, 2]);
+    expect(kinds('job').length).toBeGreaterThan(0);
+    for (const order of kinds('job')) {
+      expect((order as Order & { kind: 'job' }).job.work).toBeTypeOf('number');
+    }
+  });
+
+  test('leaves slots for the next, but those of long ago only as far as there is room', async () => {
+    const { spawner, orders } = overheard();
+    const pool = await poolOf({ spawner });
+    const slotsOf = async (cols: number): Promise<Set<ArrayBufferLike>> => {
+      orders.length = 0;
+      const [row, out] = [new Float32Array(3 * cols).fill(1), new Float32Array(3 * cols)];
+      const size = { cols: 3 * cols, unitCols: cols, units: 3 };
+      await pool.run({ work: { op: 'signSum' }, rows: [row], out: [out], ...size });
+      const posted = orders.filter((order) => order.kind === 'job');
+      return new Set(posted.map(({ job }) => job.rows[0]!.buffer));
+    };
+    // Two slots of 40 MB stay, though 64 MiB is the limit, and those of 24 MB are let go for them.
+    const small = await slotsOf(3_000_000);
+    expect(small.has([...(await slotsOf(3_000_000))][0]!)).toBe(true);
+    const large = await slotsOf(5_000_000);
+    for (const slot of await slotsOf(3_000_000)) {
+      expect([large.has(slot), small.has(slot)]).toEqual([true, false]);
+    }
   });
 
   test('fails as others do, and the next one runs', async () => {
