@@ -33,9 +33,17 @@ interface Close {
 
 /**
  * A GPU rounds a weight (2⁻²⁴), each term (2⁻²⁴), and the result (2⁻²⁴); sums are compensated, their
- * own error is of second order. The reference rounds its result once.
+ * own error is of second order. The reference rounds its result once. wasm rounds three sums more where
+ * it adds in f32; the bounds that this is a multiple of are at least three times Σ|weight · value|.
  */
 const SUM: Close = { relative: 4 * 2 ** -24 };
+
+/** Roundings of a combination, in units of 2⁻²⁴ · Σ|weight · value|: one result, and one of several. */
+const ROUNDINGS = {
+  reference: { one: 1, several: 1 },
+  wasm: { one: 6, several: 1 },
+  webgpu: { one: 3, several: 3 },
+} as const;
 
 /** Operations whose result is an input value, or an integer: equal to the bit. */
 const selections: [string, (ops: Ops, x: Matrix) => Matrix][] = [
@@ -116,6 +124,26 @@ export function paritySuite(name: string, make: MakeBackend, reference: MakeBack
 
       test(`${rows}×${cols}: screen and pairs agree`, async () => {
         await expectSameRowResults(backend, meaning, data);
+      });
+    }
+
+    for (const rows of [1, 7, 8, 9, 64, 65]) {
+      test(`combinations of ${rows} rows err by the stated roundings of their terms`, async () => {
+        const data = randomRows(rows, 300, 21);
+        const next = noise(rows);
+        const weights = [0, 1, 2, 3].map(() => Array.from({ length: rows }, next));
+        const x = backend.matrix(data);
+        const { one, several } = ROUNDINGS[backend.info.name];
+        expectRounded(await backend.read(backend.combine([weights[0]!], x)), {
+          data,
+          weights: [weights[0]!],
+          roundings: one,
+        });
+        expectRounded(await backend.read(backend.combine(weights, x)), {
+          data,
+          weights,
+          roundings: several,
+        });
       });
     }
 
@@ -377,6 +405,31 @@ function expectSameWords(got: Float32Array, want: Float32Array, what: string): v
   const at = b.findIndex((word, k) => a[k] !== word);
   if (a.length !== b.length || at >= 0) {
     expect.fail(`${what}: entry ${at} of ${b.length} must be ${want[at]}, got ${got[at]}`);
+  }
+}
+
+/** Holds combinations to sums in f64, whose own error is of another order. */
+function expectRounded(
+  got: Float32Array,
+  {
+    data,
+    weights,
+    roundings,
+  }: { data: Float32Array[]; weights: readonly number[][]; roundings: number },
+): void {
+  const cols = data[0]!.length;
+  for (const [k, row] of weights.entries()) {
+    for (let j = 0; j < cols; j++) {
+      const terms = row.map((weight, i) => weight * data[i]![j]!);
+      const want = terms.reduce((sum, term) => sum + term, 0);
+      const size = terms.reduce((sum, term) => sum + Math.abs(term), 0);
+      const error = Math.abs(got[k * cols + j]! - want);
+      // What is of second order: fewer than a hundred terms, each of some 2⁻⁴⁸.
+      const allowed = roundings * 2 ** -24 * size * (1 + 2 ** -17);
+      if (!(error <= allowed)) {
+        expect.fail(`result ${k}, column ${j}: off by ${error} of ${allowed}`);
+      }
+    }
   }
 }
 

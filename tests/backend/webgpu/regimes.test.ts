@@ -116,6 +116,7 @@ describe('a window forced into a regime agrees with the reference', () => {
     [1, rank(0)],
     [65, [20, 61]],
     [129, rank(64)],
+    [128, trimmed(128, 33)],
     [257, [120, 257]],
     [1024, trimmed(1024, 300)],
   ] as [number, [number, number]][])('split: %i rows, ranks [%s)', async (n, [from, to]) => {
@@ -159,7 +160,9 @@ describe('the nearest values, in either regime', () => {
   test.each([
     ['network', 33],
     ['network', 65],
+    ['network', 128],
     ['search', 65],
+    ['search', 129],
   ] as [Regime, number][])(
     '%s: one of %i rows is the same, among values of all sizes',
     async (regime, n) => {
