@@ -21,7 +21,18 @@ const README = join(ROOT, 'README.md');
 const BEGIN = '<!-- figures: written by scripts/bench-table.ts -->';
 const END = '<!-- /figures -->';
 /** What is measured for the README. */
-const WORDS = ['bench', '--only', 'threads', 'together', 'sums', 'peers', '--threads', '1', 'all', '--json'];
+const WORDS = [
+  'bench',
+  '--only',
+  'threads',
+  'together',
+  'sums',
+  'peers',
+  '--threads',
+  '1',
+  'all',
+  '--json',
+];
 
 const flags = process.argv.slice(2).filter((word) => word.startsWith('--'));
 const path = resolve(

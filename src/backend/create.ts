@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertInteger, assertOneOf } from '../core/assert.ts';
+import { assertInteger, assertOneOf, show } from '../core/assert.ts';
 import { BackendError } from '../core/errors.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import type { Backend, BackendName, Regime, TileKernels } from './kernels.ts';
@@ -72,7 +72,11 @@ export function backendMaker(platform: Platform): CreateBackend {
   };
 }
 
-function check(choice: BackendChoice, { device, regime, threads }: BackendOptions): void {
+function check(choice: BackendChoice, options: BackendOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`options must be an object, got ${show(options)}`);
+  }
+  const { device, regime, threads } = options;
   assertOneOf('backend', choice, BACKEND_CHOICES);
   if (regime !== undefined) assertOneOf('regime', regime, REGIMES);
   if (threads !== undefined) assertInteger('threads', threads, 1, MAX_THREADS);

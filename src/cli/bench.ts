@@ -6,6 +6,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { createBackend } from '../backend/create-node.ts';
@@ -155,6 +156,10 @@ async function run(flags: Flags): Promise<void> {
   const peers = flags.peers === true || flags.only?.includes('peers') === true;
   if (peers && !existsSync(PEER_SCRIPT)) {
     throw new UsageError('--peers needs bench/peers/strong.py beside the sources');
+  }
+  for (const file of [flags.json, flags.svg]) {
+    if (typeof file !== 'string' || existsSync(dirname(file))) continue;
+    throw new UsageError(`${file}: no such folder`);
   }
   const report = await interruptible((signal) => measured(flags, { peers, signal }));
   const text = `${JSON.stringify(report, null, 1)}\n`;

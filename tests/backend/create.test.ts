@@ -23,6 +23,7 @@ describe('createBackend', () => {
       { threads: '2' },
       'threads must be an integer, got "2"',
     ],
+    ['options that are none', 'wasm', null, 'options must be an object, got null'],
     [
       'a device for another backend',
       'wasm',

@@ -69,6 +69,11 @@ test.each<[string, string[], RegExp]>([
   ['a backend that nobody knows', ['--backends', 'abacus'], /Allowed choices are reference/],
   ['no threads', ['--threads', '0'], /whole number above 0/],
   ['an argument too many', ['now'], /too many arguments/],
+  [
+    'figures into a folder that is not there',
+    ['--json', 'no/such.json'],
+    /no\/such\.json: no such/,
+  ],
 ])('refuses %s with exit code 2 before any work', async (_, words, message) => {
   const { code, stdout, stderr } = await aggregis(['bench', ...words]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
