@@ -4,7 +4,7 @@ import { createBackend } from '../../src/backend/create-node.ts';
 import type { Regime } from '../../src/backend/kernels.ts';
 
 describe('createBackend', () => {
-  test.each<[string, BackendChoice, object, string]>([
+  test.each<[string, BackendChoice, object | null, string]>([
     [
       'an unknown backend',
       'cuda' as BackendChoice,
