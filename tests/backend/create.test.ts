@@ -4,7 +4,7 @@ import { createBackend } from '../../src/backend/create-node.ts';
 import type { Regime } from '../../src/backend/kernels.ts';
 
 describe('createBackend', () => {
-  test.each<[string, BackendChoice, object | null, string]>([
+  test.each<[string, BackendChoice, object, string]>([
     [
       'an unknown backend',
       'cuda' as BackendChoice,
@@ -23,7 +23,12 @@ describe('createBackend', () => {
       { threads: '2' },
       'threads must be an integer, got "2"',
     ],
-    ['options that are none', 'wasm', null, 'options must be an object, got null'],
+    [
+      'options that are none',
+      'wasm',
+      null as unknown as object,
+      'options must be an object, got null',
+    ],
     [
       'a device for another backend',
       'wasm',
