@@ -21,7 +21,7 @@ interface Row {
 
 const ground = ['core', 'backend/kernels', 'formats'] as const;
 const backends = ['backend/shared', 'backend/engine', 'backend/create'] as const;
-const road = [...ground, 'rules', ...backends, 'aggregate'] as const;
+const road = [...ground, 'rules', 'privacy', ...backends, 'aggregate'] as const;
 const study = [...road, 'attacks', 'analysis', 'federation', 'lab'] as const;
 const body = ['core', 'backend/kernels', 'backend/shared'] as const;
 
@@ -46,6 +46,7 @@ const TABLE: readonly Row[] = [
   { part: 'formats', files: /^formats\//, imports: ['core', 'backend/kernels'] },
   { part: 'rules', files: /^rules\//, imports: ground },
   { part: 'attacks', files: /^attacks\//, imports: ground },
+  { part: 'privacy', files: /^privacy\//, imports: ground },
   { part: 'aggregate', files: /^(aggregate|aggregate-files|screen)\.ts$/, imports: road },
   { part: 'analysis', files: /^analysis\//, imports: road },
   { part: 'federation', files: /^federation\//, imports: [...road, 'analysis'] },

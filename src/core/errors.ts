@@ -81,3 +81,27 @@ export class FormatError extends Error {
     this.code = code;
   }
 }
+
+/** Why something private was refused. */
+export type PrivacyErrorCode =
+  /** No bound is known for this event, or for this path of a release. */
+  | 'unsupported'
+  /** The budget does not admit it: nothing was drawn, nothing may be released. */
+  | 'over-budget'
+  /** The numerical error of noise or accounting is too large beside δ. */
+  | 'numerics'
+  /** Fewer took part than was planned, and the guarantee does not hold for fewer. */
+  | 'too-few'
+  /** A ledger that is broken, locked or was changed by others. */
+  | 'ledger';
+
+/** A private release cannot be made, or cannot be accounted for. */
+export class PrivacyError extends Error {
+  override readonly name = 'PrivacyError';
+  readonly code: PrivacyErrorCode;
+
+  constructor(code: PrivacyErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * What an accountant does: adds up what releases cost, and says what all of them cost together.
+ *
+ * @module
+ */
+
+import type { PrivacyEvent } from '../event.ts';
+
+/**
+ * A running total. All events have one relation, that of the first.
+ *
+ * Everything it says is an upper bound that holds for events fixed in advance; parameters chosen from
+ * earlier results need a filter instead.
+ */
+export interface Accountant {
+  /** Short and stable: `rdp`, `pld`, … */
+  readonly name: string;
+  /**
+   * Adds an event that takes place `count` times: the same as so many single ones.
+   *
+   * @throws {PrivacyError} `unsupported` if this accountant knows no bound for the event.
+   * @throws {RangeError} if a parameter is out of its range, or the relation is another.
+   */
+  compose(event: PrivacyEvent, count?: number): void;
+  /** The least ε that it can prove at `delta`, in (0, 1); ≥ 0, Infinity where there is none. */
+  epsilon(delta: number): number;
+  /** The least δ that it can prove at `epsilon` ≥ 0; in [0, 1]. */
+  delta(epsilon: number): number;
+}
