@@ -21,7 +21,7 @@ import {
   sumOf,
 } from './geometry.ts';
 import { iterate } from './iterate.ts';
-import type { Round, Rule } from './rule.ts';
+import type { Bounded, Round, Rule } from './rule.ts';
 
 /** Where the centre starts. */
 export type CenteredClippingStart = 'reference' | 'zero';
@@ -43,12 +43,15 @@ export interface CenteredClippingOptions {
  * aggregate. No step is longer than τ, whatever the clients send. A row with an infinity pulls with
  * nothing but counts in n. Evidence: distance to the centre and clip factor in the last step.
  *
+ * A step does not lengthen what moved the centre, and adds 1/n of what moves the clipped rows: no more
+ * than the rows move, and 2τ for each that does.
+ *
  * One pass of n²·d, with the reference as one more row; a step is n² on the host. Steps are no longer
  * taken once they repeat, `round.signal` is heard, and the event loop has its turns.
  *
  * @throws {AggregationError} `constraint` if the start is a reference that is missing or not finite.
  */
-export function centeredClipping(options: CenteredClippingOptions): Rule {
+export function centeredClipping(options: CenteredClippingOptions): Bounded<Rule> {
   const { tau, iterations = 1, start } = options;
   assertPositive('tau', tau);
   assertInteger('iterations', iterations, 1);
@@ -57,6 +60,11 @@ export function centeredClipping(options: CenteredClippingOptions): Rule {
     name: 'centered-clipping',
     laws: ['permutation', 'joint-scale', 'bounded'],
     minClients: 1,
+    sensitivity({ rows, moved, single }) {
+      const pulled = Math.min(moved, 2 * tau * (single ? 1 : rows));
+      // The start is public: another client's reference would be one of the rows.
+      return { rows: 1, norm: Infinity, moved: (iterations * pulled) / rows, single };
+    },
     async apply(x, ops, round) {
       const reference = referenceOf(start, round);
       const points = reference === undefined ? x : ops.stack(x, reference);

@@ -8,14 +8,20 @@
  */
 
 import { defineRule, type RuleEntry } from './entry.ts';
-import type { Rule } from './rule.ts';
+import type { Bounded, Rule } from './rule.ts';
 
 /** The plain mean. No protection: one client moves it anywhere. One pass. */
-export function mean(): Rule {
+export function mean(): Bounded<Rule> {
   return {
     name: 'mean',
     laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement'],
     minClients: 1,
+    sensitivity: ({ rows, norm, moved, single }) => ({
+      rows: 1,
+      norm,
+      moved: moved / rows,
+      single,
+    }),
     async apply(x, ops) {
       const weights = [new Array<number>(x.rows).fill(1 / x.rows)];
       return { value: ops.combine(weights, x), weights };

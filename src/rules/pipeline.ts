@@ -9,7 +9,8 @@
 
 import type { Matrix } from '../backend/kernels.ts';
 import { show } from '../core/assert.ts';
-import type { ClientEvidence, Law, Round, Rule, Stage, StageResult } from './rule.ts';
+import type { Sensitivity } from '../core/sensitivity.ts';
+import type { Bounded, ClientEvidence, Law, Round, Rule, Stage, StageResult } from './rule.ts';
 
 /** Laws that a pipeline has when each of its parts has them. */
 const COMPOSED: readonly Law[] = [
@@ -29,9 +30,15 @@ const LARGEST_COHORT = 2 ** 20;
  *
  * Example counts follow the rows: a bucket counts what its clients count together.
  *
+ * Where a bound on one client's influence is known of each part, it is known of the whole, and the type
+ * says so.
+ *
  * @throws {RangeError} if there is no part.
  * @throws {TypeError} if a part is neither stage nor rule.
  */
+export function pipeline<P extends readonly [...Stage[], Rule]>(
+  ...parts: P
+): P extends readonly Bounded<Stage>[] ? Bounded<Rule> : Rule;
 export function pipeline(...parts: readonly [...Stage[], Rule]): Rule {
   const stages: readonly Stage[] = parts;
   checkParts(stages);
@@ -39,6 +46,7 @@ export function pipeline(...parts: readonly [...Stage[], Rule]): Rule {
     name: stages.map(({ name }) => name).join('+'),
     laws: lawsOf(stages),
     minClients: minClientsOf(stages),
+    ...(stages.every(isBounded) && { sensitivity: composed(stages) }),
     async apply(x, ops, round) {
       let state = start(x);
       for (const stage of stages) {
@@ -51,6 +59,14 @@ export function pipeline(...parts: readonly [...Stage[], Rule]): Rule {
       };
     },
   };
+}
+
+function isBounded(stage: Stage): stage is Bounded<Stage> {
+  return stage.sensitivity !== undefined;
+}
+
+function composed(stages: readonly Bounded<Stage>[]): Sensitivity {
+  return (before) => stages.reduce((known, stage) => stage.sensitivity(known), before);
 }
 
 function checkParts(parts: readonly unknown[]): void {

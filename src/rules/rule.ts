@@ -7,6 +7,7 @@
  */
 
 import type { Matrix, Ops } from '../backend/kernels.ts';
+import type { Sensitivity } from '../core/sensitivity.ts';
 
 /** What a round tells a rule besides the updates. Arrays have one entry for each row. */
 export interface Round {
@@ -88,6 +89,8 @@ export interface Stage {
   readonly minClients?: number;
   /** Rows that come out when n go in; never fewer for a larger n. Default n. */
   readonly rowsOut?: (n: number) => number;
+  /** How far one client can move what comes out; missing where no bound is known. */
+  readonly sensitivity?: Sensitivity;
   /**
    * @throws {AggregationError} `constraint` when n does not admit the parameters: the message
    *   states the formula and the numbers.
@@ -99,3 +102,6 @@ export interface Stage {
 export interface Rule extends Stage {
   readonly minClients: number;
 }
+
+/** A stage or rule of which a bound on one client's influence is known. */
+export type Bounded<S extends Stage> = S & { readonly sensitivity: Sensitivity };

@@ -10,7 +10,7 @@
 import { assertInteger } from '../core/assert.ts';
 import { honestMajority, requireClients } from './clients.ts';
 import { defineRule, f, type RuleEntry } from './entry.ts';
-import type { Rule } from './rule.ts';
+import type { Bounded, Rule } from './rule.ts';
 
 /** Options of {@link trimmedMean}. */
 export interface TrimmedMeanOptions {
@@ -21,14 +21,23 @@ export interface TrimmedMeanOptions {
 /**
  * Per coordinate the mean of what remains when the f lowest and the f highest values are dropped.
  * Only kept values are added, so dropped ones may be infinite. Needs n ≥ 2f + 1. One pass of sorting.
+ *
+ * As one value of a coordinate moves and the others stay, the sum of the kept ones moves as far or not
+ * at all: so the result moves at most 1/(n − 2f) of what rows move.
  */
-export function trimmedMean({ f }: TrimmedMeanOptions): Rule {
+export function trimmedMean({ f }: TrimmedMeanOptions): Bounded<Rule> {
   assertInteger('f', f, 0);
   const condition = honestMajority('trimmed-mean', f);
   return {
     name: 'trimmed-mean',
     laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'],
     minClients: condition.min,
+    sensitivity({ rows, norm, moved, single }) {
+      requireClients(condition, rows);
+      const kept = rows - 2 * f;
+      // Of each coordinate other rows may be kept: the square of a mean is no more than that of squares.
+      return { rows: 1, norm: norm * Math.sqrt(rows / kept), moved: moved / kept, single };
+    },
     async apply(x, ops) {
       requireClients(condition, x.rows);
       return { value: ops.rankMean(x, f, x.rows - f) };

@@ -12,7 +12,7 @@ import { integer, integers, optional } from '../../core/parameter.ts';
 import { createRandom } from '../../core/random.ts';
 import { uniformOn } from '../clients.ts';
 import { defineStage, type StageEntry } from '../entry.ts';
-import type { Stage } from '../rule.ts';
+import type { Bounded, Stage } from '../rule.ts';
 
 /** Options of {@link bucketing}: a seed for the shuffle, or the order itself. */
 export type BucketingOptions =
@@ -41,7 +41,7 @@ export type BucketingOptions =
  *
  * @throws {RangeError} on applying, if `permutation` is not one of the row numbers.
  */
-export function bucketing(options: BucketingOptions): Stage {
+export function bucketing(options: BucketingOptions): Bounded<Stage> {
   const size = assertInteger('size', options.size, 1);
   const orderOf =
     'permutation' in options ? givenOrder(options.permutation) : shuffledOrder(options.seed);
@@ -49,6 +49,12 @@ export function bucketing(options: BucketingOptions): Stage {
     name: 'bucketing',
     laws: ['translation', 'scale', 'agreement', 'bounded'],
     rowsOut: (n) => Math.ceil(n / size),
+    sensitivity({ rows, norm, moved, single }) {
+      if (rows % size !== 0) {
+        throw new RangeError(`bucketing: ${rows} rows make no equal buckets of ${size}`);
+      }
+      return { rows: rows / size, norm, moved: moved / size, single };
+    },
     async apply(x, ops) {
       const n = x.rows;
       const order = orderOf(n);

@@ -10,7 +10,7 @@
 import { assertPositive } from '../../core/assert.ts';
 import { real } from '../../core/parameter.ts';
 import { defineStage, type StageEntry } from '../entry.ts';
-import type { Stage } from '../rule.ts';
+import type { Bounded, Stage } from '../rule.ts';
 import { clipTo, normsOf } from './clip-factors.ts';
 
 /** Options of {@link clipNorm}. */
@@ -25,11 +25,17 @@ export interface ClipNormOptions {
  *
  * Evidence: the clip factor. One pass.
  */
-export function clipNorm({ max }: ClipNormOptions): Stage {
+export function clipNorm({ max }: ClipNormOptions): Bounded<Stage> {
   assertPositive('max', max);
   return {
     name: 'clip-norm',
     laws: ['permutation', 'joint-scale', 'bounded'],
+    sensitivity({ rows, norm, moved, single }) {
+      // Projection onto a ball moves no two points apart.
+      const shorter = Math.min(norm, max);
+      const most = Math.min(moved, 2 * shorter * (single ? 1 : rows));
+      return { rows, norm: shorter, moved: most, single };
+    },
     async apply(x, ops) {
       return clipTo(max, await normsOf(x, ops), x, ops);
     },

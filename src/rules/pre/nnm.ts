@@ -11,7 +11,7 @@ import { assertInteger } from '../../core/assert.ts';
 import { honestMajority, requireClients, uniformOn } from '../clients.ts';
 import { defineStage, f, type StageEntry } from '../entry.ts';
 import { geometryOf, nearestTo } from '../geometry.ts';
-import type { ClientEvidence, Stage } from '../rule.ts';
+import type { Bounded, ClientEvidence, Stage } from '../rule.ts';
 
 /** Options of {@link nnm}. */
 export interface NnmOptions {
@@ -26,13 +26,20 @@ export interface NnmOptions {
  *
  * Needs n ≥ 2f + 1. One pass of n²·d; the mixing is one n×n combination.
  */
-export function nnm({ f }: NnmOptions): Stage {
+export function nnm({ f }: NnmOptions): Bounded<Stage> {
   assertInteger('f', f, 0);
   const condition = honestMajority('nnm', f);
   return {
     name: 'nnm',
     laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement', 'bounded'],
     minClients: condition.min,
+    sensitivity({ rows, norm, single }) {
+      requireClients(condition, rows);
+      if (!single) throw new RangeError('nnm: no bound is known where several rows move before it');
+      // Its own neighbours may all be others; of every other row's, one is exchanged for one.
+      const moved = 2 * norm * (1 + (rows - 1) / (rows - f));
+      return { rows, norm, moved, single: false };
+    },
     async apply(x, ops) {
       const n = x.rows;
       requireClients(condition, n);
