@@ -166,9 +166,10 @@ export interface Backend extends Ops, AsyncDisposable {
   /** The whole of each, in one pass over what they share. All are equally wide. */
   readAll(xs: readonly Matrix[]): Promise<Float32Array[]>;
   /**
-   * Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. The sink
-   * runs within this evaluation's turn: were it to wait for another call of this backend, both would
-   * wait for ever. `tile` is used again once the sink is done, and may lie in shared memory.
+   * Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. The next shard
+   * is computed while the sink works. It runs within this evaluation's turn: were it to wait for
+   * another call of this backend, both would wait for ever. `tile` is used again once the sink is done,
+   * and may lie in shared memory.
    */
   stream(
     x: Matrix,

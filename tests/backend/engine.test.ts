@@ -268,8 +268,28 @@ describe('one pass', () => {
       throw new Error('the sink is full');
     };
     await expect(e.stream(e.matrix(rows), stop)).rejects.toThrow('the sink is full');
-    expect(kernels.uploads.length).toBe(2);
-    expect(kernels.freed).toBe(2);
+    // The next shard was computed while the sink worked, and the one after it uploaded.
+    expect(kernels.uploads.length).toBe(3);
+    expect(kernels.freed).toBe(3);
+  });
+
+  test('a sink has its shard while the next is computed, and never two at once', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels, 4 * 70_000 * 9);
+    const [x, seen] = [e.matrix(rows), [] as number[]];
+    let busy = 0;
+    await e.stream(e.rankMean(x, 1, 2), async (tile, from, to) => {
+      expect(++busy).toBe(1);
+      const uploads = kernels.uploads.length;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (to < 200_000 - 65_536) expect(kernels.uploads.length).toBeGreaterThan(uploads);
+      seen.push(from, ...tile.subarray(0, 2));
+      busy--;
+    });
+    const whole = await e.read(e.rankMean(x, 1, 2));
+    const starts = seen.filter((_, k) => k % 3 === 0);
+    expect(starts).toEqual([...starts].sort((a, b) => a - b));
+    expect(seen).toEqual(starts.flatMap((from) => [from, whole[from], whole[from + 1]]));
   });
 
   test('a screen on the way never makes a budget too small that serves without it', async () => {

@@ -56,15 +56,15 @@ export class WasmKernels implements TileKernels {
   readonly #team: Team | undefined;
   readonly #regime: Regime | undefined;
   readonly #slabs: Slabs;
-  /** What the last `read` gave away, until the next. */
-  #home: Slab | undefined;
+  /** What the last two `read`s gave away. */
+  readonly #homes: Slab[] = [];
 
   private constructor(module: WebAssembly.Module, { regime, team }: WasmOptions) {
     this.#runner = new Runner(module);
     this.#team = team;
     this.#regime = regime;
     // Alone, a shard holds up the thread; a team is set to work, and waited for, at every shard.
-    this.shardBytes = team === undefined ? 2 ** 25 : 2 ** 27;
+    this.shardBytes = team === undefined ? 2 ** 25 : 2 ** 26;
     this.#slabs = new Slabs({ shared: team !== undefined, spareBytes: 2 * this.shardBytes });
   }
 
@@ -150,8 +150,8 @@ export class WasmKernels implements TileKernels {
     const isOwn = rows === 1 && slab !== undefined && !slab.kept && slab.users === 1;
     const home = isOwn ? slab : this.#slabs.take(rows * cols);
     if (isOwn) this.#slabs.retain(home);
-    if (this.#home !== undefined) this.#slabs.release(this.#home);
-    this.#home = home;
+    this.#homes.push(home);
+    if (this.#homes.length > 2) this.#slabs.release(this.#homes.shift()!);
     if (isOwn) return values[0]!;
     for (const [i, row] of values.entries()) home.data.set(row, i * cols);
     return home.data.subarray(0, rows * cols);
