@@ -357,6 +357,9 @@ export class Engine implements Backend {
           ahead = pass.ahead && next.from < pass.cols ? this.#startUploads(pass, next) : undefined;
           finish = await body(uploads, shard);
         } catch (error) {
+          // A sink that is still at work has an array that the next attempt may be given, and if it
+          // fails as well, it failed first.
+          await finishing;
           const lost = error instanceof BackendError && error.code === 'device-lost';
           await this.#abandon(ahead, { lost });
           ahead = undefined;
