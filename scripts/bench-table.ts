@@ -89,7 +89,8 @@ function figuresOf(report: Report): string {
       : ['', `Five rules by one call: ${duration(all)} instead of ${duration(single)}.`];
   return [
     `${machine.cpu}, ${machine.cores} threads, ${machine.runtime}, ${started.slice(0, 10)}; medians of runs that`,
-    'took turns, f32 rows in memory. In brackets, their time over ours.',
+    'took turns, f32 rows in memory. In brackets, their time over ours. Our result goes into an array',
+    'that is there, theirs into a new one.',
     '',
     '| work | n × d | ours on | ours | theirs |',
     '|---|---|---|---|---|',

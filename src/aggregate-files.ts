@@ -77,7 +77,7 @@ export type AggregateFiles = (
 /** The function `aggregateFiles` of a platform, over its `aggregate`. */
 export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {
   return async (paths, rule, options) => {
-    const { output } = options;
+    const { output } = checked(paths, rule, options);
     resultFormat(output);
     await refuseToOverwrite(paths, options);
     const opened: FileSource[] = [];
@@ -98,6 +98,22 @@ export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {
       await Promise.all(opened.map((file) => file.close()));
     }
   };
+}
+
+/** What is wrong with a call, before any file is opened. */
+function checked(
+  paths: readonly string[],
+  rule: Rule,
+  options: AggregateFilesOptions,
+): AggregateFilesOptions {
+  if (!Array.isArray(paths)) throw new TypeError(`paths must be an array, got ${show(paths)}`);
+  if (typeof rule?.apply !== 'function') {
+    throw new TypeError(`rule must be a rule, such as mean(), got ${show(rule)}`);
+  }
+  if (typeof options?.output !== 'string') {
+    throw new TypeError(`options.output must be a path, got ${show(options?.output)}`);
+  }
+  return options;
 }
 
 /** A file as it was found. */

@@ -6,7 +6,7 @@
 
 import type { BackendChoice, CreateBackend } from './backend/create.ts';
 import type { Backend, BackendInfo, Matrix, RowSource } from './backend/kernels.ts';
-import { show } from './core/assert.ts';
+import { assertOptions, show } from './core/assert.ts';
 import { AggregationError, BackendError, FormatError } from './core/errors.ts';
 import type { ClientEvidence, Round, Rule, StageResult } from './rules/rule.ts';
 import {
@@ -337,12 +337,27 @@ async function tell(
   await OfCaller.guard(() => onScreened?.({ screenings, rows, cols, complete }));
 }
 
+/** Every option there is, with those of the screen. */
+const OPTIONS: Readonly<Record<keyof (AggregateOptions & DestinationOptions), true>> = {
+  backend: true,
+  memory: true,
+  cols: true,
+  maxNorm: true,
+  weights: true,
+  exampleCap: true,
+  history: true,
+  reference: true,
+  signal: true,
+  onScreened: true,
+  sink: true,
+  restart: true,
+  output: true,
+};
+
 function checkOptions(options: AggregateOptions & Partial<DestinationOptions>): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`options must be an object, got ${show(options)}`);
-  }
+  assertOptions(options, OPTIONS);
   const { backend } = options;
-  if (typeof backend === 'object' && typeof backend?.matrix !== 'function') {
+  if (backend !== undefined && typeof backend !== 'string' && !isBackend(backend)) {
     throw new TypeError(`backend must be a name or come from createBackend, got ${show(backend)}`);
   }
   if (options.memory !== undefined && typeof options.backend === 'object') {
@@ -352,6 +367,10 @@ function checkOptions(options: AggregateOptions & Partial<DestinationOptions>): 
     throw new TypeError('sink and output exclude each other');
   }
   options.signal?.throwIfAborted();
+}
+
+function isBackend(backend: Backend): boolean {
+  return typeof backend === 'object' && typeof backend?.matrix === 'function';
 }
 
 function checkRule(rule: Rule): void {

@@ -474,6 +474,16 @@ describe('what ends a round', () => {
       'plain-mean must give an object with a value, got 5',
     ],
     ['cols of 0', () => aggregate([row(1)], plainMean, { cols: 0 }), 'cols must be at least 1'],
+    [
+      'a misspelt option, which would have left a door open',
+      () => aggregate([row(1)], plainMean, { maxnorm: 5 } as object),
+      'there is no option "maxnorm"; there are backend',
+    ],
+    [
+      'a backend that is none',
+      () => aggregate([row(1)], plainMean, { backend: 5 } as object),
+      'backend must be a name or come from createBackend, got 5',
+    ],
     ['maxNorm of 0', () => aggregate([row(1)], plainMean, { maxNorm: 0 }), 'maxNorm must be above'],
     ['half a cap', () => aggregate([row(1)], plainMean, { exampleCap: 0.5 }), 'exampleCap must be'],
     [

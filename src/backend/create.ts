@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertInteger, assertOneOf, show } from '../core/assert.ts';
+import { assertInteger, assertOneOf, assertOptions } from '../core/assert.ts';
 import { BackendError } from '../core/errors.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import type { Backend, BackendName, Regime, TileKernels } from './kernels.ts';
@@ -72,11 +72,15 @@ export function backendMaker(platform: Platform): CreateBackend {
   };
 }
 
+const OPTIONS: Readonly<Record<keyof BackendOptions, true>> = {
+  memory: true,
+  device: true,
+  regime: true,
+  threads: true,
+};
+
 function check(choice: BackendChoice, options: BackendOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`options must be an object, got ${show(options)}`);
-  }
-  const { device, regime, threads } = options;
+  const { device, regime, threads } = assertOptions(options, OPTIONS);
   assertOneOf('backend', choice, BACKEND_CHOICES);
   if (regime !== undefined) assertOneOf('regime', regime, REGIMES);
   if (threads !== undefined) assertInteger('threads', threads, 1, MAX_THREADS);

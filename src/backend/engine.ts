@@ -343,6 +343,8 @@ export class Engine implements Backend {
     let rebuilds = 0;
     let lastTurn = performance.now();
     let ahead: Ahead | undefined;
+    /** What the last shard does with its outcome, beside the work on the next one. */
+    let finishing: Promise<void> = Promise.resolve();
     this.#makeRoomFor(pass);
     try {
       for (let from = 0; from < pass.cols; ) {
@@ -355,6 +357,9 @@ export class Engine implements Backend {
           ahead = pass.ahead && next.from < pass.cols ? this.#startUploads(pass, next) : undefined;
           finish = await body(uploads, shard);
         } catch (error) {
+          // A sink that is still at work has an array that the next attempt may be given, and if it
+          // fails as well, it failed first.
+          await finishing;
           const lost = error instanceof BackendError && error.code === 'device-lost';
           await this.#abandon(ahead, { lost });
           ahead = undefined;
@@ -367,16 +372,20 @@ export class Engine implements Backend {
           }
           continue;
         }
-        // What it throws is the caller's own, and no reason to do the shard again.
-        await finish();
+        // What they throw is the caller's own, and no reason to do a shard again.
+        await finishing;
+        finishing = (async () => finish())();
+        finishing.catch(() => {});
         from = shard.to;
         rebuilds = 0;
         if (performance.now() - lastTurn < TURN_MS) continue;
         await eventLoopTurn();
         lastTurn = performance.now();
       }
+      await finishing;
     } finally {
       await this.#abandon(ahead);
+      await finishing.catch(() => {});
     }
   }
 

@@ -158,17 +158,18 @@ export interface BackendInfo {
 export interface Backend extends Ops, AsyncDisposable {
   readonly info: BackendInfo;
   /**
-   * The whole of `x`, row-major: in `into`, which then has rows · cols entries and is none of the rows
-   * that `x` is made of, or in a new array. A large new array costs about as much as filling it does.
+   * The whole of `x`, row-major: in `into`, which then has rows · cols entries and shares no memory
+   * with the rows that `x` is made of, or in a new array. A large new array costs about as much as filling it does.
    * After a failure `into` may hold anything.
    */
   read(x: Matrix, into?: Float32Array): Promise<Float32Array>;
   /** The whole of each, in one pass over what they share. All are equally wide. */
   readAll(xs: readonly Matrix[]): Promise<Float32Array[]>;
   /**
-   * Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. The sink
-   * runs within this evaluation's turn: were it to wait for another call of this backend, both would
-   * wait for ever. `tile` is used again once the sink is done, and may lie in shared memory.
+   * Shards of `x` in column order: entries [from, to) of every row, row-major in `tile`. The next shard
+   * is computed while the sink works. It runs within this evaluation's turn: were it to wait for
+   * another call of this backend, both would wait for ever. `tile` is used again once the sink is done,
+   * and may lie in shared memory.
    */
   stream(
     x: Matrix,
@@ -244,8 +245,8 @@ export interface TileKernels {
   /** Partial products and squared distances for each block of `blockCols` columns. */
   pairs(x: Tile, blockCols: number): Promise<PairBlock[]>;
   /**
-   * Brings the tile home, row-major. The array may be reused by the next call but one, so that a
-   * result can be used while the next one comes.
+   * Brings the tile home, row-major. The array may be reused by the next call but one, failed ones
+   * counted, so that a result can be used while the next one comes.
    */
   read(x: Tile): Promise<Float32Array>;
   /** Copies the one row of the tile to `byteOffset` of a buffer on the same device. */

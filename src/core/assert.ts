@@ -71,3 +71,23 @@ export function assertOneOf<T extends string>(name: string, value: T, words: rea
   }
   return value;
 }
+
+/**
+ * An object of options, all of which are known: a misspelt one would else be silently ignored.
+ *
+ * @throws {TypeError} that names what is unknown and lists what there is.
+ */
+export function assertOptions<T extends object>(
+  value: T,
+  known: Readonly<Record<keyof T & string, true>>,
+): T {
+  if (typeof value !== 'object' || value === null) {
+    throw new TypeError(`options must be an object, got ${show(value)}`);
+  }
+  for (const name of Object.keys(value)) {
+    if (Object.hasOwn(known, name)) continue;
+    const names = Object.keys(known).join(', ');
+    throw new TypeError(`there is no option ${show(name)}; there are ${names}`);
+  }
+  return value;
+}

@@ -24,6 +24,12 @@ describe('createBackend', () => {
       'threads must be an integer, got "2"',
     ],
     [
+      'an option that there is not',
+      'wasm',
+      { thread: 2 },
+      'there is no option "thread"; there are memory, device, regime, threads',
+    ],
+    [
       'options that are none',
       'wasm',
       null as unknown as object,

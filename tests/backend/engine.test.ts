@@ -268,8 +268,70 @@ describe('one pass', () => {
       throw new Error('the sink is full');
     };
     await expect(e.stream(e.matrix(rows), stop)).rejects.toThrow('the sink is full');
-    expect(kernels.uploads.length).toBe(2);
-    expect(kernels.freed).toBe(2);
+    // The next shard was computed while the sink worked, and the one after it uploaded.
+    expect(kernels.uploads.length).toBe(3);
+    expect(kernels.freed).toBe(3);
+  });
+
+  test('a sink has its shard while the next is computed, and never two at once', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels, 4 * 70_000 * 9);
+    const [x, seen] = [e.matrix(rows), [] as number[]];
+    let busy = 0;
+    await e.stream(e.rankMean(x, 1, 2), async (tile, from, to) => {
+      expect(++busy).toBe(1);
+      const uploads = kernels.uploads.length;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (to < 200_000 - 65_536) expect(kernels.uploads.length).toBeGreaterThan(uploads);
+      seen.push(from, ...tile.subarray(0, 2));
+      busy--;
+    });
+    const whole = await e.read(e.rankMean(x, 1, 2));
+    const starts = seen.filter((_, k) => k % 3 === 0);
+    expect(starts).toEqual([...starts].sort((a, b) => a - b));
+    expect(seen).toEqual(starts.flatMap((from) => [from, whole[from], whole[from + 1]]));
+  });
+
+  test('a sink keeps its shard while the next is tried again', async () => {
+    const kernels = shortShards();
+    // Two arrays in turn, as bodies have them, and one reading that fails after its turn.
+    const homes = [new Float32Array(0), new Float32Array(0)];
+    let reads = 0;
+    const read = kernels.read.bind(kernels);
+    kernels.read = async (tile) => {
+      const home = await read(tile);
+      const turn = reads++ % 2;
+      if (homes[turn]!.length < home.length) homes[turn] = new Float32Array(home.length);
+      if (reads === 2) throw new BackendError('out-of-memory', 'no room to read back');
+      homes[turn]!.set(home);
+      return homes[turn]!.subarray(0, home.length);
+    };
+    const e = engine(kernels);
+    const out = new Float32Array(200_000);
+    const x = e.matrix(rows);
+    await e.stream(e.rankMean(x, 1, 2), async (tile, from) => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      out.set(tile, from);
+    });
+    expect(reads).toBeGreaterThan(4);
+    expect(out).toEqual(await engine(new ReferenceKernels()).read(e.rankMean(x, 1, 2)));
+  });
+
+  test('where a sink and the shard after it fail, the sink failed first', async () => {
+    const kernels = shortShards();
+    const e = engine(kernels);
+    const upload = kernels.upload.bind(kernels);
+    kernels.upload = async (sources, from, to) => {
+      if (from > 0) throw new Error('the row is broken');
+      return upload(sources, from, to);
+    };
+    for (const wait of [0, 30]) {
+      const full = async (): Promise<void> => {
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+        throw new Error('the disk is full');
+      };
+      await expect(e.stream(e.matrix(rows), full)).rejects.toThrow('the disk is full');
+    }
   });
 
   test('a screen on the way never makes a budget too small that serves without it', async () => {

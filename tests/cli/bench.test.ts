@@ -69,6 +69,8 @@ test.each<[string, string[], RegExp]>([
   ['a backend that nobody knows', ['--backends', 'abacus'], /Allowed choices are reference/],
   ['no threads', ['--threads', '0'], /whole number above 0/],
   ['an argument too many', ['now'], /too many arguments/],
+  ['figures onto a folder', ['--json', 'src'], /src: is a folder/],
+  ['a question of two that nobody knows', ['--only', 'sums,luck'], /got "luck"/],
   [
     'figures into a folder that is not there',
     ['--json', 'no/such.json'],

@@ -9,6 +9,7 @@
 export interface Kernels {
   readonly memory: WebAssembly.Memory;
   heapBase(): number;
+  eightStride(): number;
   clear(at: number, bytes: number): void;
   addRows(
     x: number,

@@ -25,8 +25,6 @@ const MAX_COLS = 4096;
 const MIN_COLS = 64;
 /** Columns that a sum with one output takes in at once: copies of 128 KB run faster than shorter ones. */
 export const SUM_COLS = 32_768;
-/** Bytes from row to row then: see assembly/combine.ts. */
-const SUM_STRIDE = 131_136;
 /** Rows start this much later than their width asks for: at one stride they would share cache sets. */
 const GAP_BYTES = 64;
 /** Bytes of keys that a block may take: what is left of a usual first-level cache. */
@@ -246,7 +244,7 @@ export class Runner {
     const plan = remember(this.#sumPlans, work, () => sumPlan(work.weights[0]!));
     const { used, table, unit, floatUnit } = plan;
     const widest = Math.min(SUM_COLS, roundUp(range.to - range.from, MIN_BLOCK_COLS));
-    const stride = SUM_STRIDE;
+    const stride = kernels.eightStride();
     const [list, sums, x, outAt] = this.#place([
       table.byteLength,
       8 * widest,
@@ -271,6 +269,7 @@ export class Runner {
       const inF64 = (first: number, count: number): void =>
         kernels.addRows(x, stride, cols, list + ENTRY_BYTES * first, count, sums);
       const inF32 = (first: number, count: number): void => {
+        // Times a weight of 0, but NaN in what was there would cost a second pass in f64.
         for (let i = count; i < EIGHT; i++) kernels.clear(x + i * stride, 4 * cols);
         kernels.addEight(x, cols, floatWeights + 4 * first, sums);
       };

@@ -75,12 +75,22 @@ export class Slabs {
 
   #allocate(length: number): Float32Array {
     try {
-      if (!this.#shared) return new Float32Array(length);
-      return new Float32Array(new SharedArrayBuffer(4 * length));
+      return this.#make(length);
+    } catch {
+      // What waits is in the way.
+      this.dropSpare();
+    }
+    try {
+      return this.#make(length);
     } catch (cause) {
       // A shorter tile may fit.
       throw new BackendError('out-of-memory', `no room for ${4 * length} bytes`, { cause });
     }
+  }
+
+  #make(length: number): Float32Array {
+    const shared = this.#shared;
+    return shared ? new Float32Array(new SharedArrayBuffer(4 * length)) : new Float32Array(length);
   }
 }
 

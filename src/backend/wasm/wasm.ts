@@ -41,6 +41,8 @@ const UNIT_ENTRIES = 2 ** 19;
 /** … in whole pieces, if that is not much more. */
 const PIECE_COLS = 4096;
 const MIN_UNIT_COLS = 64;
+/** Units that each thread should find, so that it matters little who gets the last. */
+const MIN_UNITS_EACH = 2;
 
 /** Rows in memory, and the slabs that some of them lie in. */
 interface RowTile extends Tile {
@@ -56,15 +58,15 @@ export class WasmKernels implements TileKernels {
   readonly #team: Team | undefined;
   readonly #regime: Regime | undefined;
   readonly #slabs: Slabs;
-  /** What the last `read` gave away, until the next. */
-  #home: Slab | undefined;
+  /** What the last two `read`s gave away. */
+  readonly #homes: Slab[] = [];
 
   private constructor(module: WebAssembly.Module, { regime, team }: WasmOptions) {
     this.#runner = new Runner(module);
     this.#team = team;
     this.#regime = regime;
     // Alone, a shard holds up the thread; a team is set to work, and waited for, at every shard.
-    this.shardBytes = team === undefined ? 2 ** 25 : 2 ** 27;
+    this.shardBytes = team === undefined ? 2 ** 25 : 2 ** 26;
     this.#slabs = new Slabs({ shared: team !== undefined, spareBytes: 2 * this.shardBytes });
   }
 
@@ -150,8 +152,8 @@ export class WasmKernels implements TileKernels {
     const isOwn = rows === 1 && slab !== undefined && !slab.kept && slab.users === 1;
     const home = isOwn ? slab : this.#slabs.take(rows * cols);
     if (isOwn) this.#slabs.retain(home);
-    if (this.#home !== undefined) this.#slabs.release(this.#home);
-    this.#home = home;
+    this.#homes.push(home);
+    if (this.#homes.length > 2) this.#slabs.release(this.#homes.shift()!);
     if (isOwn) return values[0]!;
     for (const [i, row] of values.entries()) home.data.set(row, i * cols);
     return home.data.subarray(0, rows * cols);
@@ -164,6 +166,7 @@ export class WasmKernels implements TileKernels {
   async rebuild(): Promise<void> {}
 
   async close(): Promise<void> {
+    for (const home of this.#homes.splice(0)) this.#slabs.release(home);
     this.#slabs.dropSpare();
     await this.#team?.close();
   }
@@ -203,7 +206,7 @@ export class WasmKernels implements TileKernels {
     const slab = this.#slabs.take(outputs * cols);
     const out = rowsIn(slab, outputs, cols);
     const isSum = work.op === 'combine' && outputs === 1;
-    const unitCols = isSum ? SUM_COLS : unitColsFor(rows.length + outputs);
+    const unitCols = isSum ? this.#sumUnitCols(cols) : unitColsFor(rows.length + outputs);
     try {
       await this.#run({ work, rows, out, cols, unitCols, units: Math.ceil(cols / unitCols) });
     } catch (error) {
@@ -211,6 +214,13 @@ export class WasmKernels implements TileKernels {
       throw error;
     }
     return tileOf(out, [slab]);
+  }
+
+  /** Columns of a unit of one sum: as many as are taken in at once, where that leaves work for all. */
+  #sumUnitCols(cols: number): number {
+    const shares = MIN_UNITS_EACH * (this.#team?.threads ?? 1);
+    const fair = Math.ceil(cols / shares / PIECE_COLS) * PIECE_COLS;
+    return Math.min(SUM_COLS, fair);
   }
 
   // Row operations

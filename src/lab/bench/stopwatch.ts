@@ -28,7 +28,7 @@ export type Run = () => Promise<unknown>;
 
 /** Warm-ups before the first time that counts: code that is compiled as it runs needs some … */
 export const WARM_UPS = 3;
-/** … and of what takes longer than so many seconds, one is enough. */
+/** … but no more once they have taken so many seconds. */
 const LONG = 1;
 
 /** Times of one thing. */

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Engine } from '../../../src/backend/engine.ts';
 import type { Regime, Tile, TileKernels } from '../../../src/backend/kernels.ts';
 import { ReferenceKernels } from '../../../src/backend/reference/reference.ts';
@@ -8,6 +8,7 @@ import { arrayRow } from '../../../src/backend/rows.ts';
 import type { Job, Team } from '../../../src/backend/wasm/job.ts';
 import { kernelModule } from '../../../src/backend/wasm/module.ts';
 import { Runner } from '../../../src/backend/wasm/runner.ts';
+import { Slabs } from '../../../src/backend/wasm/slabs.ts';
 import { WasmKernels } from '../../../src/backend/wasm/wasm.ts';
 import { noise, randomRows } from '../parity.ts';
 
@@ -411,6 +412,52 @@ describe('tiles', () => {
     (await kernels.read(tile)).fill(9);
     expect([...data[0]!]).toEqual([1, 2]);
     expect([...(await kernels.read(tile))]).toEqual([1, 2]);
+  });
+
+  test('an array that came home holds until the next but one', async () => {
+    const kernels = await WasmKernels.create();
+    const x = await kernels.upload(rows.map(arrayRow), 0, 200);
+    const homes: Float32Array[] = [];
+    for (const k of [0, 1, 2]) {
+      const one = await kernels.combine([[0, 1, 2].map((i) => Number(i === k))], x);
+      // What was computed since has taken other arrays.
+      for (const [back, home] of homes.slice(-2).reverse().entries()) {
+        expect([...home]).toEqual([...rows[k - 1 - back]!]);
+      }
+      homes.push(await kernels.read(one));
+      kernels.free(one);
+    }
+  });
+
+  test('memory that waits for its next use makes room where there is none', async () => {
+    const slabs = new Slabs({ shared: true, spareBytes: 2 ** 20 });
+    slabs.release(slabs.take(1000));
+    let full = true;
+    class Scarce extends SharedArrayBuffer {
+      constructor(bytes: number) {
+        if (full) {
+          full = false;
+          throw new RangeError('Array buffer allocation failed');
+        }
+        super(bytes);
+      }
+    }
+    vi.stubGlobal('SharedArrayBuffer', Scarce);
+    try {
+      expect(slabs.take(5000).data.length).toBe(5000);
+      full = true;
+      vi.stubGlobal(
+        'SharedArrayBuffer',
+        class {
+          constructor() {
+            throw new RangeError('Array buffer allocation failed');
+          }
+        },
+      );
+      expect(() => slabs.take(5000)).toThrow('no room for 20000 bytes');
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   test('views keep what they look at until the last is freed', async () => {

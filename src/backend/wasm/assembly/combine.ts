@@ -8,7 +8,7 @@
  * One output is bound by memory and computed in f32 where that can be done well: eight rows are weighted
  * and added in f32, two by two, and the rest in f64. A term is rounded as a weight, as a product and in
  * three sums, the result once more: 6 · 2⁻²⁴ · Σ|w·x| at most, 4 where weights are equal, since they are
- * given as parts of the largest. For no term to be lost below the range, that is made 2⁴⁷ and none is
+ * given as parts of the largest (and 2⁻¹⁵⁰ where the result is subnormal). For no term to be lost below the range, that is made 2⁴⁷ and none is
  * below 2²⁸: even the smallest subnormal then has a normal product. Where terms leave the range above,
  * from 2⁷⁸ on, the result is not finite, and is taken from sums in f64 instead.
  *
@@ -23,6 +23,11 @@ import { joined, lower, upper } from './halves';
 const ENTRY: usize = 16;
 /** Bytes from row to row for `addEight`: a constant costs less there than eight addresses. */
 const EIGHT_STRIDE: usize = 131_136;
+
+/** The same, for who puts the rows there. */
+export function eightStride(): usize {
+  return EIGHT_STRIDE;
+}
 /** Bytes of an entry of a list for four: number of the row (u32), nothing, four weights (f64). */
 const GROUP_ENTRY: usize = 40;
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-export { addEight, addRows, combineFour, replaceSums, roundSums } from './combine';
+export { addEight, addRows, combineFour, eightStride, replaceSums, roundSums } from './combine';
 export { deviation } from './deviation';
 export { nearestMeanNetwork } from './nearest-mean';
 export { nearestMeanSearch } from './nearest-mean-search';
