@@ -109,11 +109,7 @@ const SAMPLINGS = [
   'without-replacement',
 ] as const satisfies readonly Sampling['kind'][];
 
-const RELATIONS = [
-  'add-remove',
-  'replace-one',
-  'zero-out',
-] as const satisfies readonly Relation[];
+const RELATIONS = ['add-remove', 'replace-one', 'zero-out'] as const satisfies readonly Relation[];
 
 /**
  * The event, if it is one.
@@ -180,4 +176,16 @@ function checkSampling(sampling: Sampling): void {
 function assertProbability(name: string, value: number): number {
   if (!(value >= 0 && value <= 1)) throw new RangeError(`${name} must be in [0, 1], got ${value}`);
   return value;
+}
+
+/**
+ * The relation of an event, which must be that of the events before it.
+ *
+ * @throws {RangeError} if it is another: a sum of losses between different neighbours means nothing.
+ */
+export function assertSameRelation(event: PrivacyEvent, before: Relation | undefined): Relation {
+  if (before !== undefined && event.relation !== before) {
+    throw new RangeError(`relation must be ${before}, as before, got ${event.relation}`);
+  }
+  return event.relation;
 }

@@ -27,3 +27,25 @@ export interface Accountant {
   /** The least δ that it can prove at `epsilon` ≥ 0; in [0, 1]. */
   delta(epsilon: number): number;
 }
+
+/**
+ * A δ of a guarantee.
+ *
+ * @throws {RangeError} if it is not in (0, 1).
+ */
+export function assertDelta(delta: number): number {
+  if (!(delta > 0 && delta < 1)) throw new RangeError(`delta must be in (0, 1), got ${delta}`);
+  return delta;
+}
+
+/**
+ * An ε of a guarantee.
+ *
+ * @throws {RangeError} if it is not in [0, ∞).
+ */
+export function assertEpsilon(epsilon: number): number {
+  if (!(epsilon >= 0 && epsilon < Number.POSITIVE_INFINITY)) {
+    throw new RangeError(`epsilon must be 0 or above, got ${epsilon}`);
+  }
+  return epsilon;
+}
