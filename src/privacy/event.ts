@@ -40,6 +40,19 @@ export type Mechanism =
     }
   /** Noise P(k) ∝ exp(−rate·|k|) on integers, which one unit moves by `sensitivity` in L1. */
   | { readonly kind: 'discrete-laplace'; readonly rate: number; readonly sensitivity: number }
+  /**
+   * The sum of `shares` draws of P(k) ∝ exp(−k²/(2σ²)) on each of `dimensions` integers, which is not
+   * quite of that form.
+   */
+  | {
+      readonly kind: 'distributed-discrete-gaussian';
+      /** σ of one share. */
+      readonly sigma: number;
+      readonly shares: number;
+      readonly dimensions: number;
+      readonly l1Sensitivity: number;
+      readonly l2Sensitivity: number;
+    }
   /** Difference of two Poisson variables, of this variance together, on integers. */
   | {
       readonly kind: 'skellam';
@@ -47,7 +60,10 @@ export type Mechanism =
       readonly l1Sensitivity: number;
       readonly l2Sensitivity: number;
     }
-  /** A word out of `values`: with `noiseProbability` uniform among all, else the true one. */
+  /**
+   * A word out of `values`: with `noiseProbability` uniform among all, else the true one. Under
+   * `zero-out`, whoever has no word sends one at random.
+   */
   | {
       readonly kind: 'randomized-response';
       readonly values: number;
@@ -96,6 +112,7 @@ const MECHANISMS = [
   'laplace',
   'discrete-gaussian',
   'discrete-laplace',
+  'distributed-discrete-gaussian',
   'skellam',
   'randomized-response',
   'zcdp',
@@ -139,6 +156,13 @@ function checkMechanism(mechanism: Mechanism): void {
     case 'discrete-laplace':
       assertPositive('rate', mechanism.rate);
       assertInteger('sensitivity', mechanism.sensitivity, 1);
+      break;
+    case 'distributed-discrete-gaussian':
+      assertPositive('sigma', mechanism.sigma);
+      assertInteger('shares', mechanism.shares, 1);
+      assertInteger('dimensions', mechanism.dimensions, 1);
+      assertPositive('l1Sensitivity', mechanism.l1Sensitivity);
+      assertPositive('l2Sensitivity', mechanism.l2Sensitivity);
       break;
     case 'skellam':
       assertPositive('variance', mechanism.variance);

@@ -9,12 +9,14 @@ import type { PrivacyEvent } from '../event.ts';
 /**
  * A running total. All events have one relation, that of the first.
  *
- * Everything it says is an upper bound that holds for events fixed in advance; parameters chosen from
+ * Everything it says is, unless it says `isEstimate`, an upper bound that holds for events fixed in advance; parameters chosen from
  * earlier results need a filter instead.
  */
 export interface Accountant {
   /** Short and stable: `rdp`, `pld`, … */
   readonly name: string;
+  /** There only where results are estimates, for comparison, and nothing may be released on them. */
+  readonly isEstimate?: true;
   /**
    * Adds an event that takes place `count` times: the same as so many single ones.
    *

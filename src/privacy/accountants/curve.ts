@@ -2,7 +2,8 @@
  * The Rényi curve of an event: which bound is known for which mechanism, sampling and relation.
  *
  * Laplace: Mironov, "Rényi differential privacy", CSF 2017, Proposition 6. Discrete Gaussian: Canonne,
- * Kamath, Steinke, 2020, Theorem 14. Skellam: Agarwal, Kairouz, Liu, "The Skellam mechanism for
+ * Kamath, Steinke, 2020, Theorem 14; sums of such: Kairouz, Liu, Steinke, "The distributed discrete
+ * Gaussian mechanism for federated learning with secure aggregation", ICML 2021, Theorem 1. Skellam: Agarwal, Kairouz, Liu, "The Skellam mechanism for
  * differentially private federated learning", NeurIPS 2021, Theorem 3.5. Tree: Kairouz, McMahan, Song,
  * Thakkar, Thakurta, Xu, "Practical and private (deep) learning without sampling or shuffling", ICML 2021.
  *
@@ -106,6 +107,8 @@ function unsampledCurve(event: PrivacyEvent): RenyiCurve {
       return discreteLaplaceCurve(mechanism);
     case 'skellam':
       return skellamCurve(mechanism);
+    case 'distributed-discrete-gaussian':
+      return sharedDiscreteGaussianCurve(mechanism);
     case 'randomized-response':
       if (relation === 'replace-one') return swappedWordsCurve(mechanism);
       if (relation === 'zero-out') return randomWordCurve(mechanism);
@@ -164,6 +167,38 @@ function skellamCurve(mechanism: Of<'skellam'>): RenyiCurve {
     return (order - 1) * ((order * l2 * l2) / (2 * variance) + Math.min(fine, coarse));
   };
   return { logMoment: chords(atInteger), pureEpsilon: Number.POSITIVE_INFINITY };
+}
+
+/**
+ * The least of three bounds, with s² = n·σ², τ how far a sum of n draws is from a single discrete Gaussian:
+ * α·Δ₂²/(2s²) + τ·d, α/2·(Δ₂²/s² + 2τ·Δ₁/s + τ²·d) and α/2·(Δ₂/s + τ·√d)².
+ */
+function sharedDiscreteGaussianCurve(mechanism: Of<'distributed-discrete-gaussian'>): RenyiCurve {
+  const { shares, sigma, dimensions, l1Sensitivity, l2Sensitivity } = mechanism;
+  const stdDev = Math.sqrt(shares) * sigma;
+  const [l1, l2] = [l1Sensitivity / stdDev, l2Sensitivity / stdDev];
+  const tau = distanceOfSum(sigma, shares);
+  const added = tau * dimensions;
+  const fine = l2 * l2 + 2 * l1 * tau + tau * added;
+  const coarse = (l2 + tau * Math.sqrt(dimensions)) ** 2;
+  const logMoment = (order: number): number =>
+    (order - 1) * Math.min((order / 2) * l2 * l2 + added, (order / 2) * Math.min(fine, coarse));
+  return { logMoment, pureEpsilon: Number.POSITIVE_INFINITY };
+}
+
+/** Beyond so many terms of τ, all are nearly alike. */
+const TAU_TERMS = 10_000;
+
+/** τ = 10·Σ exp(−2π²σ²·k/(k+1)), k = 1 … n − 1; terms fall, so that the last one seen bounds the rest. */
+function distanceOfSum(sigma: number, shares: number): number {
+  const seen = Math.min(shares - 1, TAU_TERMS);
+  let sum = 0;
+  let term = 0;
+  for (let k = 1; k <= seen; k++) {
+    term = 10 * Math.exp((-2 * (Math.PI * sigma) ** 2 * k) / (k + 1));
+    sum += term;
+  }
+  return sum + (shares - 1 - seen) * term;
 }
 
 /**
