@@ -21,7 +21,7 @@ import {
   signedBinomials,
 } from '../../core/special.ts';
 import { poissonSampled } from './poisson.ts';
-import { memoized, type RenyiCurve } from './renyi.ts';
+import { HIGHEST_SUM, memoized, type RenyiCurve } from './renyi.ts';
 
 /** One sampled Gaussian. */
 export interface SampledGaussian {
@@ -43,7 +43,7 @@ export function gaussianCurve(noiseMultiplier: number): RenyiCurve {
 export function sampledGaussianCurve({ rate, noiseMultiplier }: SampledGaussian): RenyiCurve {
   const integers = poissonSampled(gaussianCurve(noiseMultiplier), { rate, symmetric: true });
   const logMoment = memoized((order) => {
-    if (Number.isInteger(order)) return integers.logMoment(order);
+    if (Number.isInteger(order) || order > HIGHEST_SUM) return integers.logMoment(order);
     const fractional = fractionalLogMoment(order, { rate, noiseMultiplier });
     // The chord is no less than the truth: a guard where quadrature would be too long.
     return fractional ?? integers.logMoment(order);
