@@ -109,11 +109,7 @@ const SAMPLINGS = [
   'without-replacement',
 ] as const satisfies readonly Sampling['kind'][];
 
-const RELATIONS = [
-  'add-remove',
-  'replace-one',
-  'zero-out',
-] as const satisfies readonly Relation[];
+const RELATIONS = ['add-remove', 'replace-one', 'zero-out'] as const satisfies readonly Relation[];
 
 /**
  * The event, if it is one.
