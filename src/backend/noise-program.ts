@@ -4,7 +4,7 @@
  * @module
  */
 
-import { chacha20State } from './chacha20.ts';
+import { chacha20State } from '../core/chacha20.ts';
 import type { LatticeNoise, NoiseTable } from './kernels.ts';
 
 /** Words of a draw in a program. */

@@ -4,8 +4,8 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { chacha20Block, chacha20State } from '../../src/backend/chacha20.ts';
 import type { Backend, LatticeNoise } from '../../src/backend/kernels.ts';
+import { chacha20Block, chacha20State } from '../../src/core/chacha20.ts';
 import { aliasTable } from '../../src/privacy/lattice/alias-table.ts';
 import { discreteGaussian, discreteLaplace } from '../../src/privacy/lattice/laws.ts';
 

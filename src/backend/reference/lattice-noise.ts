@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BLOCK_WORDS, COUNTER, chacha20Block, chacha20State } from '../chacha20.ts';
+import { BLOCK_WORDS, COUNTER, chacha20Block, chacha20State } from '../../core/chacha20.ts';
 import type { LatticeNoise, NoiseTable } from '../kernels.ts';
 
 /** Words of a block that one draw takes: a block serves four coordinates. */

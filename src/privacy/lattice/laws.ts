@@ -21,7 +21,10 @@ export interface Law {
   readonly masses: readonly bigint[];
 }
 
-/** Standard deviations that a table of a discrete Gaussian reaches to: 2^−131 lies beyond. */
+/**
+ * Standard deviations that a table of a discrete Gaussian has columns for: 2^−131 lies beyond. Masses
+ * below the table's 2^−(m + 96) become 0 already at about 11.7; both count as its distance.
+ */
 const GAUSSIAN_REACH = 13.3;
 /** What may lie beyond the reach of other laws, 2^−131. */
 const BEYOND = ONE >> 131n;
