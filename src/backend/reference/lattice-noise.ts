@@ -44,14 +44,11 @@ export function drawn({ log2Columns, offset, words }: NoiseTable, random: Uint32
 
 /** 1 where words 1 … 3 of `random`, lowest first, are below the threshold at `at`, else 0. */
 function isBelow(random: Uint32Array, words: Uint32Array, at: number): number {
-  const [low, middle, high] = [0, 1, 2].map((i) => {
+  let below = 0;
+  // A higher word decides, unless it is equal.
+  for (let i = 0; i < 3; i++) {
     const [a, b] = [random[i + 1]!, words[at + i]!];
-    return { less: Number(a < b), same: Number(a === b) };
-  }) as [Comparison, Comparison, Comparison];
-  return high.less | (high.same & (middle.less | (middle.same & low.less)));
-}
-
-interface Comparison {
-  readonly less: number;
-  readonly same: number;
+    below = Number(a < b) | (Number(a === b) & below);
+  }
+  return below;
 }
