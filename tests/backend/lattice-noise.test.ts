@@ -8,18 +8,23 @@ import { WasmKernels } from '../../src/backend/wasm/wasm.ts';
 import { findNodeGpu } from '../../src/backend/webgpu/adapter-node.ts';
 import { Pace } from '../../src/backend/webgpu/pace.ts';
 import { WebGpuKernels } from '../../src/backend/webgpu/webgpu.ts';
-import { expectSameWords, latticeSuite, noiseOf } from './lattice-noise.ts';
+import { expectSameWords, latticeSuite, noiseOf, rankSumSuite } from './lattice-noise.ts';
 
 const options = (memory?: number): { memory?: number } => (memory === undefined ? {} : { memory });
 const reference = (memory?: number) => createBackend('reference', options(memory));
 
 latticeSuite('webgpu', (memory) => createBackend('webgpu', options(memory)), reference);
+rankSumSuite(
+  'webgpu by search',
+  async (memory) => createBackend('webgpu', { regime: 'search', ...options(memory) }),
+  reference,
+);
 latticeSuite(
   'wasm on two threads',
   (memory) => createBackend('wasm', { threads: 2, ...options(memory) }),
   reference,
 );
-latticeSuite(
+rankSumSuite(
   'wasm by search',
   async (memory) => new Engine(await WasmKernels.create({ regime: 'search' }), options(memory)),
   reference,

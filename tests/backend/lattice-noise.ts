@@ -39,7 +39,13 @@ function wordsOf(length: number, seed = 1): Uint32Array {
   });
 }
 
+/** Noise and sums by rank. */
 export function latticeSuite(name: string, make: MakeBackend, reference: MakeBackend): void {
+  noiseSuite(name, make, reference);
+  rankSumSuite(name, make, reference);
+}
+
+function noiseSuite(name: string, make: MakeBackend, reference: MakeBackend): void {
   describe(`noise on ${name}`, () => {
     let backend: Backend;
     let meaning: Backend;
@@ -129,7 +135,9 @@ export function latticeSuite(name: string, make: MakeBackend, reference: MakeBac
       }
     });
   });
+}
 
+export function rankSumSuite(name: string, make: MakeBackend, reference: MakeBackend): void {
   describe(`sums by rank of words on ${name}`, () => {
     let backend: Backend;
     let meaning: Backend;

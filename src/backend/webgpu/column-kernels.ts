@@ -10,7 +10,7 @@ import { noiseProgram } from '../noise-program.ts';
 import { dataBuffer } from './buffers.ts';
 import type { KernelSource, Session } from './device.ts';
 import { type Binding, type Dispatcher, MAX_GROUPS } from './dispatch.ts';
-import { nearestSlots, streamSlots, windowSlots } from './network-text.ts';
+import { nearestSlots, streamSlots, sumSlots, windowSlots } from './network-text.ts';
 import { splitShape, streamChunk } from './regimes.ts';
 import { splitSlots } from './split-text.ts';
 import { own, strideOf, type Tiles } from './tiles.ts';
@@ -145,8 +145,20 @@ export class ColumnKernels {
     return this.#run('deviation', x, { params: [x.rows, x.cols, 0] });
   }
 
-  async rankSum(x: Tile, from: number, to: number): Promise<Tile> {
-    return this.#run('rank_sum', x, { params: [x.rows, x.cols, from, to] });
+  async rankSum(
+    x: Tile,
+    { from, to, regime }: { from: number; to: number; regime: Regime },
+  ): Promise<Tile> {
+    const { rows, cols } = x;
+    if (regime !== 'network') {
+      return this.#run('rank_sum_search', x, { params: [rows, cols, from, to] });
+    }
+    const slots = () => sumSlots(rows, from, to);
+    return this.#run('rank_sum', x, {
+      params: [rows, cols],
+      slots,
+      variant: `${rows} ${from} ${to}`,
+    });
   }
 
   async addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {

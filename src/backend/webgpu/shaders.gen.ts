@@ -245,6 +245,12 @@ fn add4(sums: Sums, terms: vec4f, zero: u32) -> Sums {
 }
 `;
 
+const words = `const SIGN: u32 = 0x80000000u;
+fn flipped(word: u32) -> u32 {
+    return word ^ SIGN;
+}
+`;
+
 export type ShaderName =
   | 'add_lattice_noise'
   | 'combine'
@@ -258,6 +264,7 @@ export type ShaderName =
   | 'rank_mean_split'
   | 'rank_mean_stream'
   | 'rank_sum'
+  | 'rank_sum_search'
   | 'screen'
   | 'self_test'
   | 'sign_sum'
@@ -992,14 +999,30 @@ fn rank_mean_stream(
     out[col] = kept_word(kept, col, p.begin, p.end);
 }
 `,
-  rank_sum: `${columns}struct Params { rows: u32, cols: u32, begin: u32, end: u32 }
+  rank_sum: `${columns}${words}struct Params { rows: u32, cols: u32 }
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
 @group(0) @binding(3) var<uniform> p: Params;
-const SIGN: u32 = 0x80000000u;
 @compute @workgroup_size(WG_SIZE)
 fn rank_sum(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    #slot sort
+    out[col] = word;
+}
+`,
+  rank_sum_search: `${columns}${words}struct Params { rows: u32, cols: u32, begin: u32, end: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn rank_sum_search(
     @builtin(workgroup_id) group: vec3u,
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
@@ -1012,7 +1035,7 @@ fn rank_sum(
         var below_low = 0u;
         var below_high = 0u;
         for (var i = 0u; i < p.rows; i++) {
-            let key = x[starts[i] + col] ^ SIGN;
+            let key = flipped(x[starts[i] + col]);
             below_low += u32(key < (low | bit));
             below_high += u32(key < (high | bit));
         }
@@ -1024,15 +1047,15 @@ fn rank_sum(
     var below_high = 0u;
     for (var i = 0u; i < p.rows; i++) {
         let word = x[starts[i] + col];
-        let key = word ^ SIGN;
+        let key = flipped(word);
         sum += select(0u, word, key > low && key < high);
         above_low += u32(key > low);
         below_high += u32(key < high);
     }
     let of_low = p.rows - p.begin - above_low;
     let of_high = p.end - below_high;
-    let ends = of_low * (low ^ SIGN) + of_high * (high ^ SIGN);
-    out[col] = select(sum + ends, (p.end - p.begin) * (low ^ SIGN), low == high);
+    let ends = of_low * flipped(low) + of_high * flipped(high);
+    out[col] = select(sum + ends, (p.end - p.begin) * flipped(low), low == high);
 }
 `,
   screen: `${bits}${sum}struct Params { rows: u32, cols: u32, block_cols: u32, first_col: u32, first_block: u32, zero: u32 }

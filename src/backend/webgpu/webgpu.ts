@@ -190,7 +190,8 @@ export class WebGpuKernels implements TileKernels {
     return this.#at.columns.addLatticeNoise(x, noise, firstCol);
   }
   rankSum(x: Tile, from: number, to: number): Promise<Tile> {
-    return this.#at.columns.rankSum(x, from, to);
+    const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
+    return this.#at.columns.rankSum(x, { from, to, regime });
   }
 
   // Lifetime
