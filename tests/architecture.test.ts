@@ -31,10 +31,10 @@ const TABLE: readonly Row[] = [
   { part: 'backend/kernels', files: /^backend\/kernels\.ts$/, imports: [] },
   {
     part: 'backend/shared',
-    files: /^backend\/(network|rows)\.ts$/,
+    files: /^backend\/(network|noise-program|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
-  { part: 'backend/engine', files: /^backend\/(engine|matrix|pass)\.ts$/, imports: body },
+  { part: 'backend/engine', files: /^backend\/(engine|matrix|pass|words)\.ts$/, imports: body },
   { part: 'backend/reference', files: /^backend\/reference\//, imports: body },
   { part: 'backend/wasm', files: /^backend\/wasm\//, imports: body },
   { part: 'backend/webgpu', files: /^backend\/webgpu\//, imports: body },

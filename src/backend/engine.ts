@@ -15,6 +15,7 @@ import { eventLoopTurn, TURN_MS } from '../core/turn.ts';
 import type {
   Backend,
   BackendInfo,
+  LatticeNoise,
   Matrix,
   Pairs,
   RowScreen,
@@ -22,10 +23,12 @@ import type {
   Tile,
   TileKernels,
   Weights,
+  Words,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
 import { blockColumns, type Cut, narrowed, type Pass, passOf, widestRows } from './pass.ts';
 import { checkBuffer } from './rows.ts';
+import * as words from './words.ts';
 
 /** Settings of an engine. */
 export interface EngineOptions {
@@ -52,7 +55,15 @@ interface Upload {
   readonly kept: boolean;
 }
 
-type Uploads = ReadonlyMap<matrix.Source, Upload>;
+type Uploads = ReadonlyMap<matrix.AnySource, Upload>;
+
+/** What is known while expressions are evaluated on a shard. */
+interface Evaluation {
+  /** Its first column. */
+  readonly from: number;
+  readonly uploads: Uploads;
+  readonly tiles: Map<matrix.Node, Tile>;
+}
 
 /** The uploads of a shard, under way. */
 interface Ahead extends Range {
@@ -70,9 +81,9 @@ export class Engine implements Backend {
   readonly #kernels: TileKernels;
   readonly #memory: number;
   /** Sources that stay uploaded, the least lately used first. */
-  readonly #kept = new Map<matrix.Source, Kept>();
+  readonly #kept = new Map<matrix.AnySource, Kept>();
   /** Sources to be screened by the next pass over them. */
-  readonly #toScreen = new Set<matrix.Source>();
+  readonly #toScreen = new Set<matrix.AnySource>();
   readonly #screens = new WeakMap<matrix.Node, Promise<RowScreen>>();
   readonly #pairs = new WeakMap<matrix.Node, Promise<Pairs>>();
   #turn: Promise<unknown> = Promise.resolve();
@@ -120,12 +131,32 @@ export class Engine implements Backend {
     return matrix.stack(x, y);
   }
 
+  words(rows: readonly (Uint32Array | Int32Array)[]): Words {
+    return words.words(rows);
+  }
+  addLatticeNoise(x: Words, noise: LatticeNoise): Words {
+    return words.addLatticeNoise(x, noise);
+  }
+  rankSum(x: Words, from: number, to: number): Words {
+    return words.rankSum(x, from, to);
+  }
+
   // Results
 
   async read(x: Matrix, into?: Float32Array): Promise<Float32Array> {
     const node = matrix.asNode('x', x);
-    const values = into === undefined ? blank(node) : checkInto(into, node);
+    const values = into === undefined ? blank(node) : into;
+    checkLength(values, node, Float32Array);
     await this.#readInto([node], [values]);
+    return values;
+  }
+
+  async readWords(x: Words, into?: Uint32Array): Promise<Uint32Array> {
+    const node = matrix.asWords('x', x);
+    const values = into === undefined ? new Uint32Array(node.rows * node.cols) : into;
+    checkLength(values, node, Uint32Array);
+    const { buffer, byteOffset, length } = values;
+    await this.#readInto([node], [new Float32Array(buffer, byteOffset, length)]);
     return values;
   }
 
@@ -229,10 +260,8 @@ export class Engine implements Backend {
     if (!this.#screens.has(node)) this.#toScreen.add(node);
   }
 
-  explain(x: Matrix): readonly string[] {
-    return [
-      ...new Set(matrix.nodesOf(matrix.asNode('x', x)).flatMap((node) => this.#nameOf(node))),
-    ];
+  explain(x: Matrix | Words): readonly string[] {
+    return [...new Set(matrix.nodesOf(asAnyNode('x', x)).flatMap((node) => this.#nameOf(node)))];
   }
 
   /** What runs for a node: nothing for sources and views. */
@@ -245,8 +274,8 @@ export class Engine implements Backend {
 
   // Lifetime
 
-  release(x: Matrix): void {
-    const node = matrix.asNode('x', x);
+  release(x: Matrix | Words): void {
+    const node = asAnyNode('x', x);
     void this.#exclusively(async () => {
       for (const part of matrix.nodesOf(node)) {
         if (part.op !== 'source') continue;
@@ -297,7 +326,8 @@ export class Engine implements Backend {
             const blocks = await this.#kernels.screen(tile, shard.from, blockColumns(source.rows));
             finishes.push(() => sum.add(blocks));
           }
-          for (const target of targets) await this.#evaluate(target, { uploads, tiles });
+          const { from } = shard;
+          for (const target of targets) await this.#evaluate(target, { from, uploads, tiles });
           const results = targets.map((target) => tiles.get(target)!);
           finishes.push(await body(results, shard));
           return async () => {
@@ -318,7 +348,7 @@ export class Engine implements Backend {
   #planned(
     targets: readonly matrix.Node[],
     cut: Cut,
-  ): { pass: Pass; screens: ReadonlyMap<matrix.Source, ScreenSum> } {
+  ): { pass: Pass; screens: ReadonlyMap<matrix.AnySource, ScreenSum> } {
     const { maxTileBytes, shardBytes } = this.#kernels;
     const limits = { memory: this.#memory, maxTileBytes, shardBytes };
     const plan = (asked: Cut): Pass => passOf(targets, asked, { limits, kept: this.#kept });
@@ -411,7 +441,7 @@ export class Engine implements Backend {
   }
 
   async #upload({ rowsOf, keeps }: Pass, { from, to }: Range): Promise<Uploads> {
-    const uploads = new Map<matrix.Source, Upload>();
+    const uploads = new Map<matrix.AnySource, Upload>();
     try {
       for (const [source, needed] of rowsOf) {
         const known = this.#kept.get(source)?.get(from);
@@ -447,10 +477,7 @@ export class Engine implements Backend {
 
   // Expressions on a shard
 
-  async #evaluate(
-    node: matrix.Node,
-    shard: { uploads: Uploads; tiles: Map<matrix.Node, Tile> },
-  ): Promise<Tile> {
+  async #evaluate(node: matrix.Node, shard: Evaluation): Promise<Tile> {
     const known = shard.tiles.get(node);
     if (known !== undefined) return known;
     const tile = await this.#apply(node, shard);
@@ -459,10 +486,7 @@ export class Engine implements Backend {
     return tile;
   }
 
-  async #apply(
-    node: matrix.Node,
-    shard: { uploads: Uploads; tiles: Map<matrix.Node, Tile> },
-  ): Promise<Tile> {
+  async #apply(node: matrix.Node, shard: Evaluation): Promise<Tile> {
     const kernels = this.#kernels;
     const of = (input: matrix.Node): Promise<Tile> => this.#evaluate(input, shard);
     switch (node.op) {
@@ -492,6 +516,10 @@ export class Engine implements Backend {
         return kernels.signSum(await of(node.x));
       case 'deviation':
         return kernels.deviation(await of(node.x));
+      case 'addLatticeNoise':
+        return kernels.addLatticeNoise(await of(node.x), node.noise, shard.from);
+      case 'rankSum':
+        return kernels.rankSum(await of(node.x), node.from, node.to);
       default:
         return node satisfies never;
     }
@@ -509,7 +537,7 @@ export class Engine implements Backend {
 
   // Tiles that stay, and the bytes of all
 
-  #keep(source: matrix.Source, from: number, tile: Tile): void {
+  #keep(source: matrix.AnySource, from: number, tile: Tile): void {
     const kept = this.#kept.get(source) ?? new Map<number, Tile>();
     this.#kept.set(source, kept.set(from, tile));
   }
@@ -537,7 +565,7 @@ export class Engine implements Backend {
     }
   }
 
-  #evict(source: matrix.Source): void {
+  #evict(source: matrix.AnySource): void {
     const kept = this.#kept.get(source);
     if (kept === undefined) return;
     this.#kept.delete(source);
@@ -598,7 +626,7 @@ class ScreenSum {
 }
 
 /** A cut whose shards are whole blocks of the sources that are screened on the way, too. */
-function withBlocks(cut: Cut, screens: ReadonlyMap<matrix.Source, unknown>): Cut {
+function withBlocks(cut: Cut, screens: ReadonlyMap<matrix.AnySource, unknown>): Cut {
   const blocks = [...screens.keys()].map((source) => blockColumns(source.rows));
   const unit = Math.max(cut.unit ?? 0, ...blocks);
   return unit === 0 ? cut : { ...cut, unit };
@@ -614,18 +642,24 @@ function isCut(pass: Pass, from: number, tile: Tile): boolean {
   return from % pass.width === 0 && tile.cols === to - from;
 }
 
+function asAnyNode(name: string, x: Matrix | Words): matrix.Node {
+  return x?.element === 'u32' ? matrix.asWords(name, x) : matrix.asNode(name, x);
+}
+
 function blank({ rows, cols }: Matrix): Float32Array {
   return new Float32Array(rows * cols);
 }
 
-function checkInto(into: unknown, { rows, cols }: Matrix): Float32Array {
-  if (!(into instanceof Float32Array)) {
-    throw new TypeError(`into must be a Float32Array, got ${show(into)}`);
-  }
+function checkLength(
+  into: { readonly length: number },
+  { rows, cols }: matrix.Node,
+  kind: typeof Float32Array | typeof Uint32Array,
+): void {
+  if (!(into instanceof kind))
+    throw new TypeError(`into must be a ${kind.name}, got ${show(into)}`);
   if (into.length !== rows * cols) {
     throw new RangeError(`into must have ${rows * cols} entries, got ${into.length}`);
   }
-  return into;
 }
 
 function bytesOf(tile: Tile): number {

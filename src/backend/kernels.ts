@@ -16,6 +16,17 @@
 export interface Matrix {
   readonly rows: number;
   readonly cols: number;
+  readonly element?: 'f32';
+}
+
+/**
+ * An expression of u32 numbers, arithmetic modulo 2³²; numbers with a sign are in two's complement.
+ * Else like {@link Matrix}, which it cannot take the place of.
+ */
+export interface Words {
+  readonly rows: number;
+  readonly cols: number;
+  readonly element: 'u32';
 }
 
 /** m×n coefficients: one row of weights for each row of the result. */
@@ -79,6 +90,55 @@ export interface RowOps {
   screen(x: Matrix): Promise<RowScreen>;
   /** Products and squared distances of all pairs in one pass. n×d → n×n each */
   pairs(x: Matrix): Promise<Pairs>;
+}
+
+/**
+ * A law on the integers as a table of 2^log2Columns columns, each of which is as likely as any other.
+ * Column i holds its own value i − offset and another one, its alias.
+ */
+export interface NoiseTable {
+  /** In [0, 16]. */
+  readonly log2Columns: number;
+  readonly offset: number;
+  /**
+   * Four words a column: a threshold of 96 bits, its lowest word first, and the alias as an i32.
+   * Of 96 random bits, the column's own value is drawn where they are below the threshold.
+   */
+  readonly words: Uint32Array;
+}
+
+/** A draw from a table, taken so many times. */
+export interface NoiseDraw {
+  readonly table: NoiseTable;
+  /** An i32. */
+  readonly factor: number;
+}
+
+/**
+ * Noise on the integers from ChaCha20 (RFC 8439): coordinate j gets Σ factor · draw, where draw l
+ * takes words 4·(j mod 4) … 4·(j mod 4) + 3 of block ⌊j/4⌋ under the nonce whose last word has l
+ * added. Of these, the low bits of the first choose the column, the others are the 96 bits that are
+ * compared, lowest first.
+ *
+ * The same key and nonce give the same noise; on two different values that tells their difference.
+ */
+export interface LatticeNoise {
+  /** 32 bytes from the platform's CSPRNG. An expression keeps a copy of its own. */
+  readonly key: Uint8Array;
+  /** Three words, of which the last is a multiple of 256. */
+  readonly nonce: readonly [number, number, number];
+  /** 1 to 256 of them, added up. */
+  readonly draws: readonly NoiseDraw[];
+}
+
+/** Operations on words: exact, and the same bits on every backend. */
+export interface ModularOps {
+  /** An expression over rows that the caller holds. They must not change while it is in use. */
+  words(rows: readonly (Uint32Array | Int32Array)[]): Words;
+  /** Adds noise to the one row of `x`, whose columns are numbered from 0. 1×d → 1×d */
+  addLatticeNoise(x: Words, noise: LatticeNoise): Words;
+  /** Sum of those numbers of each column that have ranks [from, to), as i32. n×d → 1×d */
+  rankSum(x: Words, from: number, to: number): Words;
 }
 
 /** Everything a rule may do with updates. */
@@ -155,7 +215,7 @@ export interface BackendInfo {
 }
 
 /** An engine over one backend body: operations, reading, and an end. */
-export interface Backend extends Ops, AsyncDisposable {
+export interface Backend extends Ops, ModularOps, AsyncDisposable {
   readonly info: BackendInfo;
   /**
    * The whole of `x`, row-major: in `into`, which then has rows · cols entries and shares no memory
@@ -163,6 +223,8 @@ export interface Backend extends Ops, AsyncDisposable {
    * After a failure `into` may hold anything.
    */
   read(x: Matrix, into?: Float32Array): Promise<Float32Array>;
+  /** The whole of `x`, row-major: in `into`, as `read` does it, or in a new array. */
+  readWords(x: Words, into?: Uint32Array): Promise<Uint32Array>;
   /** The whole of each, in one pass over what they share. All are equally wide. */
   readAll(xs: readonly Matrix[]): Promise<Float32Array[]>;
   /**
@@ -189,16 +251,16 @@ export interface Backend extends Ops, AsyncDisposable {
    * The kernels that reading `x` runs, inputs first, each once: `rankMean (network)`. Computes
    * nothing.
    */
-  explain(x: Matrix): readonly string[];
+  explain(x: Matrix | Words): readonly string[];
   /** Largest number of bytes that tiles have taken at once since the start. */
   readonly peakTileBytes: number;
   /** Forgets what is kept on the device for `x`. */
-  release(x: Matrix): void;
+  release(x: Matrix | Words): void;
   /** Frees all memory and the device; further calls fail with `closed`. */
   close(): Promise<void>;
 }
 
-/** Columns [from, to) of some matrix, held by a backend body. Freed by {@link TileKernels.free}. */
+/** Columns [from, to) of some matrix or of words, held by a backend body. Freed by {@link TileKernels.free}. */
 export interface Tile {
   readonly rows: number;
   readonly cols: number;
@@ -237,6 +299,9 @@ export interface TileKernels {
   signSum(x: Tile): Promise<Tile>;
   deviation(x: Tile): Promise<Tile>;
   stack(x: Tile, y: Tile): Promise<Tile>;
+  /** Column 0 of the tile is column `firstCol` of the words, a multiple of 4. */
+  addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile>;
+  rankSum(x: Tile, from: number, to: number): Promise<Tile>;
   /**
    * One screen for each block of `blockCols` columns. Columns count from `firstCol` of the matrix
    * for the fingerprint, whose words depend on their place.

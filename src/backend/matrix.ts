@@ -9,11 +9,24 @@
  */
 
 import { assertInteger, show } from '../core/assert.ts';
-import type { Matrix, RowSource, Weights } from './kernels.ts';
+import type { LatticeNoise, Matrix, RowSource, Weights, Words } from './kernels.ts';
 import { arrayRow, checkRow } from './rows.ts';
 
 /** An expression node. The engine evaluates it shard by shard. */
-export type Node = Source | Select | Combine | Stack | RankMean | NearestMean | SignSum | Deviation;
+export type Node = MatrixNode | WordNode;
+/** An expression of f32 numbers. */
+export type MatrixNode =
+  | Source
+  | Select
+  | Combine
+  | Stack
+  | RankMean
+  | NearestMean
+  | SignSum
+  | Deviation;
+/** An expression of words; words.ts builds them. */
+export type WordNode = WordSource | AddLatticeNoise | RankSum;
+export type AnySource = Source | WordSource;
 
 export interface Source extends Matrix {
   readonly op: 'source';
@@ -21,43 +34,61 @@ export interface Source extends Matrix {
 }
 export interface Select extends Matrix {
   readonly op: 'select';
-  readonly x: Node;
+  readonly x: MatrixNode;
   readonly indices: readonly number[];
 }
 export interface Combine extends Matrix {
   readonly op: 'combine';
-  readonly x: Node;
+  readonly x: MatrixNode;
   readonly weights: Weights;
 }
 export interface Stack extends Matrix {
   readonly op: 'stack';
-  readonly x: Node;
-  readonly y: Node;
+  readonly x: MatrixNode;
+  readonly y: MatrixNode;
 }
 export interface RankMean extends Matrix {
   readonly op: 'rankMean';
-  readonly x: Node;
+  readonly x: MatrixNode;
   readonly from: number;
   readonly to: number;
 }
 export interface NearestMean extends Matrix {
   readonly op: 'nearestMean';
-  readonly x: Node;
-  readonly center: Node;
+  readonly x: MatrixNode;
+  readonly center: MatrixNode;
   readonly count: number;
 }
 export interface SignSum extends Matrix {
   readonly op: 'signSum';
-  readonly x: Node;
+  readonly x: MatrixNode;
 }
 export interface Deviation extends Matrix {
   readonly op: 'deviation';
-  readonly x: Node;
+  readonly x: MatrixNode;
+}
+
+/** Rows are carried as if their words were floats: nothing but kernels looks at them. */
+export interface WordSource extends Words {
+  readonly op: 'source';
+  readonly sources: readonly RowSource[];
+}
+export interface AddLatticeNoise extends Words {
+  readonly op: 'addLatticeNoise';
+  readonly x: WordNode;
+  readonly noise: LatticeNoise;
+}
+export interface RankSum extends Words {
+  readonly op: 'rankSum';
+  readonly x: WordNode;
+  readonly from: number;
+  readonly to: number;
 }
 
 const built = new WeakSet<object>();
 
-function build<T extends Node>(node: T): T {
+/** Makes a node of what has been checked. */
+export function build<T extends Node>(node: T): T {
   built.add(node);
   return Object.freeze(node);
 }
@@ -67,11 +98,30 @@ function build<T extends Node>(node: T): T {
  *
  * @throws {TypeError} if `x` was not made by the functions of this file.
  */
-export function asNode(name: string, x: Matrix): Node {
-  if (typeof x !== 'object' || x === null || !built.has(x)) {
-    throw new TypeError(`${name} must be a matrix expression, got ${show(x)}`);
-  }
-  return x as Node;
+export function asNode(name: string, x: Matrix): MatrixNode {
+  const node: unknown = x;
+  if (isBuilt(node) && node.element !== 'u32') return node;
+  throw new TypeError(`${name} must be a matrix expression, got ${shown(x)}`);
+}
+
+/**
+ * The node behind words.
+ *
+ * @throws {TypeError} if `x` was not made by the functions of words.ts.
+ */
+export function asWords(name: string, x: Words): WordNode {
+  const node: unknown = x;
+  if (isBuilt(node) && node.element === 'u32') return node;
+  throw new TypeError(`${name} must be an expression of words, got ${shown(x)}`);
+}
+
+function isBuilt(x: unknown): x is Node {
+  return typeof x === 'object' && x !== null && built.has(x);
+}
+
+function shown(x: unknown): string {
+  if (!isBuilt(x)) return show(x);
+  return x.element === 'u32' ? 'words' : 'a matrix expression';
 }
 
 /** The nodes that `node` is computed from. */
@@ -159,7 +209,7 @@ export function combine(weights: Weights, x: Matrix): Matrix {
 }
 
 /** Weights on those rows alone that have one, so that the others need not be read at all. */
-function combination(weights: readonly Float64Array[], x: Node): Matrix {
+function combination(weights: readonly Float64Array[], x: MatrixNode): Matrix {
   const shape = { rows: weights.length, cols: x.cols };
   const weighed = Array.from({ length: x.rows }, (_, i) => i).filter((i) =>
     weights.some((row) => row[i] !== 0),

@@ -9,7 +9,7 @@
  */
 
 import { BackendError } from '../core/errors.ts';
-import type { Node, Source } from './matrix.ts';
+import type { AnySource, Node } from './matrix.ts';
 import { inputs, nodesOf } from './matrix.ts';
 import { isDeviceRow } from './rows.ts';
 
@@ -57,7 +57,7 @@ export interface Pass {
   /** Columns of a shard. */
   readonly width: number;
   /** Rows of each source that the expressions read, ascending. */
-  readonly rowsOf: ReadonlyMap<Source, readonly number[]>;
+  readonly rowsOf: ReadonlyMap<AnySource, readonly number[]>;
   /** Whether sources stay uploaded after the pass: all their shards fit beside what is computed. */
   readonly keeps: boolean;
   /** Whether the next shard is uploaded while one is computed with: both fit. */
@@ -76,7 +76,7 @@ export interface Pass {
 export function passOf(
   targets: readonly Node[],
   cut: Cut,
-  { limits, kept }: { limits: Limits; kept: ReadonlyMap<Source, unknown> },
+  { limits, kept }: { limits: Limits; kept: ReadonlyMap<AnySource, unknown> },
 ): Pass {
   const nodes = [...new Set(targets.flatMap(nodesOf))];
   const sources = nodes.filter((node) => node.op === 'source');
@@ -134,7 +134,7 @@ interface Needs {
 
 function needsOf(
   nodes: readonly Node[],
-  rowsOf: ReadonlyMap<Source, readonly number[]>,
+  rowsOf: ReadonlyMap<AnySource, readonly number[]>,
   cut: Cut,
 ): Needs {
   const computed = nodes.filter(({ op }) => op !== 'source' && op !== 'select');
@@ -150,9 +150,9 @@ function needsOf(
 function rowsNeeded(
   targets: readonly Node[],
   nodes: readonly Node[],
-): Map<Source, readonly number[]> {
-  const read = new Map<Source, Set<number>>();
-  const note = (source: Source, rows: Iterable<number>): void => {
+): Map<AnySource, readonly number[]> {
+  const read = new Map<AnySource, Set<number>>();
+  const note = (source: AnySource, rows: Iterable<number>): void => {
     const known = read.get(source) ?? new Set();
     for (const row of rows) known.add(row);
     read.set(source, known);
@@ -174,7 +174,7 @@ function rowsNeeded(
  * pass is found again by the next. Whole blocks, or a power of two.
  */
 function preferredWidth(
-  sources: readonly Source[],
+  sources: readonly AnySource[],
   { cols, unit, shardBytes }: { cols: number; unit: number; shardBytes: number },
 ): number {
   const rows = sum(sources.map((source) => source.rows));
@@ -202,7 +202,7 @@ function fittingWidth(
   return width >= unit ? width : undefined;
 }
 
-function isOnDevice(source: Source): boolean {
+function isOnDevice(source: AnySource): boolean {
   return source.sources.some(isDeviceRow);
 }
 

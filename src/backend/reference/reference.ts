@@ -7,6 +7,7 @@
 
 import type {
   BackendInfo,
+  LatticeNoise,
   PairBlock,
   RowScreen,
   RowSource,
@@ -15,6 +16,7 @@ import type {
   Weights,
 } from '../kernels.ts';
 import { fingerprintWords } from './fingerprint.ts';
+import { addLatticeNoise } from './lattice-noise.ts';
 
 /** A tile in memory: row i starts at `starts[i]`. */
 interface MemoryTile extends Tile {
@@ -99,6 +101,28 @@ export class ReferenceKernels implements TileKernels {
     const out = allocate(x.rows + y.rows, x.cols);
     for (let i = 0; i < x.rows; i++) rowOf(out, i).set(rowOf(own(x), i));
     for (let i = 0; i < y.rows; i++) rowOf(out, x.rows + i).set(rowOf(own(y), i));
+    return out;
+  }
+
+  async addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
+    const out = allocate(1, x.cols);
+    rowOf(out, 0).set(rowOf(own(x), 0));
+    addLatticeNoise(new Uint32Array(out.data.buffer), noise, firstCol);
+    return out;
+  }
+
+  async rankSum(x: Tile, from: number, to: number): Promise<Tile> {
+    const out = allocate(1, x.cols);
+    const sums = new Uint32Array(out.data.buffer);
+    const rows = Array.from({ length: x.rows }, (_, i) => {
+      const { buffer, byteOffset } = rowOf(own(x), i);
+      return new Int32Array(buffer, byteOffset, x.cols);
+    });
+    const column = new Int32Array(x.rows);
+    for (let j = 0; j < x.cols; j++) {
+      for (const [i, row] of rows.entries()) column[i] = row[j]!;
+      for (const value of column.sort().subarray(from, to)) sums[j]! += value;
+    }
     return out;
   }
 

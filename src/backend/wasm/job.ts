@@ -19,12 +19,23 @@ export type ColumnWork =
   /** The center is the last of the job's rows. */
   | { readonly op: 'nearestMean'; readonly count: number; readonly regime: WasmRegime }
   | { readonly op: 'signSum' }
-  | { readonly op: 'deviation' };
+  | { readonly op: 'deviation' }
+  | {
+      readonly op: 'rankSum';
+      readonly from: number;
+      readonly to: number;
+      readonly regime: WasmRegime;
+    }
+  /** See noise-program.ts; the program is a secret. */
+  | {
+      readonly op: 'addLatticeNoise';
+      readonly draws: number;
+      readonly program: Uint32Array;
+      readonly tables: Uint32Array;
+    };
 
 /** Results that are sums over the columns of a block: one {@link UnitResult} for each unit. */
-export type RowWork =
-  /** `firstCol`: which column of the matrix is column 0 of the tile. */
-  { readonly op: 'screen'; readonly firstCol: number } | { readonly op: 'pairs' };
+export type RowWork = { readonly op: 'screen' } | { readonly op: 'pairs' };
 
 /** The ways in which this body computes order statistics. */
 export type WasmRegime = 'network' | 'search';
@@ -40,6 +51,8 @@ export interface Job {
   /** Rows of the output, each `cols` long; none for row operations. They overlap none of `rows`. */
   readonly out: readonly Float32Array[];
   readonly cols: number;
+  /** Which column of the matrix column 0 is, where that shows in the result. Default 0. */
+  readonly firstCol?: number;
   /** Columns of a unit, but for the last: unit u covers columns from `u · unitCols`. */
   readonly unitCols: number;
   /** Number of units. Each is done once, in any order, on any thread. */

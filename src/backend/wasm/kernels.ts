@@ -77,6 +77,38 @@ export interface Kernels {
     block: number,
     out: number,
   ): void;
+  rankSumNetwork(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    from: number,
+    to: number,
+    program: number,
+    steps: number,
+    block: number,
+    blockCols: number,
+    out: number,
+  ): void;
+  rankSumSearch(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    from: number,
+    to: number,
+    block: number,
+    out: number,
+  ): void;
+  addLatticeNoise(
+    x: number,
+    cols: number,
+    program: number,
+    draws: number,
+    tables: number,
+    firstBlock: number,
+    out: number,
+  ): void;
   signSum(x: number, stride: number, rows: number, cols: number, out: number): void;
   deviation(x: number, stride: number, rows: number, cols: number, out: number): void;
   columnNumbers(firstCol: number, cols: number, numbers: number): void;

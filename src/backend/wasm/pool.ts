@@ -138,14 +138,13 @@ export class WorkerPool implements Team {
     try {
       return await divide(job.units, hands);
     } finally {
-      if (known !== undefined) this.#send(members, { kind: 'forget', id: known });
+      this.#send(members, { kind: 'forget', id: known });
       if (this.#end === undefined) this.#giveSlots(slots);
     }
   }
 
-  /** Sends the work of all units ahead, unless each has its own. Returns the id by which it is known. */
-  #tell(members: readonly Member[], { work }: Job): number | undefined {
-    if (work.op === 'screen') return undefined;
+  /** Sends the work of all units ahead. Returns the id by which it is known. */
+  #tell(members: readonly Member[], { work }: Job): number {
     const id = ++this.#lastWork;
     this.#send(members, { kind: 'work', id, work });
     return id;
@@ -158,7 +157,7 @@ export class WorkerPool implements Team {
   /** Copies a unit into the slot and has it done by the worker. */
   #handOf(
     member: Member,
-    { job, slot, known }: { job: Job; slot: SharedArrayBuffer; known: number | undefined },
+    { job, slot, known }: { job: Job; slot: SharedArrayBuffer; known: number },
   ): Hand {
     return async (unit) => {
       const part = stagedUnit(job, unit, slot);

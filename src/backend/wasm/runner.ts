@@ -58,6 +58,8 @@ type Combination = Extract<ColumnWork, { op: 'combine' }>;
 
 /** A piece in the instance's memory, as kernels are told of it. */
 interface Piece {
+  /** Its first column, in the tile. */
+  readonly from: number;
   /** Where the rows are, a stride apart. */
   readonly x: number;
   readonly stride: number;
@@ -76,6 +78,8 @@ interface Method {
   readonly table?: Uint32Array;
   readonly scratchBytes?: number;
   apply(piece: Piece, table: number, scratch: number): void;
+  /** Whether the table must not stay in memory. */
+  readonly isSecret?: boolean;
 }
 
 /** One instance of the kernels. Not to be shared between threads; the module may be. */
@@ -97,7 +101,7 @@ export class Runner {
     const from = unit * job.unitCols;
     const range = { from, to: Math.min(job.cols, from + job.unitCols) };
     const { work } = job;
-    if (work.op === 'screen') return this.#screen(job, range, work.firstCol);
+    if (work.op === 'screen') return this.#screen(job, range);
     if (work.op === 'pairs') return this.#pairs(job, range);
     if (work.op === 'combine' && work.weights.length === 1) {
       this.#weightedSum(job, work, range);
@@ -109,7 +113,7 @@ export class Runner {
 
   // Column operations
 
-  #method({ work, rows }: Job): Method {
+  #method({ work, rows, firstCol = 0 }: Job): Method {
     const kernels = this.#kernels;
     switch (work.op) {
       case 'combine': {
@@ -139,6 +143,12 @@ export class Runner {
           rows,
           apply: (p) => kernels.deviation(p.x, p.stride, p.rows, p.cols, p.out),
         };
+      case 'rankSum':
+        return work.regime === 'network'
+          ? this.#rankSumNetwork(rows, work.from, work.to)
+          : this.#rankSumSearch(rows, work.from, work.to);
+      case 'addLatticeNoise':
+        return this.#addLatticeNoise(rows, work, firstCol);
       default:
         throw new TypeError(`${work.op} is no operation on columns`);
     }
@@ -201,6 +211,52 @@ export class Runner {
     };
   }
 
+  #rankSumNetwork(rows: readonly Float32Array[], from: number, to: number): Method {
+    const blockCols = blockColsFor(rows.length);
+    const table = this.#program(rows.length, from, to);
+    const steps = table.length / STEP_WORDS;
+    return {
+      rows,
+      table,
+      scratchBytes: 4 * rows.length * blockCols,
+      apply: (p, program, block) => {
+        const place = [p.x, p.stride, p.rows, p.cols] as const;
+        const network = [program, steps, block, blockCols] as const;
+        this.#kernels.rankSumNetwork(...place, from, to, ...network, p.out);
+      },
+    };
+  }
+
+  #rankSumSearch(rows: readonly Float32Array[], from: number, to: number): Method {
+    return {
+      rows,
+      scratchBytes: LINE_BYTES * (rows.length + 4),
+      apply: (p, _, block) =>
+        this.#kernels.rankSumSearch(p.x, p.stride, p.rows, p.cols, from, to, block, p.out),
+    };
+  }
+
+  /** The tables stand behind the program. */
+  #addLatticeNoise(
+    rows: readonly Float32Array[],
+    { draws, program, tables }: Extract<ColumnWork, { op: 'addLatticeNoise' }>,
+    firstCol: number,
+  ): Method {
+    const table = new Uint32Array(program.length + tables.length);
+    table.set(program);
+    table.set(tables, program.length);
+    return {
+      rows,
+      table,
+      isSecret: true,
+      apply: (p, at) => {
+        const firstBlock = (firstCol + p.from) / 4;
+        const noise = [at, draws, at + program.byteLength, firstBlock] as const;
+        this.#kernels.addLatticeNoise(p.x, p.cols, ...noise, p.out);
+      },
+    };
+  }
+
   #program(n: number, from: number, to: number): Uint32Array {
     const name = `${n}:${from}:${to}`;
     const known = this.#programs.get(name);
@@ -226,13 +282,15 @@ export class Runner {
     for (const piece of cut(range, widest)) {
       const width = piece.to - piece.from;
       const cols = this.#copyIn(rows, piece, { x, stride, unit: MIN_BLOCK_COLS });
-      method.apply({ x, stride, rows: rows.length, cols, out: outAt }, tableAt, scratch);
+      const { from } = piece;
+      method.apply({ from, x, stride, rows: rows.length, cols, out: outAt }, tableAt, scratch);
       const floats = this.#floats();
       for (const [k, row] of out.entries()) {
         const start = (outAt + k * stride) / 4;
         row.set(floats.subarray(start, start + width), piece.from);
       }
     }
+    if (method.isSecret) this.#kernels.clear(tableAt, table.byteLength);
   }
 
   /**
@@ -289,7 +347,7 @@ export class Runner {
 
   // Row operations
 
-  #screen({ rows }: Job, range: Range, firstCol: number): RowScreen {
+  #screen({ rows, firstCol = 0 }: Job, range: Range): RowScreen {
     const n = rows.length;
     const kernels = this.#kernels;
     const widest = pieceCols(n, range.to - range.from);

@@ -35,10 +35,10 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
     if (!isShared(row)) own.set(row.subarray(from, to));
     return own;
   });
-  const { work, unitCols } = job;
+  const { work, unitCols, firstCol = 0 } = job;
   return {
-    // Columns of a screen count from the first of the matrix.
-    work: work.op === 'screen' ? { ...work, firstCol: work.firstCol + from } : work,
+    work,
+    firstCol: firstCol + from,
     rows,
     out: job.out.map(place),
     cols: to - from,

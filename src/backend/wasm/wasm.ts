@@ -9,6 +9,7 @@
 
 import type {
   BackendInfo,
+  LatticeNoise,
   PairBlock,
   Regime,
   RowScreen,
@@ -18,6 +19,7 @@ import type {
   Weights,
   Work,
 } from '../kernels.ts';
+import { noiseProgram } from '../noise-program.ts';
 import { isDeviceRow } from '../rows.ts';
 import type { Job, Team, UnitResult, WasmRegime } from './job.ts';
 import { kernelModule } from './module.ts';
@@ -43,6 +45,18 @@ const PIECE_COLS = 4096;
 const MIN_UNIT_COLS = 64;
 /** Units that each thread should find, so that it matters little who gets the last. */
 const MIN_UNITS_EACH = 2;
+
+/** A draw of noise takes about as long as so many entries of other operations. */
+const NOISE_EFFORT = 16;
+
+/** What a column operation is besides its work and its rows. */
+interface Extent {
+  /** Rows of the result. Default 1. */
+  readonly outputs?: number;
+  readonly firstCol?: number;
+  /** What an entry takes, where others take 1. */
+  readonly effort?: number;
+}
 
 /** Rows in memory, and the slabs that some of them lie in. */
 interface RowTile extends Tile {
@@ -175,7 +189,9 @@ export class WasmKernels implements TileKernels {
 
   async combine(weights: Weights, x: Tile): Promise<Tile> {
     const rows = weights.map((row) => Float64Array.from(row));
-    return this.#columns({ op: 'combine', weights: rows }, own(x).values, weights.length);
+    return this.#columns({ op: 'combine', weights: rows }, own(x).values, {
+      outputs: weights.length,
+    });
   }
 
   async rankMean(x: Tile, from: number, to: number): Promise<Tile> {
@@ -197,18 +213,37 @@ export class WasmKernels implements TileKernels {
     return this.#columns({ op: 'deviation' }, own(x).values);
   }
 
+  async rankSum(x: Tile, from: number, to: number): Promise<Tile> {
+    const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
+    return this.#columns({ op: 'rankSum', from, to, regime }, own(x).values);
+  }
+
+  async addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
+    const { program, tables } = noiseProgram(noise);
+    const draws = noise.draws.length;
+    const work = { op: 'addLatticeNoise', draws, program, tables } as const;
+    try {
+      return await this.#columns(work, own(x).values, { firstCol, effort: NOISE_EFFORT * draws });
+    } finally {
+      program.fill(0);
+    }
+  }
+
   async #columns(
     work: Job['work'],
     rows: readonly Float32Array[],
-    outputs: number = 1,
+    { outputs = 1, firstCol = 0, effort = 1 }: Extent = {},
   ): Promise<RowTile> {
     const cols = rows[0]!.length;
     const slab = this.#slabs.take(outputs * cols);
     const out = rowsIn(slab, outputs, cols);
     const isSum = work.op === 'combine' && outputs === 1;
-    const unitCols = isSum ? this.#sumUnitCols(cols) : unitColsFor(rows.length + outputs);
+    const unitCols = isSum
+      ? this.#sumUnitCols(cols)
+      : unitColsFor(effort * (rows.length + outputs));
+    const units = Math.ceil(cols / unitCols);
     try {
-      await this.#run({ work, rows, out, cols, unitCols, units: Math.ceil(cols / unitCols) });
+      await this.#run({ work, rows, out, cols, firstCol, unitCols, units }, effort);
     } catch (error) {
       this.#slabs.release(slab);
       throw error;
@@ -226,20 +261,25 @@ export class WasmKernels implements TileKernels {
   // Row operations
 
   async screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]> {
-    return (await this.#blocks({ op: 'screen', firstCol }, x, blockCols)) as RowScreen[];
+    return (await this.#blocks({ op: 'screen' }, x, { blockCols, firstCol })) as RowScreen[];
   }
 
   async pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
-    return (await this.#blocks({ op: 'pairs' }, x, blockCols)) as PairBlock[];
+    return (await this.#blocks({ op: 'pairs' }, x, { blockCols })) as PairBlock[];
   }
 
-  async #blocks(work: Job['work'], x: Tile, unitCols: number): Promise<(UnitResult | undefined)[]> {
+  async #blocks(
+    work: Job['work'],
+    x: Tile,
+    { blockCols, firstCol = 0 }: { blockCols: number; firstCol?: number },
+  ): Promise<(UnitResult | undefined)[]> {
     const { values: rows, cols } = own(x);
-    return this.#run({ work, rows, out: [], cols, unitCols, units: Math.ceil(cols / unitCols) });
+    const units = Math.ceil(cols / blockCols);
+    return this.#run({ work, rows, out: [], cols, firstCol, unitCols: blockCols, units });
   }
 
-  async #run(job: Job): Promise<(UnitResult | undefined)[]> {
-    const large = job.units > 1 && job.rows.length * job.cols >= MIN_TEAM_ENTRIES;
+  async #run(job: Job, effort: number = 1): Promise<(UnitResult | undefined)[]> {
+    const large = job.units > 1 && effort * job.rows.length * job.cols >= MIN_TEAM_ENTRIES;
     if (large && this.#team !== undefined) return this.#team.run(job);
     return Array.from({ length: job.units }, (_, unit) => this.#runner.run(job, unit));
   }

@@ -5,11 +5,12 @@
  * @module
  */
 
-import type { Regime, Tile, Weights } from '../kernels.ts';
+import type { LatticeNoise, Regime, Tile, Weights } from '../kernels.ts';
+import { noiseProgram } from '../noise-program.ts';
 import { dataBuffer } from './buffers.ts';
 import type { KernelSource, Session } from './device.ts';
 import { type Binding, type Dispatcher, MAX_GROUPS } from './dispatch.ts';
-import { nearestSlots, streamSlots, windowSlots } from './network-text.ts';
+import { nearestSlots, streamSlots, sumSlots, windowSlots } from './network-text.ts';
 import { splitShape, streamChunk } from './regimes.ts';
 import { splitSlots } from './split-text.ts';
 import { own, strideOf, type Tiles } from './tiles.ts';
@@ -20,6 +21,9 @@ const COLUMN_GROUP = 64;
 const PART_COLS = 2 ** 16;
 /** About what a kernel takes for an entry. */
 const ENTRY_OPERATIONS = 32;
+
+/** About what a draw of noise takes for a column: a quarter of a block, and a look into a table. */
+const DRAW_OPERATIONS = 300;
 
 /** Results that one invocation forms at once from what it reads. More would spill its registers. */
 const MAX_OUTPUTS = 4;
@@ -38,6 +42,10 @@ interface Columns extends Pick<KernelSource, 'slots' | 'variant' | 'constants'> 
   readonly columns?: number;
   /** Workgroups for the same columns. Default 1. */
   readonly depth?: number;
+  /** About what a column takes. Default: some for each of its entries. */
+  readonly operations?: number;
+  /** Where columns are numbered: the number of the first. The last param is a quarter of it. */
+  readonly firstCol?: number;
 }
 
 /** The column operations of one device. */
@@ -137,6 +145,45 @@ export class ColumnKernels {
     return this.#run('deviation', x, { params: [x.rows, x.cols, 0] });
   }
 
+  async rankSum(
+    x: Tile,
+    { from, to, regime }: { from: number; to: number; regime: Regime },
+  ): Promise<Tile> {
+    const { rows, cols } = x;
+    if (regime !== 'network') {
+      return this.#run('rank_sum_search', x, { params: [rows, cols, from, to] });
+    }
+    const slots = () => sumSlots(rows, from, to);
+    return this.#run('rank_sum', x, {
+      params: [rows, cols],
+      slots,
+      variant: `${rows} ${from} ${to}`,
+    });
+  }
+
+  async addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
+    const { program, tables } = noiseProgram(noise);
+    const draws = noise.draws.length;
+    const extra: GPUBuffer[] = [];
+    try {
+      extra.push(await dataBuffer(this.#session, 'noise tables', tables));
+      extra.push(await dataBuffer(this.#session, 'noise program', program));
+      return await this.#run('add_lattice_noise', x, {
+        extra,
+        params: [draws, x.cols],
+        columns: 4 * COLUMN_GROUP,
+        operations: DRAW_OPERATIONS * draws,
+        firstCol,
+      });
+    } finally {
+      // The key goes before the memory does: what gets it next finds zeros.
+      const { queue } = this.#session.device;
+      program.fill(0);
+      if (extra[1] !== undefined) queue.writeBuffer(extra[1], 0, program as BufferSource);
+      for (const buffer of extra) buffer.destroy();
+    }
+  }
+
   /** Runs a kernel that makes `rows` rows of `x`'s width. */
   async #run(
     name: KernelSource['name'],
@@ -151,6 +198,8 @@ export class ColumnKernels {
       constants,
       columns = COLUMN_GROUP,
       depth = 1,
+      operations: perColumn = ENTRY_OPERATIONS * x.rows * depth,
+      firstCol,
     }: Columns,
   ): Promise<Tile> {
     const out = await this.#tiles.allocate(rows, x.cols);
@@ -164,7 +213,7 @@ export class ColumnKernels {
     };
     try {
       const table = await this.#tiles.table(x);
-      const operations = ENTRY_OPERATIONS * x.rows * depth * Math.min(x.cols, PART_COLS);
+      const operations = perColumn * Math.min(x.cols, PART_COLS);
       const work = { kernel, units: Math.ceil(x.cols / PART_COLS), operations };
       await this.#dispatcher.runInParts(work, (first, count) => {
         const from = first * PART_COLS;
@@ -176,9 +225,10 @@ export class ColumnKernels {
         buffers.push(seen(out.slab.buffer));
         const groups = Math.ceil(cols / columns);
         const across = Math.min(groups, MAX_GROUPS);
+        const numbered = firstCol === undefined ? [] : [(firstCol + from) / 4];
         return {
           buffers,
-          params: [params[0]!, cols, ...params.slice(2)],
+          params: [params[0]!, cols, ...params.slice(2), ...numbered],
           groups: [across, Math.ceil(groups / across), depth],
         };
       });

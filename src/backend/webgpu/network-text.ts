@@ -84,8 +84,8 @@ export function named(letter: string, count: number): string[] {
 }
 
 /** The keys of `count` rows of column `col`, from row `first` on, an expression of WGSL. */
-function loads(count: number, first: string): string[] {
-  return Array.from({ length: count }, (_, i) => `key_of(x[starts[${first}${i}] + col])`);
+function loads(count: number, first: string, key: string = 'key_of'): string[] {
+  return Array.from({ length: count }, (_, i) => `${key}(x[starts[${first}${i}] + col])`);
 }
 
 /** For rank_mean: sorts `rows` rows; `word` is the mean of those at ranks [from, to). */
@@ -96,6 +96,14 @@ export function windowSlots(rows: number, from: number, to: number): Slots {
   keys.lines.push('var kept = nothing_kept();');
   keys.keep(Array.from({ length: to - from }, (_, i) => from + i));
   return { sort: `${keys}\nlet word = kept_word(kept, col, p.begin, p.end);` };
+}
+
+/** For rank_sum: sorts `rows` rows of words; `word` is the sum of those at ranks [from, to). */
+export function sumSlots(rows: number, from: number, to: number): Slots {
+  const keys = new Registers(loads(rows, '', 'flipped'));
+  keys.run(windowNetwork(rows, from, to));
+  const words = keys.names.slice(from, to).map((key) => `flipped(${key})`);
+  return { sort: `${keys}\nlet word = ${words.join(' + ')};` };
 }
 
 /** For nearest_mean: sorts `rows` rows, and takes the `count` nearest where differences are tame. */

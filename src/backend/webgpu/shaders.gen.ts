@@ -69,6 +69,33 @@ fn word_of(key: u32) -> u32 {
 }
 `;
 
+const chacha20 = `struct ChaCha { a: vec4u, b: vec4u, c: vec4u, d: vec4u }
+fn rotated(words: vec4u, left: u32) -> vec4u {
+    return (words << vec4u(left)) | (words >> vec4u(32u - left));
+}
+fn four_quarter_rounds(state: ChaCha) -> ChaCha {
+    var s = state;
+    s.a += s.b;
+    s.d = rotated(s.d ^ s.a, 16u);
+    s.c += s.d;
+    s.b = rotated(s.b ^ s.c, 12u);
+    s.a += s.b;
+    s.d = rotated(s.d ^ s.a, 8u);
+    s.c += s.d;
+    s.b = rotated(s.b ^ s.c, 7u);
+    return s;
+}
+fn chacha20_block(state: ChaCha) -> ChaCha {
+    var s = state;
+    for (var round = 0u; round < 20u; round += 2u) {
+        s = four_quarter_rounds(s);
+        s = four_quarter_rounds(ChaCha(s.a, s.b.yzwx, s.c.zwxy, s.d.wxyz));
+        s = ChaCha(s.a, s.b.wxyz, s.c.zwxy, s.d.yzwx);
+    }
+    return ChaCha(s.a + state.a, s.b + state.b, s.c + state.c, s.d + state.d);
+}
+`;
+
 const columns = `override WG_SIZE: u32 = 64;
 fn column_of(group: vec3u, groups: vec3u, local: u32) -> u32 {
     return (group.y * groups.x + group.x) * WG_SIZE + local;
@@ -218,7 +245,14 @@ fn add4(sums: Sums, terms: vec4f, zero: u32) -> Sums {
 }
 `;
 
+const words = `const SIGN: u32 = 0x80000000u;
+fn flipped(word: u32) -> u32 {
+    return word ^ SIGN;
+}
+`;
+
 export type ShaderName =
+  | 'add_lattice_noise'
   | 'combine'
   | 'deviation'
   | 'nearest_mean'
@@ -229,12 +263,54 @@ export type ShaderName =
   | 'rank_mean_search'
   | 'rank_mean_split'
   | 'rank_mean_stream'
+  | 'rank_sum'
+  | 'rank_sum_search'
   | 'screen'
   | 'self_test'
   | 'sign_sum'
   | 'widen';
 
 export const shaders: Readonly<Record<ShaderName, string>> = {
+  add_lattice_noise: `${columns}${chacha20}struct Params { draws: u32, cols: u32, first_block: u32 }
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read> tables: array<vec4u>;
+@group(0) @binding(3) var<storage, read> program: array<vec4u>;
+@group(0) @binding(4) var<storage, read_write> out: array<vec4u>;
+@group(0) @binding(5) var<uniform> p: Params;
+const STATE_ROWS: u32 = 4u;
+fn drawn(random: vec4u, draw: vec4u) -> u32 {
+    let column = random.x & draw.y;
+    let entry = tables[draw.x + column];
+    let less = random.yzw < entry.xyz;
+    let same = random.yzw == entry.xyz;
+    let below = less.z | (same.z & (less.y | (same.y & less.x)));
+    return select(entry.w, column - draw.z, below);
+}
+@compute @workgroup_size(WG_SIZE)
+fn add_lattice_noise(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let quad = column_of(group, groups, local);
+    if 4u * quad >= p.cols { return; }
+    let count = p.first_block + quad;
+    var sum = x[starts[0] / 4u + quad];
+    for (var level = 0u; level < p.draws; level++) {
+        let draw = program[STATE_ROWS + level];
+        let last = program[3] + vec4u(count, 0u, 0u, level);
+        let block = chacha20_block(ChaCha(program[0], program[1], program[2], last));
+        sum += draw.w * vec4u(
+            drawn(block.a, draw),
+            drawn(block.b, draw),
+            drawn(block.c, draw),
+            drawn(block.d, draw),
+        );
+    }
+    out[quad] = sum;
+}
+`,
   combine: `${bits}${sum}${sums}${columns}struct Params { rows: u32, cols: u32, stride: u32, outputs: u32, zero: u32 }
 @group(0) @binding(0) var<storage, read> x: array<vec4u>;
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
@@ -921,6 +997,65 @@ fn rank_mean_stream(
         #slot insert
     }
     out[col] = kept_word(kept, col, p.begin, p.end);
+}
+`,
+  rank_sum: `${columns}${words}struct Params { rows: u32, cols: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn rank_sum(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    #slot sort
+    out[col] = word;
+}
+`,
+  rank_sum_search: `${columns}${words}struct Params { rows: u32, cols: u32, begin: u32, end: u32 }
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read> starts: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+@compute @workgroup_size(WG_SIZE)
+fn rank_sum_search(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let col = column_of(group, groups, local);
+    if col >= p.cols { return; }
+    var low = 0u;
+    var high = 0u;
+    for (var bit = SIGN; bit > 0u; bit >>= 1u) {
+        var below_low = 0u;
+        var below_high = 0u;
+        for (var i = 0u; i < p.rows; i++) {
+            let key = flipped(x[starts[i] + col]);
+            below_low += u32(key < (low | bit));
+            below_high += u32(key < (high | bit));
+        }
+        if below_low <= p.begin { low |= bit; }
+        if below_high <= p.end - 1u { high |= bit; }
+    }
+    var sum = 0u;
+    var above_low = 0u;
+    var below_high = 0u;
+    for (var i = 0u; i < p.rows; i++) {
+        let word = x[starts[i] + col];
+        let key = flipped(word);
+        sum += select(0u, word, key > low && key < high);
+        above_low += u32(key > low);
+        below_high += u32(key < high);
+    }
+    let of_low = p.rows - p.begin - above_low;
+    let of_high = p.end - below_high;
+    let ends = of_low * flipped(low) + of_high * flipped(high);
+    out[col] = select(sum + ends, (p.end - p.begin) * flipped(low), low == high);
 }
 `,
   screen: `${bits}${sum}struct Params { rows: u32, cols: u32, block_cols: u32, first_col: u32, first_block: u32, zero: u32 }

@@ -7,6 +7,7 @@
 import { assertOneOf } from '../../core/assert.ts';
 import type {
   BackendInfo,
+  LatticeNoise,
   PairBlock,
   Regime,
   RowScreen,
@@ -183,6 +184,14 @@ export class WebGpuKernels implements TileKernels {
   }
   deviation(x: Tile): Promise<Tile> {
     return this.#at.columns.deviation(x);
+  }
+
+  addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
+    return this.#at.columns.addLatticeNoise(x, noise, firstCol);
+  }
+  rankSum(x: Tile, from: number, to: number): Promise<Tile> {
+    const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
+    return this.#at.columns.rankSum(x, { from, to, regime });
   }
 
   // Lifetime

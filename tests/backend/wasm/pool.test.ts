@@ -114,7 +114,7 @@ describe('the thread pool', () => {
   test('gives what row operations return in the order of units', async () => {
     const pool = await poolOf({ threads: 3 });
     const row = Float32Array.from(ramp(20), (_, j) => Math.floor(j / UNIT));
-    const job: Job = { ...signsOf(row), work: { op: 'screen', firstCol: 0 }, out: [] };
+    const job: Job = { ...signsOf(row), work: { op: 'screen' }, out: [] };
     const results = await pool.run(job);
     const norms = results.map(
       (result) => result && 'squaredNorms' in result && result.squaredNorms[0],
@@ -278,7 +278,7 @@ describe('a job in memory that is not shared', () => {
 
   test('counts columns of a screen from the first of the matrix', async () => {
     const pool = await poolOf({ threads: 6 });
-    const shared = { ...signsOf(ramp(20)), work: { op: 'screen', firstCol: 5 } as const, out: [] };
+    const shared = { ...signsOf(ramp(20)), work: { op: 'screen' } as const, firstCol: 5, out: [] };
     expect(await pool.run(unshared(shared))).toEqual(await pool.run(shared));
   });
 

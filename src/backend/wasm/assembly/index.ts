@@ -5,6 +5,7 @@
  * @module
  */
 
+export { addLatticeNoise } from './add-lattice-noise';
 export { addEight, addRows, combineFour, eightStride, replaceSums, roundSums } from './combine';
 export { deviation } from './deviation';
 export { nearestMeanNetwork } from './nearest-mean';
@@ -12,6 +13,7 @@ export { nearestMeanSearch } from './nearest-mean-search';
 export { pairs } from './pairs';
 export { rankMeanNetwork } from './rank-mean';
 export { rankMeanSearch } from './rank-mean-search';
+export { rankSumNetwork, rankSumSearch } from './rank-sum';
 export { columnNumbers, screen } from './screen';
 export { signSum } from './sign-sum';
 
