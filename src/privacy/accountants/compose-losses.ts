@@ -18,8 +18,8 @@
  */
 
 import { type DiscreteLoss, MASS_ERROR } from './discrete-loss.ts';
-import { createRealFft, type RealFft } from './real-fft.ts';
-import { cumulants, type RepeatedLoss, type Tilt } from './tilted-sum.ts';
+import { createRealFft } from './real-fft.ts';
+import { cumulants, infiniteMass, type RepeatedLoss, type Tilt } from './tilted-sum.ts';
 
 /** A sum of losses as seen at one tilt. */
 export interface ComposedLoss {
@@ -49,13 +49,13 @@ export function windowSize(tilt: Tilt, interval: number): number {
 /**
  * The sum of `losses`, all on one interval.
  *
- * Takes two transforms of the window's size for the first loss and one for each other one; 4·N
- * numbers of memory. `tilt` changes how close the bounds are, never that they hold.
+ * Takes a transform of the window's size for each loss and one for the sum, and 4·N numbers of memory;
+ * none for a single loss. `tilt` changes how close the bounds are, never that they hold.
  */
 export function composeLosses(losses: readonly RepeatedLoss[], tilt: Tilt): ComposedLoss {
   const { interval } = losses[0]!.loss;
   const size = windowSize(tilt, interval);
-  const { masses, logScale } = tiltedSum(losses, tilt.theta, createRealFft(size));
+  const { masses, logScale } = tiltedSum(losses, tilt.theta, size);
   const first = Math.floor(tilt.bottom / interval);
   const curve = hockeyStick(masses, first, tilt.theta * interval, interval);
   return read(curve, {
@@ -74,9 +74,7 @@ function slack(losses: readonly RepeatedLoss[]): number {
 
 /** P's mass that the window does not see: infinite losses, and sums from `top` on. */
 function lostMass(losses: readonly RepeatedLoss[], tilt: Tilt, top: number): number {
-  const infinite = -Math.expm1(
-    losses.reduce((sum, { loss, count }) => sum + count * Math.log1p(-loss.infinite), 0),
-  );
+  const infinite = infiniteMass(losses);
   const highest = losses.reduce((sum, { loss, count }) => sum + count * greatest(loss), 0);
   if (highest < top) return infinite;
   const theta = tilt.theta + tilt.reach;
@@ -94,16 +92,18 @@ interface TiltedSum {
   readonly logScale: number;
 }
 
-function tiltedSum(losses: readonly RepeatedLoss[], theta: number, fft: RealFft): TiltedSum {
-  const product = createProduct(fft.length);
-  const x = new Float64Array(fft.length);
+function tiltedSum(losses: readonly RepeatedLoss[], theta: number, size: number): TiltedSum {
+  const x = new Float64Array(size);
+  const times = losses.reduce((sum, { count }) => sum + count, 0);
+  if (times === 1) return { logScale: fold(x, losses[0]!.loss, theta), masses: x };
+  const fft = createRealFft(size);
+  const product = createProduct(size);
   let logScale = 0;
   for (const { loss, count } of losses) {
     logScale += count * fold(x.fill(0), loss, theta);
     fft.forward(x);
     multiply(product, x, { count, error: fft.roundOff });
   }
-  const times = losses.reduce((sum, { count }) => sum + count, 0);
   const error = writeProduct(product, x, { times, roundOff: fft.roundOff });
   fft.inverse(x);
   for (let i = 0; i < x.length; i++) x[i] = Math.max(0, x[i]!) + error;
@@ -161,6 +161,7 @@ function multiply(
     const im = real ? 0 : spectrum[2 * k + 1]!;
     const size = Math.sqrt(re * re + im * im);
     logBounds[k]! += count * Math.log(size + error);
+    if (logBounds[k]! < NEGLIGIBLE) continue;
     // A value of 0 is as good as one that is off by its error.
     logSizes[k]! += count * Math.log(Math.max(size, error / 2));
     angles[k]! += count * Math.atan2(im, re);
@@ -202,17 +203,17 @@ function hockeyStick(
   interval: number,
 ): Float64Array {
   const n = masses.length;
-  const offset = modulo(first, n);
   const curve = new Float64Array(n + 1);
   const keep = Math.exp(-step);
   const fall = keep * Math.exp(-interval);
   const gain = -keep * Math.expm1(-interval);
   let above = 0;
   let stick = 0;
-  for (let j = n - 1; j >= 0; j--) {
+  for (let j = n - 1, at = modulo(first - 1, n); j >= 0; j--) {
     stick = fall * stick + gain * above;
-    above = keep * above + masses[(offset + j) % n]!;
+    above = keep * above + masses[at]!;
     curve[j] = stick;
+    at = at === 0 ? n - 1 : at - 1;
   }
   return curve;
 }

@@ -15,7 +15,7 @@
 import { assertFinite, assertInteger, assertPositive } from '../../core/assert.ts';
 import { checkEvent, type PrivacyEvent, type Relation } from '../event.ts';
 import type { Accountant } from './accountant.ts';
-import { type ComposedLoss, composeLosses, MAX_WINDOW, windowSize } from './compose-losses.ts';
+import { composeLosses, MAX_WINDOW, windowSize } from './compose-losses.ts';
 import { type DiscreteLoss, discretize, FINE_RESOLUTION } from './discrete-loss.ts';
 import { dominatingPairs, type PairLosses } from './dominating-pairs.ts';
 import type { PrivacyLoss } from './privacy-loss.ts';
@@ -68,42 +68,47 @@ export class PldAccountant implements Accountant {
 
   epsilon(delta: number): number {
     if (!(delta > 0 && delta < 1)) throw new RangeError(`delta must be in (0, 1), got ${delta}`);
-    return this.#worst({ delta }, (composed) => composed.epsilon(delta));
+    return this.#worst({ delta });
   }
 
   delta(epsilon: number): number {
     if (assertFinite('epsilon', epsilon) < 0) {
       throw new RangeError(`epsilon must be at least 0, got ${epsilon}`);
     }
-    return this.#worst({ epsilon }, (composed) => composed.delta(epsilon));
+    return this.#worst({ epsilon });
   }
 
   /** The larger answer of the two directions; one where they are the same. */
-  #worst(question: Question, answer: (composed: ComposedLoss) => number): number {
+  #worst(question: Question): number {
     const entries = [...this.#entries.values()];
     if (entries.length === 0) return 0;
-    const same = entries.every(({ pair }) => pair.remove === pair.add);
-    const directions: Direction[] = same ? ['remove'] : ['remove', 'add'];
-    return Math.max(
-      ...directions.map((direction) => this.#answer(entries, direction, question, answer)),
-    );
+    const removed = this.#answer(entries, 'remove', { question, known: 0 });
+    if (entries.every(({ pair }) => pair.remove === pair.add)) return removed;
+    return this.#answer(entries, 'add', { question, known: removed });
   }
 
+  /** The answer in a direction, or what is `known`, if that is larger. */
   #answer(
     entries: readonly Entry[],
     direction: Direction,
-    question: Question,
-    answer: (composed: ComposedLoss) => number,
+    { question, known }: { question: Question; known: number },
   ): number {
     const sketches = entries.map((entry) => sketchOf(entry, direction));
     const tilt = tiltFor(sketches, question);
-    const interval = this.#interval ?? intervalFor(tilt, sketches);
-    const fitting = fit(tilt, interval);
-    const losses = entries.map(({ pair, count }) => ({
-      loss: this.#grids.get(pair[direction], fitting),
-      count,
-    }));
-    return answer(composeLosses(losses, tilt));
+    const bound = 'delta' in question ? tilt.epsilon : tilt.delta;
+    if (bound <= known) return known;
+    const answerOn = (interval: number): number => {
+      const grid = fit(tilt, interval);
+      const losses = entries.map(({ pair, count }) => ({
+        loss: this.#grids.get(pair[direction], grid),
+        count,
+      }));
+      const composed = composeLosses(losses, tilt);
+      return 'delta' in question
+        ? composed.epsilon(question.delta)
+        : composed.delta(question.epsilon);
+    };
+    return Math.max(known, answerOn(this.#interval ?? intervalFor(tilt, sketches)));
   }
 }
 

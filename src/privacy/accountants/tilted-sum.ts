@@ -58,20 +58,26 @@ function cumulantsOfOne({ indices, logMasses, interval }: DiscreteLoss, theta: n
   return { value: high + Math.log(sum), mean, variance: Math.max(0, second / sum - mean * mean) };
 }
 
-/** Which tilt, and where the tilted sum then is. */
-export interface Tilt {
-  /** θ ≥ 0. */
-  readonly theta: number;
-  /** All but 2⁻⁵⁰ of the tilted sum's mass lies below. */
+/** Where a tilted sum is. */
+interface Extent {
+  /** Standard deviation of the tilted sum. */
+  readonly deviation: number;
+  /** All but 2⁻⁵⁰ of its mass lies below. */
   readonly top: number;
-  /** All but 2⁻⁵⁰ of the tilted sum's mass lies above. */
+  /** All but 2⁻⁵⁰ of its mass lies above. */
   readonly bottom: number;
   /** How far above θ Chernoff's bound for `top` is taken. */
   readonly reach: number;
-  /** Standard deviation of the tilted sum. */
-  readonly deviation: number;
-  /** An upper bound on the ε of the δ that was asked for, or the ε itself. */
+}
+
+/** Which tilt, and where the tilted sum then is. */
+export interface Tilt extends Extent {
+  /** θ ≥ 0. */
+  readonly theta: number;
+  /** The ε that was asked for; or Chernoff's upper bound on it, for the δ that was. */
   readonly epsilon: number;
+  /** The δ that was asked for; or Chernoff's upper bound on it, for the ε that was. */
+  readonly delta: number;
 }
 
 /** What is asked of a sum of losses. */
@@ -87,18 +93,28 @@ const GREATEST_TILT = 2 ** 20;
  * of Rényi privacy of order θ + 1 (Canonne, Kamath, Steinke 2020, Prop. 12).
  */
 export function tiltFor(losses: readonly RepeatedLoss[], question: Question): Tilt {
+  const infinite = infiniteMass(losses);
   const bound = (logTheta: number): number => {
     const theta = 2 ** logTheta;
     const exponent = cumulants(losses, theta).value + logHockeyMax(theta);
     return 'delta' in question
-      ? (exponent - Math.log(question.delta)) / theta
+      ? (exponent - Math.log(Math.max(0, question.delta - infinite))) / theta
       : exponent - theta * question.epsilon;
   };
   const logTheta = leastOf(bound, Math.log2(LEAST_TILT), Math.log2(GREATEST_TILT));
   const theta = 2 ** logTheta;
-  const { deviation, top, bottom, reach } = extentOf(losses, theta);
-  const epsilon = 'delta' in question ? Math.max(0, bound(logTheta)) : question.epsilon;
-  return { theta, deviation, top, bottom, reach, epsilon };
+  const extent = extentOf(losses, theta);
+  const answer = bound(logTheta);
+  return 'delta' in question
+    ? { theta, ...extent, epsilon: Math.max(0, answer), delta: question.delta }
+    : { theta, ...extent, epsilon: question.epsilon, delta: Math.min(1, infinite + Math.exp(answer)) };
+}
+
+/** The chance that any of the losses is infinite. */
+export function infiniteMass(losses: readonly RepeatedLoss[]): number {
+  return -Math.expm1(
+    losses.reduce((sum, { loss, count }) => sum + count * Math.log1p(-loss.infinite), 0),
+  );
 }
 
 /** ln max over t ≥ 0 of e^(−θt)(1 − e^(−t)). */
@@ -135,10 +151,7 @@ function leastOf(f: (x: number) => number, from: number, to: number): number {
 const LOG_OUTSIDE = 50 * Math.LN2;
 
 /** Where the tilted sum is, by Chernoff's bound at some distances from θ on either side. */
-function extentOf(
-  losses: readonly RepeatedLoss[],
-  theta: number,
-): { deviation: number; top: number; bottom: number; reach: number } {
+function extentOf(losses: readonly RepeatedLoss[], theta: number): Extent {
   const { value, mean, variance } = cumulants(losses, theta);
   const deviation = Math.sqrt(variance);
   let top = Number.POSITIVE_INFINITY;
