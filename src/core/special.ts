@@ -29,8 +29,8 @@ const NO_POLES = Math.PI / STEP;
 const SERIES_END = 0.5;
 
 /**
- * exp(x²)·erfc(x) for x ≥ 0, which falls from 1 like 1/(x·√π): never over- nor underflows. NaN for
- * NaN. Relative error below 10⁻¹⁵.
+ * exp(x²)·erfc(x) for x ≥ −½, which falls from 1 at 0 like 1/(x·√π): never over- nor underflows. NaN
+ * for NaN. Relative error below 10⁻¹⁵.
  */
 export function erfcx(x: number): number {
   if (x < SERIES_END) return Math.exp(x * x) * (1 - erfSeries(x));
@@ -55,7 +55,7 @@ function erfSeries(x: number): number {
 }
 
 /**
- * Mills' ratio of the normal distribution, (1 − Φ(x))/φ(x) for x ≥ 0: falls from √(π/2) like 1/x.
+ * Mills' ratio of the normal distribution, (1 − Φ(x))/φ(x) for x ≥ −½: from √(π/2) at 0 it falls like 1/x.
  * Relative error below 10⁻¹⁵.
  */
 export function millsRatio(x: number): number {

@@ -40,6 +40,19 @@ export type Mechanism =
     }
   /** Noise P(k) ∝ exp(−rate·|k|) on integers, which one unit moves by `sensitivity` in L1. */
   | { readonly kind: 'discrete-laplace'; readonly rate: number; readonly sensitivity: number }
+  /**
+   * The sum of `shares` draws of P(k) ∝ exp(−k²/(2σ²)) on each of `dimensions` integers, which is not
+   * quite of that form.
+   */
+  | {
+      readonly kind: 'distributed-discrete-gaussian';
+      /** σ of one share. */
+      readonly sigma: number;
+      readonly shares: number;
+      readonly dimensions: number;
+      readonly l1Sensitivity: number;
+      readonly l2Sensitivity: number;
+    }
   /** Difference of two Poisson variables, of this variance together, on integers. */
   | {
       readonly kind: 'skellam';
@@ -47,7 +60,10 @@ export type Mechanism =
       readonly l1Sensitivity: number;
       readonly l2Sensitivity: number;
     }
-  /** A word out of `values`: with `noiseProbability` uniform among all, else the true one. */
+  /**
+   * A word out of `values`: with `noiseProbability` uniform among all, else the true one. Under
+   * `zero-out`, whoever has no word sends one at random.
+   */
   | {
       readonly kind: 'randomized-response';
       readonly values: number;
@@ -96,6 +112,7 @@ const MECHANISMS = [
   'laplace',
   'discrete-gaussian',
   'discrete-laplace',
+  'distributed-discrete-gaussian',
   'skellam',
   'randomized-response',
   'zcdp',
@@ -109,11 +126,7 @@ const SAMPLINGS = [
   'without-replacement',
 ] as const satisfies readonly Sampling['kind'][];
 
-const RELATIONS = [
-  'add-remove',
-  'replace-one',
-  'zero-out',
-] as const satisfies readonly Relation[];
+const RELATIONS = ['add-remove', 'replace-one', 'zero-out'] as const satisfies readonly Relation[];
 
 /**
  * The event, if it is one.
@@ -143,6 +156,13 @@ function checkMechanism(mechanism: Mechanism): void {
     case 'discrete-laplace':
       assertPositive('rate', mechanism.rate);
       assertInteger('sensitivity', mechanism.sensitivity, 1);
+      break;
+    case 'distributed-discrete-gaussian':
+      assertPositive('sigma', mechanism.sigma);
+      assertInteger('shares', mechanism.shares, 1);
+      assertInteger('dimensions', mechanism.dimensions, 1);
+      assertPositive('l1Sensitivity', mechanism.l1Sensitivity);
+      assertPositive('l2Sensitivity', mechanism.l2Sensitivity);
       break;
     case 'skellam':
       assertPositive('variance', mechanism.variance);
@@ -180,4 +200,16 @@ function checkSampling(sampling: Sampling): void {
 function assertProbability(name: string, value: number): number {
   if (!(value >= 0 && value <= 1)) throw new RangeError(`${name} must be in [0, 1], got ${value}`);
   return value;
+}
+
+/**
+ * The relation of an event, which must be that of the events before it.
+ *
+ * @throws {RangeError} if it is another: a sum of losses between different neighbours means nothing.
+ */
+export function assertSameRelation(event: PrivacyEvent, before: Relation | undefined): Relation {
+  if (before !== undefined && event.relation !== before) {
+    throw new RangeError(`relation must be ${before}, as before, got ${event.relation}`);
+  }
+  return event.relation;
 }

@@ -9,12 +9,14 @@ import type { PrivacyEvent } from '../event.ts';
 /**
  * A running total. All events have one relation, that of the first.
  *
- * Everything it says is an upper bound that holds for events fixed in advance; parameters chosen from
+ * Everything it says is, unless it says `isEstimate`, an upper bound that holds for events fixed in advance; parameters chosen from
  * earlier results need a filter instead.
  */
 export interface Accountant {
   /** Short and stable: `rdp`, `pld`, … */
   readonly name: string;
+  /** There only where results are estimates, for comparison, and nothing may be released on them. */
+  readonly isEstimate?: true;
   /**
    * Adds an event that takes place `count` times: the same as so many single ones.
    *
@@ -26,4 +28,26 @@ export interface Accountant {
   epsilon(delta: number): number;
   /** The least δ that it can prove at `epsilon` ≥ 0; in [0, 1]. */
   delta(epsilon: number): number;
+}
+
+/**
+ * A δ of a guarantee.
+ *
+ * @throws {RangeError} if it is not in (0, 1).
+ */
+export function assertDelta(delta: number): number {
+  if (!(delta > 0 && delta < 1)) throw new RangeError(`delta must be in (0, 1), got ${delta}`);
+  return delta;
+}
+
+/**
+ * An ε of a guarantee.
+ *
+ * @throws {RangeError} if it is not in [0, ∞).
+ */
+export function assertEpsilon(epsilon: number): number {
+  if (!(epsilon >= 0 && epsilon < Number.POSITIVE_INFINITY)) {
+    throw new RangeError(`epsilon must be 0 or above, got ${epsilon}`);
+  }
+  return epsilon;
 }
