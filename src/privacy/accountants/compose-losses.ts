@@ -192,6 +192,9 @@ function writeProduct(
   return (errors + (times * POWER_ERROR + roundOff) * sizes) / spectrum.length;
 }
 
+/** Far above all that may have underflowed to 0 on the way to a value of D. */
+const UNDERFLOW = 1e-290;
+
 /**
  * D(j) = Σ over k ≥ j of m(k)·(e^(−θ(k − j)h) − e^(−(θ + 1)(k − j)h)) in the place of the masses m,
  * from the window's bottom on. e^(−θ·jh) times it is Σ of untilted masses times 1 − e^(jh − loss).
@@ -203,7 +206,7 @@ function hockeyStick(
   interval: number,
 ): Float64Array {
   const n = masses.length;
-  const curve = new Float64Array(n + 1);
+  const curve = new Float64Array(n + 1).fill(UNDERFLOW, n);
   const keep = Math.exp(-step);
   const fall = keep * Math.exp(-interval);
   const gain = -keep * Math.expm1(-interval);
@@ -212,7 +215,7 @@ function hockeyStick(
   for (let j = n - 1, at = modulo(first - 1, n); j >= 0; j--) {
     stick = fall * stick + gain * above;
     above = keep * above + masses[at]!;
-    curve[j] = stick;
+    curve[j] = stick + UNDERFLOW;
     at = at === 0 ? n - 1 : at - 1;
   }
   return curve;

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { normalCdf } from '../../core/special.ts';
 import {
   type LossPiece,
   normalDensity,
@@ -67,6 +68,38 @@ export function sampledGaussianAddLoss(noiseMultiplier: number, q: number): Priv
     scale: scaleOf(mu),
   };
   return { points: [], pieces: [piece], infinite: 2 * TAIL_MASS };
+}
+
+/**
+ * Loss of sampling without replacement, one unit replaced by another: for ε ≥ 0 it has the δ of
+ * (1 − q)·N(0, 1) + q·N(μ, 1) against N(0, 1), for ε ≤ 0 that of N(0, 1) against the mixture, and in
+ * between a point at 0 with the rest of the mass, (1 − q) times the total variation of the pair. Holds
+ * in either order of the two units. 0 < q < 1.
+ */
+export function replacedGaussianLoss(noiseMultiplier: number, q: number): PrivacyLoss {
+  const half = 1 / (2 * noiseMultiplier);
+  const gained = cut(sampledGaussianRemoveLoss(noiseMultiplier, q), { from: half });
+  const lost = cut(sampledGaussianAddLoss(noiseMultiplier, q), { to: -half });
+  const still = (1 - q) * (1 - 2 * normalCdf(-half));
+  return {
+    points: [{ loss: 0, mass: still }],
+    pieces: [...lost.pieces, ...gained.pieces],
+    infinite: gained.infinite,
+  };
+}
+
+/** The pieces between two ends. */
+function cut(
+  { points, pieces, infinite }: PrivacyLoss,
+  {
+    from = Number.NEGATIVE_INFINITY,
+    to = Number.POSITIVE_INFINITY,
+  }: { from?: number; to?: number },
+): PrivacyLoss {
+  const left = pieces
+    .map((piece) => ({ ...piece, from: Math.max(from, piece.from), to: Math.min(to, piece.to) }))
+    .filter((piece) => piece.from < piece.to);
+  return { points, pieces: left, infinite };
 }
 
 function scaleOf(mu: number): number {

@@ -25,8 +25,7 @@ export interface LossGrid {
  */
 export function createLossGrid(interval: number, resolution: number): LossGrid {
   /** The octave of k ≥ 0: in octave v multiples of 2ᵛ are used. */
-  const octaveOf = (k: number): number =>
-    k < 2 * resolution ? 0 : exponentOf(k / resolution);
+  const octaveOf = (k: number): number => (k < 2 * resolution ? 0 : exponentOf(k / resolution));
   const indexOf = (place: number): number => {
     const far = Math.abs(place);
     if (far < 2 * resolution) return place;

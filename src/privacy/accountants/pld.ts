@@ -12,9 +12,9 @@
  * @module
  */
 
-import { assertFinite, assertInteger, assertPositive } from '../../core/assert.ts';
-import { checkEvent, type PrivacyEvent, type Relation } from '../event.ts';
-import type { Accountant } from './accountant.ts';
+import { assertInteger, assertPositive } from '../../core/assert.ts';
+import { assertSameRelation, checkEvent, type PrivacyEvent, type Relation } from '../event.ts';
+import { type Accountant, assertDelta, assertEpsilon } from './accountant.ts';
 import { composeLosses, MAX_WINDOW, windowSize } from './compose-losses.ts';
 import { type DiscreteLoss, discretize, FINE_RESOLUTION } from './discrete-loss.ts';
 import { dominatingPairs, type PairLosses } from './dominating-pairs.ts';
@@ -38,7 +38,10 @@ interface Entry {
   readonly sketches: Map<PrivacyLoss, DiscreteLoss>;
 }
 
-type Direction = keyof PairLosses;
+type Direction = 'remove' | 'add';
+
+/** Rounds of search for an ε whose own cost is paid; two are enough unless distances are large. */
+const MAX_ROUNDS = 64;
 
 /** Accounts by privacy loss distributions. */
 export class PldAccountant implements Accountant {
@@ -55,32 +58,52 @@ export class PldAccountant implements Accountant {
 
   compose(event: PrivacyEvent, count = 1): void {
     assertInteger('count', count, 0);
-    checkEvent(event);
-    this.#relation ??= event.relation;
-    if (event.relation !== this.#relation) {
-      throw new RangeError(`relation must be ${this.#relation} as before, got ${event.relation}`);
-    }
+    const relation = assertSameRelation(checkEvent(event), this.#relation);
     const key = JSON.stringify([event.mechanism, event.sampling]);
-    const entry = this.#entries.get(key);
-    if (entry !== undefined) entry.count += count;
-    else if (count > 0) this.#entries.set(key, entryOf(event, count));
+    const entry = this.#entries.get(key) ?? entryOf(event);
+    entry.count += count;
+    this.#entries.set(key, entry);
+    this.#relation = relation;
   }
 
   epsilon(delta: number): number {
-    if (!(delta > 0 && delta < 1)) throw new RangeError(`delta must be in (0, 1), got ${delta}`);
-    return this.#worst({ delta });
+    assertDelta(delta);
+    // Of what is left of δ after ε's cost of the distance; that of an ε a little larger, which must
+    // then hold.
+    let upper = 0;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const left = delta - this.#costOfDistance(upper);
+      if (!(left > 0)) return Number.POSITIVE_INFINITY;
+      const epsilon = this.#worst({ delta: left });
+      if (epsilon <= upper || this.#distance() === 0) return epsilon;
+      upper = epsilon * (1 + 2 ** -20) + 2 ** -20;
+    }
+    return Number.POSITIVE_INFINITY;
   }
 
   delta(epsilon: number): number {
-    if (assertFinite('epsilon', epsilon) < 0) {
-      throw new RangeError(`epsilon must be at least 0, got ${epsilon}`);
-    }
-    return this.#worst({ epsilon });
+    assertEpsilon(epsilon);
+    return Math.min(1, this.#worst({ epsilon }) + this.#costOfDistance(epsilon));
+  }
+
+  /** How far all outputs are from those that the pairs dominate: at most the sum of distances. */
+  #distance(): number {
+    return this.#taken().reduce((sum, { pair, count }) => sum + count * pair.distance, 0);
+  }
+
+  /** Outputs as far from (ε, δ)-private ones on either input are (ε, δ + (1 + e^ε)·distance)-private. */
+  #costOfDistance(epsilon: number): number {
+    const distance = this.#distance();
+    return distance === 0 ? 0 : (1 + Math.exp(epsilon)) * distance;
+  }
+
+  #taken(): Entry[] {
+    return [...this.#entries.values()].filter(({ count }) => count > 0);
   }
 
   /** The larger answer of the two directions; one where they are the same. */
   #worst(question: Question): number {
-    const entries = [...this.#entries.values()];
+    const entries = this.#taken();
     if (entries.length === 0) return 0;
     const removed = this.#answer(entries, 'remove', { question, known: 0 });
     if (entries.every(({ pair }) => pair.remove === pair.add)) return removed;
@@ -98,7 +121,7 @@ export class PldAccountant implements Accountant {
     const bound = 'delta' in question ? tilt.epsilon : tilt.delta;
     if (bound <= known) return known;
     const answerOn = (interval: number): number => {
-      const grid = fit(tilt, interval);
+      const grid = widened(tilt, interval);
       const losses = entries.map(({ pair, count }) => ({
         loss: this.#grids.get(pair[direction], grid),
         count,
@@ -125,8 +148,8 @@ class GridCache {
   }
 }
 
-function entryOf(event: PrivacyEvent, count: number): Entry {
-  return { pair: dominatingPairs(event), count, sketches: new Map() };
+function entryOf(event: PrivacyEvent): Entry {
+  return { pair: dominatingPairs(event), count: 0, sketches: new Map() };
 }
 
 /** Sketches are good to 1/256 of each loss, down to losses that never matter. */
@@ -160,7 +183,7 @@ function intervalFor({ epsilon, deviation }: Tilt, losses: readonly RepeatedLoss
 }
 
 /** The interval, doubled until the window has no more than its most places. */
-function fit(tilt: Tilt, interval: number): number {
+function widened(tilt: Tilt, interval: number): number {
   let fitting = interval;
   while (windowSize(tilt, fitting) > MAX_WINDOW) fitting *= 2;
   return fitting;

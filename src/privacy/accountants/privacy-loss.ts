@@ -54,3 +54,16 @@ export const TAIL_MASS: number =
 export function normalDensity(x: number): number {
   return Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
 }
+
+/** The loss where one of several pairs is drawn, in plain sight: each with its probability. */
+export function mixture(...parts: readonly (readonly [number, PrivacyLoss])[]): PrivacyLoss {
+  return {
+    points: parts.flatMap(([share, { points }]) =>
+      points.map(({ loss, mass }) => ({ loss, mass: share * mass })),
+    ),
+    pieces: parts.flatMap(([share, { pieces }]) =>
+      pieces.map((piece) => ({ ...piece, density: (x: number) => share * piece.density(x) })),
+    ),
+    infinite: parts.reduce((sum, [share, { infinite }]) => sum + share * infinite, 0),
+  };
+}

@@ -107,7 +107,12 @@ export function tiltFor(losses: readonly RepeatedLoss[], question: Question): Ti
   const answer = bound(logTheta);
   return 'delta' in question
     ? { theta, ...extent, epsilon: Math.max(0, answer), delta: question.delta }
-    : { theta, ...extent, epsilon: question.epsilon, delta: Math.min(1, infinite + Math.exp(answer)) };
+    : {
+        theta,
+        ...extent,
+        epsilon: question.epsilon,
+        delta: Math.min(1, infinite + Math.exp(answer)),
+      };
 }
 
 /** The chance that any of the losses is infinite. */
