@@ -39,14 +39,14 @@ export interface GridOptions {
 }
 
 /** Far losses on the grid on which they are composed. */
-export const FINE_RESOLUTION: number = 2 ** 16;
+export const FINE_RESOLUTION: number = 2 ** 14;
 
 /**
  * Bound on the relative error of each mass on a grid of {@link FINE_RESOLUTION}. A loss l is computed
- * to a few units in its last place, l·2⁻⁵¹; between neighbours no nearer than l·2⁻¹⁷ this moves at most
- * 2⁻³⁴ of its mass to the wrong one.
+ * to a few units in its last place, l·2⁻⁵¹; between neighbours no nearer than l·2⁻¹⁵ this moves at most
+ * 2⁻³⁶ of its mass to the wrong one. Quadrature and exponentials add less than 2⁻³⁸.
  */
-export const MASS_ERROR: number = 2 ** -34;
+export const MASS_ERROR: number = 2 ** -35;
 
 /** The loss on a grid: one pass over the grid, some five exponentials for each of its places. */
 export function discretize(loss: PrivacyLoss, { interval, resolution }: GridOptions): DiscreteLoss {
