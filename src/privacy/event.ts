@@ -30,13 +30,13 @@ export type Mechanism =
   | { readonly kind: 'laplace'; readonly scale: number }
   /**
    * Noise P(k) ∝ exp(−k²/(2σ²)) on each of any number of integers, which one unit moves by integers,
-   * by `sensitivity` in L2. `dimensions` is 1 where that is known, and then the loss is tighter.
+   * by `sensitivity` in L2. `dimensions`, where it is known, is how many: the loss may be tighter then.
    */
   | {
       readonly kind: 'discrete-gaussian';
       readonly sigma: number;
       readonly sensitivity: number;
-      readonly dimensions?: 1;
+      readonly dimensions?: number;
     }
   /** Noise P(k) ∝ exp(−rate·|k|) on integers, which one unit moves by `sensitivity` in L1. */
   | { readonly kind: 'discrete-laplace'; readonly rate: number; readonly sensitivity: number }
@@ -152,6 +152,7 @@ function checkMechanism(mechanism: Mechanism): void {
     case 'discrete-gaussian':
       assertPositive('sigma', mechanism.sigma);
       assertPositive('sensitivity', mechanism.sensitivity);
+      if (mechanism.dimensions !== undefined) assertInteger('dimensions', mechanism.dimensions, 1);
       break;
     case 'discrete-laplace':
       assertPositive('rate', mechanism.rate);
