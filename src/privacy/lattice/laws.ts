@@ -127,7 +127,7 @@ export function skellam(variance: number): Law {
 }
 
 /** 1/value, exactly. */
-export function reciprocal(value: number): Rational {
+function reciprocal(value: number): Rational {
   const { numerator, denominator } = rationalOf(assertPositive('scale', value));
   return { numerator: denominator, denominator: numerator };
 }

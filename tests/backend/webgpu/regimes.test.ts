@@ -11,6 +11,7 @@ import {
 import {
   nearestSlots,
   streamSlots,
+  sumSlots,
   windowSlots,
 } from '../../../src/backend/webgpu/network-text.ts';
 import { regimeFor, splitShape, streamChunk } from '../../../src/backend/webgpu/regimes.ts';
@@ -272,6 +273,8 @@ test('every kernel, in every variant, is compiled without a warning', async () =
     ['rank_mean_split', split(1024, 400, 600, false)],
     ['nearest_mean', nearestSlots(1, 1)],
     ['nearest_mean', nearestSlots(64, 32)],
+    ...[1, 5, 128].map((n): [ShaderName, Slots] => ['rank_sum', sumSlots(n, 0, n)]),
+    ['rank_sum', sumSlots(64, 31, 32)],
   ];
   const generated = new Set(variants.map(([name]) => name));
   const plain = (Object.keys(shaders) as ShaderName[]).filter((name) => !generated.has(name));
