@@ -2,9 +2,9 @@
  * What sampling each unit by a coin of its own does to Rényi divergence, at integer orders.
  *
  * Exact for noise that a reflection about the midpoint carries from one input to the other: Mironov,
- * Talwar, Zhang. "Rényi differential privacy of the sampled Gaussian mechanism", 2019, §3.1 and
- * Theorem 5. A bound for any mechanism: Zhu, Wang. "Poisson subsampled Rényi differential privacy",
- * ICML 2019, Theorem 5.
+ * Talwar, Zhang. "Rényi differential privacy of the sampled Gaussian mechanism", 2019.
+ * A bound for any mechanism: Zhu, Wang. "Poisson subsampled Rényi differential privacy",
+ * ICML 2019.
  *
  * @module
  */

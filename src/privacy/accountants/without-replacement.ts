@@ -3,8 +3,8 @@
  * replaced by another.
  *
  * Wang, Balle, Kasiviswanathan. "Subsampled Rényi differential privacy and analytical moments
- * accountant", AISTATS 2019: Theorem 9, with the terms from j = 3 on refined by even moments of the
- * likelihood ratio (Appendix B).
+ * accountant", AISTATS 2019, with the terms from j = 3 on refined by even moments of the likelihood
+ * ratio.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export function withoutReplacement(base: RenyiCurve, sampling: FixedSampling): R
     const [below, above] = [2 * Math.floor(j / 2), 2 * Math.ceil(j / 2)];
     return Math.min(plain, 2 * Math.LN2 + (evenMoment(below) + evenMoment(above)) / 2);
   });
-  // Balle, Barthe, Gaboardi. "Privacy amplification by subsampling", NeurIPS 2018, Theorem 9.
+  // Balle, Barthe, Gaboardi. "Privacy amplification by subsampling", NeurIPS 2018.
   const pureEpsilon = Math.log1p(share * Math.expm1(base.pureEpsilon));
   const atInteger = (order: number): number => {
     if (order > HIGHEST_SUM) return (order - 1) * pureEpsilon;
