@@ -46,6 +46,13 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     },
   ],
   [
+    'privacy',
+    {
+      summary: 'tell what private rounds cost, and find the noise for a promise',
+      load: async () => (await import('./privacy.ts')).privacyCommand(),
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'show the backends of this machine, and check their arithmetic',
@@ -67,6 +74,7 @@ async function main(words: readonly string[]): Promise<void> {
     if (name === wanted) {
       const command = (await load()).copyInheritedSettings(program);
       command.showHelpAfterError(`(see aggregis ${name} --help)`);
+      for (const part of command.commands) part.copyInheritedSettings(command);
       program.addCommand(command);
     } else {
       program.command(name).summary(summary).description(summary);

@@ -124,13 +124,22 @@ export function logGamma(x: number): number {
   return product === 1 ? stirling : stirling - Math.log(product);
 }
 
+/** ln n! that were asked for; the sums over binomials of an accountant ask for each many times. */
+const logFactorials: number[] = [0, 0];
+const MAX_REMEMBERED = 2 ** 13;
+
+function logFactorial(n: number): number {
+  if (n >= MAX_REMEMBERED) return logGamma(n + 1);
+  for (let next = logFactorials.length; next <= n; next++) logFactorials.push(logGamma(next + 1));
+  return logFactorials[n]!;
+}
+
 /** ln of the binomial coefficient n over k, for integers 0 ≤ k ≤ n; −Infinity for other k. */
 export function logBinomial(n: number, k: number): number {
   if (k < 0 || k > n) return Number.NEGATIVE_INFINITY;
   const few = Math.min(k, n - k);
-  if (few === 0) return 0;
   if (few === 1) return Math.log(n);
-  return logGamma(n + 1) - logGamma(few + 1) - logGamma(n - few + 1);
+  return logFactorial(n) - logFactorial(few) - logFactorial(n - few);
 }
 
 /** A number by its sign, −1, 0 or 1, and the logarithm of its size: −Infinity for 0. */

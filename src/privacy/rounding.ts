@@ -2,7 +2,7 @@
  * How long a vector can be after its coordinates are rounded at random to integers.
  *
  * Kairouz, Liu, Steinke. "The distributed discrete Gaussian mechanism for federated learning with secure
- * aggregation", ICML 2021, Proposition 22.
+ * aggregation", ICML 2021.
  *
  * @module
  */

@@ -1,11 +1,12 @@
 /**
  * The Rényi curve of an event: which bound is known for which mechanism, sampling and relation.
  *
- * Laplace: Mironov, "Rényi differential privacy", CSF 2017, Proposition 6. Discrete Gaussian: Canonne,
- * Kamath, Steinke, 2020, Theorem 14; sums of such: Kairouz, Liu, Steinke, "The distributed discrete
- * Gaussian mechanism for federated learning with secure aggregation", ICML 2021, Theorem 1. Skellam: Agarwal, Kairouz, Liu, "The Skellam mechanism for
- * differentially private federated learning", NeurIPS 2021, Theorem 3.5. Tree: Kairouz, McMahan, Song,
- * Thakkar, Thakurta, Xu, "Practical and private (deep) learning without sampling or shuffling", ICML 2021.
+ * Laplace: Mironov, "Rényi differential privacy", CSF 2017. Discrete Gaussian: Canonne, Kamath, Steinke,
+ * "The discrete Gaussian for differential privacy", NeurIPS 2020; sums of such: Kairouz, Liu, Steinke, "The
+ * distributed discrete Gaussian mechanism for federated learning with secure aggregation", ICML 2021.
+ * Skellam: Agarwal, Kairouz, Liu, "The Skellam mechanism for differentially private federated learning",
+ * NeurIPS 2021. Tree: Kairouz et al., "Practical and private (deep) learning without sampling or
+ * shuffling", ICML 2021.
  *
  * @module
  */
@@ -27,24 +28,20 @@ type Of<K extends Mechanism['kind']> = Extract<Mechanism, { kind: K }>;
  */
 export function curveOf(event: PrivacyEvent): RenyiCurve {
   const { mechanism, sampling } = checkEvent(event);
+  if (sampling.kind === 'truncated-poisson') {
+    throw unsupported(event, 'the pld accountant knows what cutting off a cohort costs');
+  }
   const share = shareOf(sampling);
   if (share === 0) return NO_LOSS;
   if (share === 1) return unsampledCurve(event);
   if (mechanism.kind === 'tree' || mechanism.kind === 'randomized-response') {
     throw unsupported(event, 'no gain by sampling is known for it');
   }
-  switch (sampling.kind) {
-    case 'poisson':
-      return poissonCurve(event, share);
-    case 'without-replacement':
-      return fixedCurve(event, share);
-    default:
-      throw unsupported(event, 'the pld accountant knows what cutting off a cohort costs');
-  }
+  return sampling.kind === 'poisson' ? poissonCurve(event, share) : fixedCurve(event, share);
 }
 
-/** The chance of a unit to take part; for a truncated cohort 0, if it is, or what is not 1. */
-function shareOf(sampling: Sampling): number {
+/** The chance of a unit to take part. */
+function shareOf(sampling: Exclude<Sampling, { kind: 'truncated-poisson' }>): number {
   switch (sampling.kind) {
     case 'none':
       return 1;
@@ -52,8 +49,6 @@ function shareOf(sampling: Sampling): number {
       return sampling.rate;
     case 'without-replacement':
       return sampling.cohort / sampling.population;
-    case 'truncated-poisson':
-      return Math.min(sampling.rate, 0.5);
     default:
       return sampling satisfies never;
   }

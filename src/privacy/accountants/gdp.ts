@@ -3,7 +3,7 @@
  * number goes to infinity. A comparison and no bound: it may say less than the truth, and often does.
  *
  * Bu, Dong, Long, Su. "Deep learning with Gaussian differential privacy", Harvard Data Science Review
- * 2020, Corollary 5.4.
+ * 2020.
  *
  * @module
  */

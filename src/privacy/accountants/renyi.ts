@@ -44,3 +44,9 @@ export function chords(atInteger: (order: number) => number): (order: number) =>
     return share === 0 ? at(order) : (1 - share) * at(below) + share * at(below + 1);
   };
 }
+
+/**
+ * Sums over as many terms as the order are not taken beyond this one, so that a search for the best
+ * order stays within milliseconds. Beyond it stands the pure loss, if there is one.
+ */
+export const HIGHEST_SUM: number = 2 ** 12;

@@ -3,14 +3,14 @@
  * replaced by another.
  *
  * Wang, Balle, Kasiviswanathan. "Subsampled Rényi differential privacy and analytical moments
- * accountant", AISTATS 2019: Theorem 9, with the terms from j = 3 on refined by even moments of the
- * likelihood ratio (Appendix B).
+ * accountant", AISTATS 2019, with the terms from j = 3 on refined by even moments of the likelihood
+ * ratio.
  *
  * @module
  */
 
 import { logAddExp, logBinomial, logExpm1, logSumExp } from '../../core/special.ts';
-import { chords, memoized, type RenyiCurve } from './renyi.ts';
+import { chords, HIGHEST_SUM, memoized, type RenyiCurve } from './renyi.ts';
 
 /** The refinement of terms costs a pass for each even order: higher ones go without. */
 const MAX_REFINED = 256;
@@ -29,7 +29,8 @@ export interface FixedSampling {
  * With base moments K and γ = cohort/population, at an integer order
  * A(α) ≤ 1 + γ²·binom(α,2)·min(4(e^K(2) − 1), 2e^K(2)) + Σⱼ₌₃ γʲ·binom(α,j)·min(2e^K(j), 4√(B(j⁻)·B(j⁺))),
  * j⁻ and j⁺ the even numbers next to j, B(l) = E[(p/p′ − 1)ˡ] the even moments, where known. Not tight:
- * up to about twice the loss of Poisson sampling. O(α) at an integer order; chords between.
+ * up to about twice the loss of Poisson sampling. O(α) at an integer order up to
+ * 4096; chords between.
  */
 export function withoutReplacement(base: RenyiCurve, sampling: FixedSampling): RenyiCurve {
   const { share, noiseMultiplier } = sampling;
@@ -42,15 +43,16 @@ export function withoutReplacement(base: RenyiCurve, sampling: FixedSampling): R
     const [below, above] = [2 * Math.floor(j / 2), 2 * Math.ceil(j / 2)];
     return Math.min(plain, 2 * Math.LN2 + (evenMoment(below) + evenMoment(above)) / 2);
   });
+  // Balle, Barthe, Gaboardi. "Privacy amplification by subsampling", NeurIPS 2018.
+  const pureEpsilon = Math.log1p(share * Math.expm1(base.pureEpsilon));
   const atInteger = (order: number): number => {
+    if (order > HIGHEST_SUM) return (order - 1) * pureEpsilon;
     const terms = Array.from({ length: order - 1 }, (_, i) => {
       const j = i + 2;
       return j * logShare + logBinomial(order, j) + logTerm(j);
     });
-    return logAddExp(0, logSumExp(terms));
+    return Math.min(logAddExp(0, logSumExp(terms)), (order - 1) * pureEpsilon);
   };
-  // A unit that is not drawn is not seen: the mixture of the pure bound, as with coins.
-  const pureEpsilon = Math.log1p(share * Math.expm1(base.pureEpsilon));
   return { logMoment: chords(atInteger), pureEpsilon };
 }
 

@@ -2,7 +2,7 @@
  * Zero-concentrated differential privacy: one number, ρ, that adds up over releases, adaptive ones too.
  *
  * Bun, Steinke. "Concentrated differential privacy: simplifications, extensions, and lower bounds", TCC
- * 2016 (pure ε is ρ = ε²/2: Proposition 1.4). Conversions: Canonne, Kamath, Steinke. "The discrete
+ * 2016. Conversions: Canonne, Kamath, Steinke. "The discrete
  * Gaussian for differential privacy", 2020, Corollary 13.
  *
  * @module
