@@ -152,8 +152,8 @@ function entryOf(event: PrivacyEvent): Entry {
   return { pair: dominatingPairs(event), count: 0, sketches: new Map() };
 }
 
-/** Sketches are good to 1/256 of each loss, down to losses that never matter. */
-const SKETCH = { interval: 2 ** -40, resolution: 2 ** 8 } as const;
+/** Sketches are good to 1/128 of each loss, down to losses that never matter. */
+const SKETCH = { interval: 2 ** -40, resolution: 2 ** 7 } as const;
 
 function sketchOf({ pair, count, sketches }: Entry, direction: Direction): RepeatedLoss {
   const loss = pair[direction];

@@ -127,7 +127,7 @@ function logHockeyMax(theta: number): number {
   return -theta * Math.log1p(1 / theta) - Math.log1p(theta);
 }
 
-/** Where a function with one valley is least, to 1/16: golden section. */
+/** Where a function with one valley is least, to 1/8: golden section. */
 function leastOf(f: (x: number) => number, from: number, to: number): number {
   const ratio = (Math.sqrt(5) - 1) / 2;
   let low = from;
@@ -136,7 +136,7 @@ function leastOf(f: (x: number) => number, from: number, to: number): number {
   let b = low + ratio * (high - low);
   let fa = f(a);
   let fb = f(b);
-  while (high - low > 1 / 16) {
+  while (high - low > 1 / 8) {
     if (fa <= fb) {
       high = b;
       [b, fb] = [a, fa];
@@ -164,8 +164,8 @@ function extentOf(losses: readonly RepeatedLoss[], theta: number): Extent {
   let reach = 1;
   // For a normal sum the best distance is √(2·LOG_OUTSIDE) over the deviation.
   const normal = Math.sqrt(2 * LOG_OUTSIDE) / Math.max(deviation, 2 ** -100);
-  for (let halvings = -4; halvings <= 8; halvings++) {
-    const distance = normal * 2 ** (-halvings / 2);
+  for (let halvings = -2; halvings <= 4; halvings++) {
+    const distance = normal * 2 ** -halvings;
     const up = (cumulants(losses, theta + distance).value - value + LOG_OUTSIDE) / distance;
     if (up < top) [top, reach] = [up, distance];
     const down = (cumulants(losses, theta - distance).value - value + LOG_OUTSIDE) / distance;
