@@ -18,7 +18,7 @@ test('answers every question on the reference, and prints one JSON object', asyn
   const report = JSON.parse(stdout);
   expect(report).toMatchObject({
     seed: 1,
-    warmUps: 3,
+    warmUps: 10,
     quick: true,
     machine: { cores: expect.any(Number), runtime: expect.stringContaining('Node') },
     bandwidth: { copy: expect.any(Number) },

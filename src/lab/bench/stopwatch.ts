@@ -26,8 +26,11 @@ export interface Repeats {
  */
 export type Run = () => Promise<unknown>;
 
-/** Warm-ups before the first time that counts: code that is compiled as it runs needs some … */
-export const WARM_UPS = 3;
+/**
+ * Warm-ups before the first time that counts, at most: code is compiled as it runs, and memory of what
+ * was timed before is given back meanwhile …
+ */
+export const WARM_UPS = 10;
 /** … but no more once they have taken so many seconds. */
 const LONG = 1;
 

@@ -18,7 +18,7 @@ const head = {
   started: '2026-01-01T00:00:00Z',
   machine: { cpu: 'a <CPU> & more', cores: 4, memoryGiB: 8, platform: 'linux', runtime: 'Node 20' },
   seed: 1,
-  warmUps: 3,
+  warmUps: 10,
   rounds: 3,
   quick: false,
   bandwidth: { copy: 20e9, read: 30e9, bytes: 2 ** 28 },
