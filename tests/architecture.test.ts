@@ -71,6 +71,7 @@ const NODE_ONLY: readonly RegExp[] = [
   /^cli\//,
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
+  /^privacy\/ledger\/file-ledger\.ts$/,
   /^lab\/bench\/(files|machine|python|versus)\.ts$/,
 ];
 

@@ -92,8 +92,14 @@ export type PrivacyErrorCode =
   | 'numerics'
   /** Fewer took part than was planned, and the guarantee does not hold for fewer. */
   | 'too-few'
-  /** A ledger that is broken, locked or was changed by others. */
-  | 'ledger';
+  /** A ledger whose records do not follow one from another, or that others changed. */
+  | 'ledger'
+  /** A ledger whose last record was not written to its end. */
+  | 'ledger-torn'
+  /** A ledger that somebody else writes to. */
+  | 'ledger-locked'
+  /** A charge that is used up: its seed was drawn, or its round is over. */
+  | 'spent';
 
 /** A private release cannot be made, or cannot be accounted for. */
 export class PrivacyError extends Error {
