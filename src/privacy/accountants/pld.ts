@@ -57,12 +57,12 @@ export class PldAccountant implements Accountant {
   }
 
   compose(event: PrivacyEvent, count = 1): void {
-    assertInteger('count', count, 0);
+    assertInteger('count', count, 1);
     const relation = assertSameRelation(checkEvent(event), this.#relation);
     const key = JSON.stringify([event.mechanism, event.sampling]);
-    const entry = this.#entries.get(key) ?? entryOf(event);
-    entry.count += count;
-    this.#entries.set(key, entry);
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) entry.count += count;
+    else this.#entries.set(key, entryOf(event, count));
     this.#relation = relation;
   }
 
@@ -88,7 +88,10 @@ export class PldAccountant implements Accountant {
 
   /** How far all outputs are from those that the pairs dominate: at most the sum of distances. */
   #distance(): number {
-    return this.#taken().reduce((sum, { pair, count }) => sum + count * pair.distance, 0);
+    return [...this.#entries.values()].reduce(
+      (sum, { pair, count }) => sum + count * pair.distance,
+      0,
+    );
   }
 
   /** Outputs as far from (ε, δ)-private ones on either input are (ε, δ + (1 + e^ε)·distance)-private. */
@@ -97,13 +100,9 @@ export class PldAccountant implements Accountant {
     return distance === 0 ? 0 : (1 + Math.exp(epsilon)) * distance;
   }
 
-  #taken(): Entry[] {
-    return [...this.#entries.values()].filter(({ count }) => count > 0);
-  }
-
   /** The larger answer of the two directions; one where they are the same. */
   #worst(question: Question): number {
-    const entries = this.#taken();
+    const entries = [...this.#entries.values()];
     if (entries.length === 0) return 0;
     const removed = this.#answer(entries, 'remove', { question, known: 0 });
     if (entries.every(({ pair }) => pair.remove === pair.add)) return removed;
@@ -148,12 +147,12 @@ class GridCache {
   }
 }
 
-function entryOf(event: PrivacyEvent): Entry {
-  return { pair: dominatingPairs(event), count: 0, sketches: new Map() };
+function entryOf(event: PrivacyEvent, count: number): Entry {
+  return { pair: dominatingPairs(event), count, sketches: new Map() };
 }
 
 /** Sketches are good to 1/128 of each loss, down to losses that never matter. */
-const SKETCH = { interval: 2 ** -40, resolution: 2 ** 7 } as const;
+const SKETCH = { interval: 2 ** -32, resolution: 2 ** 7 } as const;
 
 function sketchOf({ pair, count, sketches }: Entry, direction: Direction): RepeatedLoss {
   const loss = pair[direction];
