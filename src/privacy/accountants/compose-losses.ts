@@ -34,11 +34,11 @@ export const MAX_WINDOW: number = 2 ** 22;
 
 const MIN_WINDOW = 16;
 
-/** Relative error of a complex power f^T by logarithm and angle, over T: about 2π·u, twice. */
+/** Relative error of a product of powers by logarithms and angles, for each factor and power: 5·π·u. */
 const POWER_ERROR = 16 * 2 ** -53;
 
-/** Relative error of long sums of positive terms: their number, at most 2²², times 2⁻⁵³, twice. */
-const SUM_ERROR = 2 ** -30;
+/** Relative error of δ's own sums, of positive terms: their number, at most 2²², times 8·2⁻⁵³. */
+const SUM_ERROR = 2 ** -28;
 
 /** The places that a window for `tilt` needs at `interval`. */
 export function windowSize(tilt: Tilt, interval: number): number {
@@ -104,7 +104,8 @@ function tiltedSum(losses: readonly RepeatedLoss[], theta: number, size: number)
     fft.forward(x);
     multiply(product, x, { count, error: fft.roundOff });
   }
-  const error = writeProduct(product, x, { times, roundOff: fft.roundOff });
+  const powers = times * losses.length * POWER_ERROR;
+  const error = writeProduct(product, x, { powers, roundOff: fft.roundOff });
   fft.inverse(x);
   for (let i = 0; i < x.length; i++) x[i] = Math.max(0, x[i]!) + error;
   return { masses: x, logScale };
@@ -162,8 +163,7 @@ function multiply(
     const size = Math.sqrt(re * re + im * im);
     logBounds[k]! += count * Math.log(size + error);
     if (logBounds[k]! < NEGLIGIBLE) continue;
-    // A value of 0 is as good as one that is off by its error.
-    logSizes[k]! += count * Math.log(Math.max(size, error / 2));
+    logSizes[k]! += count * Math.log(size);
     angles[k]! += count * Math.atan2(im, re);
   }
 }
@@ -172,7 +172,7 @@ function multiply(
 function writeProduct(
   { logSizes, logBounds, angles }: SpectralProduct,
   spectrum: Float64Array,
-  { times, roundOff }: { times: number; roundOff: number },
+  { powers, roundOff }: { powers: number; roundOff: number },
 ): number {
   const last = spectrum.length / 2;
   let sizes = 0;
@@ -189,7 +189,7 @@ function writeProduct(
     sizes += copies * bound;
     errors += copies * (bound - size);
   }
-  return (errors + (times * POWER_ERROR + roundOff) * sizes) / spectrum.length;
+  return (errors + (powers + roundOff) * sizes) / spectrum.length;
 }
 
 /** Far above all that may have underflowed to 0 on the way to a value of D. */

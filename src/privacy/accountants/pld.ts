@@ -24,8 +24,9 @@ import { type Question, type RepeatedLoss, type Tilt, tiltFor } from './tilted-s
 /** Options of {@link PldAccountant}. */
 export interface PldOptions {
   /**
-   * Distance of the grid's losses. By default at most 10⁻⁴, at most ε/5000, and small beside what one
-   * event loses; wider where more than 2²² places would be needed, as any given one is.
+   * Distance of the grid's losses. By default 10⁻⁴, or less where ε is small or rounds are many, so
+   * that the grid adds 10⁻³ to ε at most. Where more than 2²² places would be needed, it is doubled
+   * until they are enough, and may add more.
    */
   readonly interval?: number;
 }
@@ -43,7 +44,13 @@ type Direction = 'remove' | 'add';
 /** Rounds of search for an ε whose own cost is paid; two are enough unless distances are large. */
 const MAX_ROUNDS = 64;
 
-/** Accounts by privacy loss distributions. */
+/**
+ * Accounts by privacy loss distributions. ε and δ are asked for on grids and at tilts of their own: δ at
+ * the ε of a δ may be a little less or more than that.
+ *
+ * A query takes 0.1 s where the sum's range is 10⁵ intervals and seconds at the most places, for each
+ * direction, and up to 300 MB. More than 10⁸ rounds get no finite ε.
+ */
 export class PldAccountant implements Accountant {
   readonly name = 'pld';
   readonly #interval: number | undefined;
@@ -163,20 +170,24 @@ function sketchOf({ pair, count, sketches }: Entry, direction: Direction): Repea
 
 /** The widest interval that is ever chosen without need. */
 const WIDEST_INTERVAL = 1e-4;
-/** Intervals up to ε: the grid's error in ε is far below one of them. */
+/** Intervals up to ε, or in the deviation of the sum of losses where that is more. */
 const INTERVALS_PER_EPSILON = 5000;
-/**
- * Intervals in the standard deviation of one event's loss. Spreading masses on a grid adds up to h²/6
- * to the variance of each loss, 1/1500 of it at 1/16, and half of that to ε.
- */
-const INTERVALS_PER_DEVIATION = 16;
+/** What the grid may add to ε, relative to it. */
+const GRID_SHARE = 2 ** -12;
 
-/** The interval for a question that `tilt` was made for: 10⁻⁴ halved as often as needed. */
-function intervalFor({ epsilon, deviation }: Tilt, losses: readonly RepeatedLoss[]): number {
+/**
+ * The interval for a question that `tilt` was made for: 10⁻⁴ halved as often as needed.
+ *
+ * A mass between two grid losses, h apart, is spread so that e^(θ·loss) grows by a factor of
+ * 1 + θ(θ + 1)h²/8 at most. Over T events this adds up to T·(θ + 1)h²/8 to ε.
+ */
+function intervalFor({ epsilon, deviation, theta }: Tilt, losses: readonly RepeatedLoss[]): number {
+  const size = Math.max(epsilon, deviation);
+  if (size === 0) return WIDEST_INTERVAL;
   const events = losses.reduce((sum, { count }) => sum + count, 0);
   const wanted = Math.min(
-    epsilon > 0 ? epsilon / INTERVALS_PER_EPSILON : Number.POSITIVE_INFINITY,
-    deviation > 0 ? deviation / Math.sqrt(events) / INTERVALS_PER_DEVIATION : WIDEST_INTERVAL,
+    size / INTERVALS_PER_EPSILON,
+    Math.sqrt((8 * GRID_SHARE * size) / (events * (theta + 1))),
   );
   return WIDEST_INTERVAL * 2 ** Math.min(0, Math.floor(Math.log2(wanted / WIDEST_INTERVAL)));
 }
