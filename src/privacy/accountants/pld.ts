@@ -126,18 +126,15 @@ export class PldAccountant implements Accountant {
     const tilt = tiltFor(sketches, question);
     const bound = 'delta' in question ? tilt.epsilon : tilt.delta;
     if (bound <= known) return known;
-    const answerOn = (interval: number): number => {
-      const grid = widened(tilt, interval);
-      const losses = entries.map(({ pair, count }) => ({
-        loss: this.#grids.get(pair[direction], grid),
-        count,
-      }));
-      const composed = composeLosses(losses, tilt);
-      return 'delta' in question
-        ? composed.epsilon(question.delta)
-        : composed.delta(question.epsilon);
-    };
-    return Math.max(known, answerOn(this.#interval ?? intervalFor(tilt, sketches)));
+    const interval = widened(tilt, this.#interval ?? intervalFor(tilt, sketches));
+    const losses = entries.map(({ pair, count }) => ({
+      loss: this.#grids.get(pair[direction], interval),
+      count,
+    }));
+    const composed = composeLosses(losses, tilt);
+    const answer =
+      'delta' in question ? composed.epsilon(question.delta) : composed.delta(question.epsilon);
+    return Math.max(known, answer);
   }
 }
 
