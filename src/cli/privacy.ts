@@ -50,6 +50,7 @@ difference; with a sampling rate of 1 everybody takes part.
 
 Accountants:
   rdp       Rényi divergence; a bound
+  pld       the distribution of the loss, composed by transforms; a bound, the tightest here
   gaussian  exact, without sampling
   zcdp      zero-concentrated privacy; a bound, without sampling
   gdp       the central limit, to compare with; an estimate, and no bound

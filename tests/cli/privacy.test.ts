@@ -27,6 +27,17 @@ describe('aggregis privacy', () => {
     expect(outcome.noiseMultiplier).toBeCloseTo(0.61554, 5);
   });
 
+  test('is tighter by the distribution of the loss', async () => {
+    const words = ['privacy', 'epsilon', '--noise-multiplier', '1.1', '--sampling-rate', '0.01'];
+    const { stdout } = await aggregis([
+      ...words,
+      ...['--steps', '1000', '--delta', '1e-5', '--accountant', 'pld', '--json'],
+    ]);
+    // By Rényi divergence it is 1.7117.
+    expect(JSON.parse(stdout)).toMatchObject({ accountant: 'pld', delta: 1e-5 });
+    expect(JSON.parse(stdout).epsilon).toBeCloseTo(1.5154, 3);
+  });
+
   test('labels an estimate, and refuses what an accountant does not know', async () => {
     const words = ['privacy', 'epsilon', '--noise-multiplier', '1', ...ROUNDS, '--accountant'];
     const [gdp, zcdp] = await Promise.all([
@@ -49,6 +60,6 @@ describe('aggregis privacy', () => {
     expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2]);
     expect(outcomes[0].stderr).toMatch(/^aggregis: required option '--delta/);
     expect(outcomes[2].stderr).toMatch(/must be between 0 and 1, got "2"/);
-    expect(outcomes[3].stderr).toMatch(/Allowed choices are rdp, gaussian, zcdp, gdp/);
+    expect(outcomes[3].stderr).toMatch(/Allowed choices are rdp, pld, gaussian, zcdp, gdp/);
   });
 });
