@@ -42,13 +42,18 @@ export type {
   DeviceRow,
   HalfRow,
   HostRow,
+  LatticeNoise,
   Matrix,
+  ModularOps,
+  NoiseDraw,
+  NoiseTable,
   Ops,
   Pairs,
   Regime,
   RowScreen,
   RowSource,
   Weights,
+  Words,
 } from './backend/kernels.ts';
 export {
   AggregationError,
@@ -65,6 +70,7 @@ export type {
   SchemaOf as RuleSchemaOf,
   Values as RuleValues,
 } from './core/parameter.ts';
+export type { Displacement, Sensitivity } from './core/sensitivity.ts';
 export { type Append, type ByteSource, blobSource, bytesSource } from './formats/byte-source.ts';
 export {
   type CarriedTensor,
@@ -107,7 +113,15 @@ export {
 } from './rules/entry.ts';
 export * from './rules/index.ts';
 export type { KrumPreset } from './rules/krum-scores.ts';
-export type { ClientEvidence, Law, Round, Rule, Stage, StageResult } from './rules/rule.ts';
+export type {
+  Bounded,
+  ClientEvidence,
+  Law,
+  Round,
+  Rule,
+  Stage,
+  StageResult,
+} from './rules/rule.ts';
 export { parseRule } from './rules/spec.ts';
 export type {
   ClientRow,
