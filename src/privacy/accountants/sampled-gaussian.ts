@@ -145,13 +145,19 @@ function stepFor(z: number): number {
   return (4 * half) / (EXPONENT + half);
 }
 
+/** Powers up to here, times 2, are f64. */
+const LARGEST_EXPONENT = 700;
+
 /** ln g(w) at the loss ℓ of one drawn unit, w = q·(e^ℓ − 1). */
 function logExcess(loss: number, { order, rate }: { order: number; rate: number }): number {
   const w = rate * Math.expm1(loss);
   if (order * Math.abs(w) < 0.5) return Math.log(excessSeries(w, order));
   const beta = order - 1;
   // g = (1 + w)·((1 + w)^β − 1) − β·w: both parts vanish with β, and neither is much the larger.
-  if (w <= 1) return Math.log((1 + w) * Math.expm1(beta * Math.log1p(w)) - beta * w);
+  const grows = beta * Math.log1p(w);
+  if (w <= 1 && grows < LARGEST_EXPONENT) {
+    return Math.log((1 + w) * Math.expm1(grows) - beta * w);
+  }
   const u = loss + Math.log(rate - (rate - 1) * Math.exp(-loss));
   const grown = logExpm1(beta * u);
   return u + grown + Math.log1p(beta * Math.expm1(-u) * Math.exp(-grown));

@@ -97,3 +97,12 @@ describe('Log-moments of the sampled Gaussian', () => {
     expect(found.deviation, found.id).toBeLessThan(1e-12);
   });
 });
+
+test('at orders between large integers the moment is between theirs, and finite', () => {
+  // (1 + w)^1064.5 leaves f64 at w = 1, which the integrand passes.
+  const { logMoment } = sampledGaussianCurve({ rate: 1e-4, noiseMultiplier: 9.7730817329156 });
+  for (const order of [1025, 1064, 1075, 1500]) {
+    expect(logMoment(order + 0.5)).toBeGreaterThan(logMoment(order));
+    expect(logMoment(order + 0.5)).toBeLessThan((logMoment(order) + logMoment(order + 1)) / 2);
+  }
+});
