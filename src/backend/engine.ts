@@ -58,9 +58,7 @@ interface Upload {
 type Uploads = ReadonlyMap<matrix.AnySource, Upload>;
 
 /** What is known while expressions are evaluated on a shard. */
-interface Evaluation {
-  /** Its first column. */
-  readonly from: number;
+interface Evaluation extends Range {
   readonly uploads: Uploads;
   readonly tiles: Map<matrix.Node, Tile>;
 }
@@ -172,11 +170,14 @@ export class Engine implements Backend {
   }
 
   async #readInto(nodes: readonly matrix.Node[], outs: readonly Float32Array[]): Promise<void> {
-    await this.#pass(nodes, {}, async (tiles, { from, to }) => {
+    // Several may be computed from one another.
+    const home = nodes.length === 1 && nodes[0]!.rows === 1 ? outs[0]! : undefined;
+    await this.#pass(nodes, { home }, async (tiles, { from, to }) => {
       for (const [k, tile] of tiles.entries()) {
-        const home = await this.#kernels.read(tile);
+        const values = await this.#kernels.read(tile);
+        if (values.buffer === home?.buffer) continue;
         for (let row = 0; row < tile.rows; row++) {
-          const part = home.subarray(row * (to - from), (row + 1) * (to - from));
+          const part = values.subarray(row * (to - from), (row + 1) * (to - from));
           outs[k]!.set(part, row * nodes[k]!.cols + from);
         }
       }
@@ -307,11 +308,11 @@ export class Engine implements Backend {
   /**
    * Evaluates `targets` on every shard in column order. `body` does the work that may have to be done
    * again (out of memory, lost device) and returns what is done once with its outcome. Sources that
-   * wait to be screened are screened on the way.
+   * wait to be screened are screened on the way. `home`: where a single row will be brought.
    */
   async #pass(
     targets: readonly matrix.Node[],
-    cut: Cut,
+    { home, ...cut }: Cut & { readonly home?: Float32Array | undefined },
     body: (tiles: readonly Tile[], shard: Range) => Promise<Finish | undefined>,
   ): Promise<void> {
     await this.#exclusively(async () => {
@@ -326,8 +327,10 @@ export class Engine implements Backend {
             const blocks = await this.#kernels.screen(tile, shard.from, blockColumns(source.rows));
             finishes.push(() => sum.add(blocks));
           }
-          const { from } = shard;
-          for (const target of targets) await this.#evaluate(target, { from, uploads, tiles });
+          const place = home?.subarray(shard.from, shard.to);
+          for (const target of targets) {
+            await this.#evaluate(target, { ...shard, uploads, tiles }, place);
+          }
           const results = targets.map((target) => tiles.get(target)!);
           finishes.push(await body(results, shard));
           return async () => {
@@ -349,8 +352,8 @@ export class Engine implements Backend {
     targets: readonly matrix.Node[],
     cut: Cut,
   ): { pass: Pass; screens: ReadonlyMap<matrix.AnySource, ScreenSum> } {
-    const { maxTileBytes, shardBytes } = this.#kernels;
-    const limits = { memory: this.#memory, maxTileBytes, shardBytes };
+    const { maxTileBytes, shardBytes, inPlaceShardBytes } = this.#kernels;
+    const limits = { memory: this.#memory, maxTileBytes, shardBytes, inPlaceShardBytes };
     const plan = (asked: Cut): Pass => passOf(targets, asked, { limits, kept: this.#kept });
     const pass = plan(cut);
     const waiting = [...pass.rowsOf].filter(
@@ -477,16 +480,16 @@ export class Engine implements Backend {
 
   // Expressions on a shard
 
-  async #evaluate(node: matrix.Node, shard: Evaluation): Promise<Tile> {
+  async #evaluate(node: matrix.Node, shard: Evaluation, home?: Float32Array): Promise<Tile> {
     const known = shard.tiles.get(node);
     if (known !== undefined) return known;
-    const tile = await this.#apply(node, shard);
+    const tile = await this.#apply(node, shard, home);
     shard.tiles.set(node, tile);
     if (node.op !== 'source' && node.op !== 'select') this.#account(tile, 1);
     return tile;
   }
 
-  async #apply(node: matrix.Node, shard: Evaluation): Promise<Tile> {
+  async #apply(node: matrix.Node, shard: Evaluation, home?: Float32Array): Promise<Tile> {
     const kernels = this.#kernels;
     const of = (input: matrix.Node): Promise<Tile> => this.#evaluate(input, shard);
     switch (node.op) {
@@ -505,7 +508,7 @@ export class Engine implements Backend {
         );
       }
       case 'combine':
-        return kernels.combine(node.weights, await of(node.x));
+        return kernels.combine(node.weights, await of(node.x), home);
       case 'stack':
         return kernels.stack(await of(node.x), await of(node.y));
       case 'rankMean':

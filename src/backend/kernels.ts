@@ -287,13 +287,19 @@ export interface TileKernels {
    * reading, computing and bringing home overlap.
    */
   readonly shardBytes: number;
+  /**
+   * The same for rows that are computed on where they lie in memory; undefined where none are. Their
+   * shards have nothing to read ahead, and each costs a wait for all threads.
+   */
+  readonly inPlaceShardBytes?: number | undefined;
   /** How an order statistic is computed; undefined where there is but one way. */
   regimeOf?(work: Work): Regime;
   /** Columns [from, to) of the rows. */
   upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile>;
   /** A view: shares memory with `x`, which stays alive as long as either does. */
   select(x: Tile, rows: readonly number[]): Tile;
-  combine(weights: Weights, x: Tile): Promise<Tile>;
+  /** `home`: where a single row will be brought. A body may compute it there, and `read` gives it. */
+  combine(weights: Weights, x: Tile, home?: Float32Array): Promise<Tile>;
   rankMean(x: Tile, from: number, to: number): Promise<Tile>;
   nearestMean(x: Tile, center: Tile, count: number): Promise<Tile>;
   signSum(x: Tile): Promise<Tile>;
@@ -310,7 +316,7 @@ export interface TileKernels {
   /** Partial products and squared distances for each block of `blockCols` columns. */
   pairs(x: Tile, blockCols: number): Promise<PairBlock[]>;
   /**
-   * Brings the tile home, row-major. The array may be reused by the next call but one, failed ones
+   * Brings the tile home, row-major. Unless it is a `home` that was given, the array may be reused by the next call but one, failed ones
    * counted, so that a result can be used while the next one comes.
    */
   read(x: Tile): Promise<Float32Array>;

@@ -47,6 +47,8 @@ export interface Limits {
   readonly maxTileBytes: number;
   /** Bytes of rows that a shard should have. */
   readonly shardBytes: number;
+  /** The same where all rows are computed on where they lie; undefined where none are. */
+  readonly inPlaceShardBytes?: number | undefined;
 }
 
 /** How expressions are evaluated in one pass over their columns. */
@@ -88,7 +90,7 @@ export function passOf(
   const { cols } = targets[0]!;
   const unit = cut.unit ?? COLUMN_UNIT;
   const all = { ...needs, ...limits, cols, unit };
-  const preferred = preferredWidth(sources, { ...all, shardBytes: limits.shardBytes });
+  const preferred = preferredWidth(sources, all);
   const partial = sources.some((source) => rowsOf.get(source)!.length < source.rows);
   const whole = 4 * cols * needs.sourceRows;
   const keepable = !partial && !sources.some(isOnDevice) && 2 * whole <= limits.memory;
@@ -175,10 +177,15 @@ function rowsNeeded(
  */
 function preferredWidth(
   sources: readonly AnySource[],
-  { cols, unit, shardBytes }: { cols: number; unit: number; shardBytes: number },
+  given: Needs & Limits & { cols: number; unit: number },
 ): number {
+  const { cols, unit, shardBytes, inPlaceShardBytes = 0, computedRows } = given;
   const rows = sum(sources.map((source) => source.rows));
-  const fitting = shardBytes / (4 * rows);
+  // What lies in place is uploaded for nothing, however it was cut before; what is computed takes room.
+  const inPlace = sources.every(liesInMemory)
+    ? Math.min(inPlaceShardBytes / (4 * rows), shardBytes / (4 * computedRows))
+    : 0;
+  const fitting = Math.max(shardBytes / (4 * rows), inPlace);
   const blocks = roundDown(fitting, MAX_BLOCK_COLS);
   return Math.min(cols, Math.max(unit, blocks > 0 ? blocks : powerOfTwoIn(fitting)));
 }
@@ -200,6 +207,10 @@ function fittingWidth(
   if (limit >= cols) return cols;
   const width = roundDown(limit, unit);
   return width >= unit ? width : undefined;
+}
+
+function liesInMemory({ sources }: AnySource): boolean {
+  return sources.every((row) => !isDeviceRow(row) && row.values !== undefined);
 }
 
 function isOnDevice(source: AnySource): boolean {

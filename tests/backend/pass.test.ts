@@ -38,6 +38,23 @@ describe('shards', () => {
     expect(widths).toEqual([131_072, 131_072, 131_072]);
   });
 
+  test('of rows in place are larger, as far as what is computed is no more than usual', () => {
+    const values = new Float32Array(1_000_000);
+    const row = { cols: 1_000_000, values, read: () => {} };
+    const x = matrix.source(Array.from({ length: 100 }, () => row)) as matrix.Source;
+    const limits = { inPlaceShardBytes: 256 * MIB };
+    // 256 MiB over 4 · 100 bytes are 671,088 columns, ten blocks of 65,536.
+    expect(plan(matrix.rankMean(x, 0, 9), limits).width).toBe(655_360);
+    const weights = (n: number): number[][] => Array.from({ length: n }, () => Array(100).fill(1));
+    // 64 MiB over 4 · 40 rows that are computed: six blocks.
+    expect(plan(matrix.combine(weights(40), x), limits).width).toBe(393_216);
+    expect(plan(matrix.combine(weights(100), x), limits).width).toBe(131_072);
+    // One row elsewhere has to be read.
+    const mixed = matrix.stack(x, rowsOf(1));
+    expect(plan(mixed, limits).width).toBe(plan(mixed).width);
+    expect(plan(matrix.rankMean(x, 0, 9)).width).toBe(131_072);
+  });
+
   test('narrow where a tile would exceed the largest buffer', () => {
     const limits = { maxTileBytes: 4 * 100 * 1000 };
     // 1,000 columns, in whole 64s.

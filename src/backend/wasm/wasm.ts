@@ -25,6 +25,7 @@ import type { Job, Team, UnitResult, WasmRegime } from './job.ts';
 import { kernelModule } from './module.ts';
 import { Runner, SUM_COLS } from './runner.ts';
 import { type Slab, Slabs } from './slabs.ts';
+import { isShared } from './staging.ts';
 
 /** Settings of the body. */
 export interface WasmOptions {
@@ -46,6 +47,9 @@ const MIN_UNIT_COLS = 64;
 /** Units that each thread should find, so that it matters little who gets the last. */
 const MIN_UNITS_EACH = 2;
 
+/** Bytes of rows in place for each thread of a team: some 50 ms of sorting. */
+const IN_PLACE_BYTES_EACH = 2 ** 27;
+
 /** A draw of noise takes about as long as so many entries of other operations. */
 const NOISE_EFFORT = 16;
 
@@ -56,18 +60,23 @@ interface Extent {
   readonly firstCol?: number;
   /** What an entry takes, where others take 1. */
   readonly effort?: number;
+  /** Where the result is wanted. */
+  readonly home?: Float32Array | undefined;
 }
 
 /** Rows in memory, and the slabs that some of them lie in. */
 interface RowTile extends Tile {
   readonly values: readonly Float32Array[];
   readonly slabs: readonly Slab[];
+  /** Whether it lies where the caller wants it. */
+  readonly isHome?: boolean;
 }
 
 /** SIMD kernels on the CPU. Results do not depend on the number of threads. */
 export class WasmKernels implements TileKernels {
   readonly maxTileBytes: number = 2 ** 32;
   readonly shardBytes: number;
+  readonly inPlaceShardBytes: number;
   readonly #runner: Runner;
   readonly #team: Team | undefined;
   readonly #regime: Regime | undefined;
@@ -81,6 +90,7 @@ export class WasmKernels implements TileKernels {
     this.#regime = regime;
     // Alone, a shard holds up the thread; a team is set to work, and waited for, at every shard.
     this.shardBytes = team === undefined ? 2 ** 25 : 2 ** 26;
+    this.inPlaceShardBytes = (team?.threads ?? 1) * IN_PLACE_BYTES_EACH;
     this.#slabs = new Slabs({ shared: team !== undefined, spareBytes: 2 * this.shardBytes });
   }
 
@@ -159,7 +169,8 @@ export class WasmKernels implements TileKernels {
   }
 
   async read(x: Tile): Promise<Float32Array> {
-    const { values, slabs, rows, cols } = own(x);
+    const { values, slabs, rows, cols, isHome } = own(x);
+    if (isHome) return values[0]!;
     const [slab] = slabs;
     // One computed row is given away as it is. What is kept for later, or is the caller's, is copied:
     // whoever reads may write.
@@ -187,10 +198,11 @@ export class WasmKernels implements TileKernels {
 
   // Column operations
 
-  async combine(weights: Weights, x: Tile): Promise<Tile> {
+  async combine(weights: Weights, x: Tile, home?: Float32Array): Promise<Tile> {
     const rows = weights.map((row) => Float64Array.from(row));
     return this.#columns({ op: 'combine', weights: rows }, own(x).values, {
       outputs: weights.length,
+      home,
     });
   }
 
@@ -232,11 +244,12 @@ export class WasmKernels implements TileKernels {
   async #columns(
     work: Job['work'],
     rows: readonly Float32Array[],
-    { outputs = 1, firstCol = 0, effort = 1 }: Extent = {},
+    { outputs = 1, firstCol = 0, effort = 1, home }: Extent = {},
   ): Promise<RowTile> {
     const cols = rows[0]!.length;
-    const slab = this.#slabs.take(outputs * cols);
-    const out = rowsIn(slab, outputs, cols);
+    const isHome = home !== undefined && (this.#team === undefined || isShared(home));
+    const slabs = isHome ? [] : [this.#slabs.take(outputs * cols)];
+    const out = isHome ? [home] : rowsIn(slabs[0]!, outputs, cols);
     const isSum = work.op === 'combine' && outputs === 1;
     const unitCols = isSum
       ? this.#sumUnitCols(cols)
@@ -245,10 +258,10 @@ export class WasmKernels implements TileKernels {
     try {
       await this.#run({ work, rows, out, cols, firstCol, unitCols, units }, effort);
     } catch (error) {
-      this.#slabs.release(slab);
+      for (const slab of slabs) this.#slabs.release(slab);
       throw error;
     }
-    return tileOf(out, [slab]);
+    return { ...tileOf(out, slabs), isHome };
   }
 
   /** Columns of a unit of one sum: as many as are taken in at once, where that leaves work for all. */

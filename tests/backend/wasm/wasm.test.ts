@@ -429,6 +429,24 @@ describe('tiles', () => {
     }
   });
 
+  test('a sum is computed where it is wanted, and may be wanted in one of its rows', async () => {
+    const kernels = await WasmKernels.create();
+    const rows = randomRows(9, 100_000);
+    const weights = [rows.map((_, i) => i - 4)];
+    const x = await kernels.upload(rows.map(arrayRow), 0, 100_000);
+    const expected = (await kernels.read(await kernels.combine(weights, x))).slice();
+    const home = new Float32Array(100_000);
+    expect(await kernels.read(await kernels.combine(weights, x, home))).toBe(home);
+    expect(home).toEqual(expected);
+    const engine = new Engine(kernels);
+    const sum = engine.combine(weights, engine.matrix(rows));
+    // Its sum is wanted, not that of the center it is measured from.
+    const center = engine.nearestMean(engine.matrix(rows), sum, 1);
+    expect(await engine.read(center)).toEqual(await engine.read(center, rows[8]!.slice()));
+    expect(await engine.read(sum, rows[3]!)).toEqual(expected);
+    await engine.close();
+  });
+
   test('memory that waits for its next use makes room where there is none', async () => {
     const slabs = new Slabs({ shared: true, spareBytes: 2 ** 20 });
     slabs.release(slabs.take(1000));
