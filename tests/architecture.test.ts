@@ -47,7 +47,7 @@ const TABLE: readonly Row[] = [
   { part: 'rules', files: /^rules\//, imports: ground },
   { part: 'attacks', files: /^attacks\//, imports: ground },
   { part: 'privacy', files: /^privacy\//, imports: ground },
-  { part: 'aggregate', files: /^(aggregate|aggregate-files|screen)\.ts$/, imports: road },
+  { part: 'aggregate', files: /^(aggregate|aggregate-files|private-release|screen)\.ts$/, imports: road },
   { part: 'analysis', files: /^analysis\//, imports: road },
   { part: 'federation', files: /^federation\//, imports: [...road, 'analysis'] },
   { part: 'lab', files: /^lab\//, imports: study },

@@ -138,6 +138,9 @@ export class Engine implements Backend {
   rankSum(x: Words, from: number, to: number): Words {
     return words.rankSum(x, from, to);
   }
+  sumRows(x: Words, groups: readonly (readonly number[])[]): Words {
+    return words.sumRows(x, groups);
+  }
 
   // Results
 
@@ -226,6 +229,25 @@ export class Engine implements Backend {
   async pairs(x: Matrix): Promise<Pairs> {
     this.#assertOpen();
     return remember(this.#pairs, matrix.asNode('x', x), (node) => this.#allPairs(node));
+  }
+
+  async squaredDistances(x: Words): Promise<Float64Array> {
+    const node = matrix.asWords('x', x);
+    const sums = new Float64Array(node.rows * node.rows);
+    const blockCols = blockColumns(widestRows(node));
+    const cut = { unit: blockCols, partialBytes: 8 * node.rows ** 2 };
+    await this.#pass([node], cut, async ([tile]) => {
+      const blocks = await this.#kernels.squaredDistances(tile!, blockCols);
+      return () => {
+        for (const block of blocks) addInto(sums, block);
+      };
+    });
+    const inexact = sums.findIndex((sum) => sum >= 2 ** 53);
+    if (inexact < 0) return sums;
+    const [i, j] = [Math.floor(inexact / node.rows), inexact % node.rows];
+    throw new RangeError(
+      `squared distances must be below 2^53, got ${sums[inexact]} of rows ${i} and ${j}`,
+    );
   }
 
   async #screen(node: matrix.Node): Promise<RowScreen> {
@@ -523,6 +545,8 @@ export class Engine implements Backend {
         return kernels.addLatticeNoise(await of(node.x), node.noise, shard.from);
       case 'rankSum':
         return kernels.rankSum(await of(node.x), node.from, node.to);
+      case 'sumRows':
+        return kernels.sumRows(await of(node.x), node.groups);
       default:
         return node satisfies never;
     }

@@ -139,6 +139,15 @@ export interface ModularOps {
   addLatticeNoise(x: Words, noise: LatticeNoise): Words;
   /** Sum of those numbers of each column that have ranks [from, to), as i32. n×d → 1×d */
   rankSum(x: Words, from: number, to: number): Words;
+  /** Row k: the sum of the rows with the numbers in `groups[k]`, each of which may be in several. n×d → m×d */
+  sumRows(x: Words, groups: readonly (readonly number[])[]): Words;
+  /**
+   * Squared distances of all pairs of rows, as i32, in one pass: exact for entries below 2²⁵ where
+   * they are below 2⁵³. n×d → n×n
+   *
+   * @throws {RangeError} if one is not.
+   */
+  squaredDistances(x: Words): Promise<Float64Array>;
 }
 
 /** Everything a rule may do with updates. */
@@ -308,6 +317,9 @@ export interface TileKernels {
   /** Column 0 of the tile is column `firstCol` of the words, a multiple of 4. */
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile>;
   rankSum(x: Tile, from: number, to: number): Promise<Tile>;
+  sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile>;
+  /** n×n integers for each block of `blockCols` columns. */
+  squaredDistances(x: Tile, blockCols: number): Promise<Float64Array[]>;
   /**
    * One screen for each block of `blockCols` columns. Columns count from `firstCol` of the matrix
    * for the fingerprint, whose words depend on their place.

@@ -25,7 +25,7 @@ export type MatrixNode =
   | SignSum
   | Deviation;
 /** An expression of words; words.ts builds them. */
-export type WordNode = WordSource | AddLatticeNoise | RankSum;
+export type WordNode = WordSource | AddLatticeNoise | RankSum | SumRows;
 export type AnySource = Source | WordSource;
 
 export interface Source extends Matrix {
@@ -83,6 +83,12 @@ export interface RankSum extends Words {
   readonly x: WordNode;
   readonly from: number;
   readonly to: number;
+}
+
+export interface SumRows extends Words {
+  readonly op: 'sumRows';
+  readonly x: WordNode;
+  readonly groups: readonly (readonly number[])[];
 }
 
 const built = new WeakSet<object>();

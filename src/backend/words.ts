@@ -74,6 +74,19 @@ export function rankSum(x: Words, from: number, to: number): Words {
   return build({ op: 'rankSum', element: 'u32', rows: 1, cols: node.cols, x: node, from, to });
 }
 
+/** Sums of groups of rows, modulo 2³². */
+export function sumRows(x: Words, groups: readonly (readonly number[])[]): Words {
+  const node = asWords('x', x);
+  assertInteger('number of groups', groups.length, 1);
+  for (const [k, group] of groups.entries()) {
+    assertInteger(`size of group ${k}`, group.length, 1);
+    for (const row of group) assertInteger(`row in group ${k}`, row, 0, node.rows - 1);
+  }
+  const own = groups.map((group) => [...group]);
+  const shape = { rows: groups.length, cols: node.cols };
+  return build({ op: 'sumRows', element: 'u32', ...shape, x: node, groups: own });
+}
+
 function checkNoise({ key, nonce, draws }: LatticeNoise): LatticeNoise {
   if (!(key instanceof Uint8Array) || key.length !== KEY_BYTES) {
     throw new TypeError(`key must be a Uint8Array of ${KEY_BYTES} bytes, got ${show(key)}`);

@@ -21,7 +21,8 @@ import {
   sumOf,
 } from './geometry.ts';
 import { iterate } from './iterate.ts';
-import type { Bounded, Round, Rule } from './rule.ts';
+import { sumsOf } from './lattice.ts';
+import type { Releasable, Round, Rule } from './rule.ts';
 
 /** Where the centre starts. */
 export type CenteredClippingStart = 'reference' | 'zero';
@@ -51,7 +52,7 @@ export interface CenteredClippingOptions {
  *
  * @throws {AggregationError} `constraint` if the start is a reference that is missing or not finite.
  */
-export function centeredClipping(options: CenteredClippingOptions): Bounded<Rule> {
+export function centeredClipping(options: CenteredClippingOptions): Releasable<Rule> {
   const { tau, iterations = 1, start } = options;
   assertPositive('tau', tau);
   assertInteger('iterations', iterations, 1);
@@ -86,6 +87,16 @@ export function centeredClipping(options: CenteredClippingOptions): Bounded<Rule
           clipFactor: clipFactors[i]!,
         })),
       };
+    },
+    async onLattice(x, ops) {
+      // The rows are differences from the start: a step from it is their mean, once they are clipped.
+      if (iterations !== 1) {
+        throw new RangeError(`centered-clipping takes one step on integers, got ${iterations}`);
+      }
+      if (x.norm > tau) {
+        throw new RangeError(`centered-clipping needs rows clipped to tau = ${tau}, got ${x.norm}`);
+      }
+      return sumsOf(x, [Array.from({ length: x.words.rows }, (_, i) => i)], ops);
     },
   };
 }

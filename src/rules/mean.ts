@@ -8,10 +8,11 @@
  */
 
 import { defineRule, type RuleEntry } from './entry.ts';
-import type { Bounded, Rule } from './rule.ts';
+import { sumsOf } from './lattice.ts';
+import type { Releasable, Rule } from './rule.ts';
 
 /** The plain mean. No protection: one client moves it anywhere. One pass. */
-export function mean(): Bounded<Rule> {
+export function mean(): Releasable<Rule> {
   return {
     name: 'mean',
     laws: ['permutation', 'translation', 'scale', 'mean-without-faults', 'agreement'],
@@ -25,6 +26,9 @@ export function mean(): Bounded<Rule> {
     async apply(x, ops) {
       const weights = [new Array<number>(x.rows).fill(1 / x.rows)];
       return { value: ops.combine(weights, x), weights };
+    },
+    async onLattice(x, ops) {
+      return sumsOf(x, [Array.from({ length: x.words.rows }, (_, i) => i)], ops);
     },
   };
 }

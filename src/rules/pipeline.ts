@@ -10,7 +10,17 @@
 import type { Matrix } from '../backend/kernels.ts';
 import { show } from '../core/assert.ts';
 import type { Sensitivity } from '../core/sensitivity.ts';
-import type { Bounded, ClientEvidence, Law, Round, Rule, Stage, StageResult } from './rule.ts';
+import type {
+  Bounded,
+  ClientEvidence,
+  LatticeRows,
+  Law,
+  Releasable,
+  Round,
+  Rule,
+  Stage,
+  StageResult,
+} from './rule.ts';
 
 /** Laws that a pipeline has when each of its parts has them. */
 const COMPOSED: readonly Law[] = [
@@ -38,7 +48,11 @@ const LARGEST_COHORT = 2 ** 20;
  */
 export function pipeline<P extends readonly [...Stage[], Rule]>(
   ...parts: P
-): P extends readonly Bounded<Stage>[] ? Bounded<Rule> : Rule;
+): P extends readonly Releasable<Stage>[]
+  ? Releasable<Rule>
+  : P extends readonly Bounded<Stage>[]
+    ? Bounded<Rule>
+    : Rule;
 export function pipeline(...parts: readonly [...Stage[], Rule]): Rule {
   const stages: readonly Stage[] = parts;
   checkParts(stages);
@@ -47,6 +61,7 @@ export function pipeline(...parts: readonly [...Stage[], Rule]): Rule {
     laws: lawsOf(stages),
     minClients: minClientsOf(stages),
     ...(stages.every(isBounded) && { sensitivity: composed(stages) }),
+    ...(stages.every(isReleasable) && { onLattice: latticeOf(stages) }),
     async apply(x, ops, round) {
       let state = start(x);
       for (const stage of stages) {
@@ -63,6 +78,18 @@ export function pipeline(...parts: readonly [...Stage[], Rule]): Rule {
 
 function isBounded(stage: Stage): stage is Bounded<Stage> {
   return stage.sensitivity !== undefined;
+}
+
+function isReleasable(stage: Stage): stage is Releasable<Stage> {
+  return isBounded(stage) && stage.onLattice !== undefined;
+}
+
+function latticeOf(stages: readonly Releasable<Stage>[]): Releasable<Stage>['onLattice'] {
+  return async (x, ops) => {
+    let rows: LatticeRows = x;
+    for (const stage of stages) rows = await stage.onLattice(rows, ops);
+    return rows;
+  };
 }
 
 function composed(stages: readonly Bounded<Stage>[]): Sensitivity {

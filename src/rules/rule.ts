@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Matrix, Ops } from '../backend/kernels.ts';
+import type { Matrix, ModularOps, Ops, Words } from '../backend/kernels.ts';
 import type { Sensitivity } from '../core/sensitivity.ts';
 
 /** What a round tells a rule besides the updates. Arrays have one entry for each row. */
@@ -81,6 +81,17 @@ export type Law =
   | 'agreement'
   | 'bounded';
 
+/** Rows of integers, read as i32: what a private release computes on, since nothing rounds there. */
+export interface LatticeRows {
+  readonly words: Words;
+  /** The integers are this many times the rows that they stand for: sums in place of means. */
+  readonly multiple: number;
+  /** None of those is longer (L2). */
+  readonly norm: number;
+  /** No integer is farther from 0. */
+  readonly reach: number;
+}
+
 /** Updates to updates: clipping, bucketing, mixing. n×d → m×d */
 export interface Stage {
   readonly name: string;
@@ -91,6 +102,13 @@ export interface Stage {
   readonly rowsOut?: (n: number) => number;
   /** How far one client can move what comes out; missing where no bound is known. */
   readonly sensitivity?: Sensitivity;
+  /**
+   * The stage on integers, exactly: what `apply` would give without any rounding, times a multiple.
+   *
+   * @throws {AggregationError} `constraint` as `apply` does.
+   * @throws {RangeError} where integers would leave 32 bits, or the stage has no such form.
+   */
+  onLattice?(x: LatticeRows, ops: ModularOps): Promise<LatticeRows>;
   /**
    * @throws {AggregationError} `constraint` when n does not admit the parameters: the message
    *   states the formula and the numbers.
@@ -105,3 +123,6 @@ export interface Rule extends Stage {
 
 /** A stage or rule of which a bound on one client's influence is known. */
 export type Bounded<S extends Stage> = S & { readonly sensitivity: Sensitivity };
+
+/** A stage or rule that can be part of a private release: bounded, and exact on integers. */
+export type Releasable<S extends Stage> = Bounded<S> & Required<Pick<Stage, 'onLattice'>>;

@@ -10,7 +10,8 @@
 import { assertInteger } from '../core/assert.ts';
 import { honestMajority, requireClients } from './clients.ts';
 import { defineRule, f, type RuleEntry } from './entry.ts';
-import type { Bounded, Rule } from './rule.ts';
+import { grown } from './lattice.ts';
+import type { Releasable, Rule } from './rule.ts';
 
 /** Options of {@link trimmedMean}. */
 export interface TrimmedMeanOptions {
@@ -25,7 +26,7 @@ export interface TrimmedMeanOptions {
  * As one value of a coordinate moves and the others stay, the sum of the kept ones moves as far or not
  * at all: so the result moves at most 1/(n − 2f) of what rows move.
  */
-export function trimmedMean({ f }: TrimmedMeanOptions): Bounded<Rule> {
+export function trimmedMean({ f }: TrimmedMeanOptions): Releasable<Rule> {
   assertInteger('f', f, 0);
   const condition = honestMajority('trimmed-mean', f);
   return {
@@ -41,6 +42,11 @@ export function trimmedMean({ f }: TrimmedMeanOptions): Bounded<Rule> {
     async apply(x, ops) {
       requireClients(condition, x.rows);
       return { value: ops.rankMean(x, f, x.rows - f) };
+    },
+    async onLattice(x, ops) {
+      const { rows } = x.words;
+      requireClients(condition, rows);
+      return grown(x, { words: ops.rankSum(x.words, f, rows - f), terms: rows - 2 * f });
     },
   };
 }

@@ -114,16 +114,42 @@ export class ReferenceKernels implements TileKernels {
   async rankSum(x: Tile, from: number, to: number): Promise<Tile> {
     const out = allocate(1, x.cols);
     const sums = new Uint32Array(out.data.buffer);
-    const rows = Array.from({ length: x.rows }, (_, i) => {
-      const { buffer, byteOffset } = rowOf(own(x), i);
-      return new Int32Array(buffer, byteOffset, x.cols);
-    });
+    const rows = Array.from({ length: x.rows }, (_, i) => integersOf(own(x), i));
     const column = new Int32Array(x.rows);
     for (let j = 0; j < x.cols; j++) {
       for (const [i, row] of rows.entries()) column[i] = row[j]!;
       for (const value of column.sort().subarray(from, to)) sums[j]! += value;
     }
     return out;
+  }
+
+  async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {
+    const out = allocate(groups.length, x.cols);
+    for (const [k, group] of groups.entries()) {
+      const sums = integersOf(out, k);
+      for (const i of group) {
+        const row = integersOf(own(x), i);
+        for (let j = 0; j < x.cols; j++) sums[j]! += row[j]!;
+      }
+    }
+    return out;
+  }
+
+  async squaredDistances(x: Tile, blockCols: number): Promise<Float64Array[]> {
+    return blocksOf(x, blockCols, (block) => {
+      const n = block.rows;
+      const sums = new Float64Array(n * n);
+      for (let i = 0; i < n; i++) {
+        const a = integersOf(block, i);
+        for (let j = i + 1; j < n; j++) {
+          const b = integersOf(block, j);
+          let sum = 0;
+          for (let k = 0; k < block.cols; k++) sum += (a[k]! - b[k]!) ** 2;
+          sums[i * n + j] = sums[j * n + i] = sum;
+        }
+      }
+      return sums;
+    });
   }
 
   async screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]> {
@@ -188,6 +214,12 @@ function own(x: Tile): MemoryTile {
 
 function rowOf({ data, starts, cols }: MemoryTile, row: number): Float32Array {
   return data.subarray(starts[row]!, starts[row]! + cols);
+}
+
+/** A row of words, as i32. */
+function integersOf(tile: MemoryTile, row: number): Int32Array {
+  const { buffer, byteOffset, length } = rowOf(tile, row);
+  return new Int32Array(buffer, byteOffset, length);
 }
 
 /** A 1×d tile made one column at a time. `body` may reorder the column it is given. */

@@ -23,8 +23,8 @@ import { networkSteps } from './network-steps.ts';
 const PIECE_BYTES = 2 ** 19;
 const MAX_COLS = 4096;
 const MIN_COLS = 64;
-/** Columns that a sum with one output takes in at once: copies of 128 KB run faster than shorter ones. */
-export const SUM_COLS = 32_768;
+/** Columns that a sum with one output takes in at once: copies of 256 KB run faster than shorter ones. */
+export const SUM_COLS = 65_536;
 /** Rows start this much later than their width asks for: at one stride they would share cache sets. */
 const GAP_BYTES = 64;
 /** Bytes of keys that a block may take: what is left of a usual first-level cache. */

@@ -230,6 +230,14 @@ export class WasmKernels implements TileKernels {
     return this.#columns({ op: 'rankSum', from, to, regime }, own(x).values);
   }
 
+  async sumRows(): Promise<Tile> {
+    throw new Error('not yet');
+  }
+
+  async squaredDistances(): Promise<Float64Array[]> {
+    throw new Error('not yet');
+  }
+
   async addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
     const { program, tables } = noiseProgram(noise);
     const draws = noise.draws.length;

@@ -189,6 +189,14 @@ export class WebGpuKernels implements TileKernels {
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
     return this.#at.columns.addLatticeNoise(x, noise, firstCol);
   }
+  async sumRows(): Promise<Tile> {
+    throw new Error('not yet');
+  }
+
+  async squaredDistances(): Promise<Float64Array[]> {
+    throw new Error('not yet');
+  }
+
   rankSum(x: Tile, from: number, to: number): Promise<Tile> {
     const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
     return this.#at.columns.rankSum(x, { from, to, regime });

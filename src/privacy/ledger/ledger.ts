@@ -38,6 +38,9 @@ export interface Charge {
   readonly event: PrivacyEvent;
 }
 
+/** What charges releases, and gives each the seed of its noise: see {@link Ledger}. */
+export type Charging = Pick<Ledger, 'budget' | 'epsilon' | 'reserve' | 'drawSeed' | 'commit'>;
+
 /** How far the round of a charge is. */
 type Stage = 'reserved' | 'drawn' | 'committed';
 

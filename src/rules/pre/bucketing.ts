@@ -12,7 +12,8 @@ import { integer, integers, optional } from '../../core/parameter.ts';
 import { createRandom } from '../../core/random.ts';
 import { uniformOn } from '../clients.ts';
 import { defineStage, type StageEntry } from '../entry.ts';
-import type { Bounded, Stage } from '../rule.ts';
+import { sumsOf } from '../lattice.ts';
+import type { Releasable, Stage } from '../rule.ts';
 
 /** Options of {@link bucketing}: a seed for the shuffle, or the order itself. */
 export type BucketingOptions =
@@ -41,10 +42,15 @@ export type BucketingOptions =
  *
  * @throws {RangeError} on applying, if `permutation` is not one of the row numbers.
  */
-export function bucketing(options: BucketingOptions): Bounded<Stage> {
+export function bucketing(options: BucketingOptions): Releasable<Stage> {
   const size = assertInteger('size', options.size, 1);
   const orderOf =
     'permutation' in options ? givenOrder(options.permutation) : shuffledOrder(options.seed);
+  const bucketsOf = (n: number): (readonly number[])[] => {
+    const order = orderOf(n);
+    const starts = Array.from({ length: Math.ceil(n / size) }, (_, k) => k * size);
+    return starts.map((from) => order.slice(from, from + size));
+  };
   return {
     name: 'bucketing',
     laws: ['translation', 'scale', 'agreement', 'bounded'],
@@ -57,15 +63,15 @@ export function bucketing(options: BucketingOptions): Bounded<Stage> {
     },
     async apply(x, ops) {
       const n = x.rows;
-      const order = orderOf(n);
-      const weights: number[][] = [];
       const rowOf = new Array<number>(n);
-      for (let from = 0; from < n; from += size) {
-        const bucket = order.slice(from, from + size);
-        for (const client of bucket) rowOf[client] = weights.length;
-        weights.push(uniformOn(bucket, n));
-      }
+      const weights = bucketsOf(n).map((bucket, row) => {
+        for (const client of bucket) rowOf[client] = row;
+        return uniformOn(bucket, n);
+      });
       return { value: ops.combine(weights, x), weights, rowOf };
+    },
+    async onLattice(x, ops) {
+      return sumsOf(x, bucketsOf(x.words.rows), ops);
     },
   };
 }

@@ -11,7 +11,8 @@ import { assertInteger } from '../../core/assert.ts';
 import { honestMajority, requireClients, uniformOn } from '../clients.ts';
 import { defineStage, f, type StageEntry } from '../entry.ts';
 import { geometryOf, nearestTo } from '../geometry.ts';
-import type { Bounded, ClientEvidence, Stage } from '../rule.ts';
+import { sumsOf } from '../lattice.ts';
+import type { ClientEvidence, Releasable, Stage } from '../rule.ts';
 
 /** Options of {@link nnm}. */
 export interface NnmOptions {
@@ -26,7 +27,7 @@ export interface NnmOptions {
  *
  * Needs n ≥ 2f + 1. One pass of n²·d; the mixing is one n×n combination.
  */
-export function nnm({ f }: NnmOptions): Bounded<Stage> {
+export function nnm({ f }: NnmOptions): Releasable<Stage> {
   assertInteger('f', f, 0);
   const condition = honestMajority('nnm', f);
   return {
@@ -49,7 +50,22 @@ export function nnm({ f }: NnmOptions): Bounded<Stage> {
       );
       return { value: ops.combine(weights, x), weights, evidence: membershipsOf(weights) };
     },
+    async onLattice(x, ops) {
+      const n = x.words.rows;
+      requireClients(condition, n);
+      const squaredDistances = await ops.squaredDistances(x.words);
+      const groups = Array.from({ length: n }, (_, i) =>
+        nearestAmong(squaredDistances.subarray(i * n, (i + 1) * n)).slice(0, n - f),
+      );
+      return sumsOf(x, groups, ops);
+    },
   };
+}
+
+/** Row numbers by ascending distance; ties go to the lowest. */
+function nearestAmong(distances: Float64Array): number[] {
+  // The sort is stable.
+  return Array.from(distances.keys()).sort((a, b) => distances[a]! - distances[b]!);
 }
 
 function membershipsOf(weights: readonly (readonly number[])[]): ClientEvidence[] {

@@ -429,7 +429,7 @@ describe('tiles', () => {
     }
   });
 
-  test('a sum is computed where it is wanted, and may be wanted in one of its rows', async () => {
+  test('a sum is computed where it is wanted', async () => {
     const kernels = await WasmKernels.create();
     const rows = randomRows(9, 100_000);
     const weights = [rows.map((_, i) => i - 4)];
@@ -443,7 +443,7 @@ describe('tiles', () => {
     // Its sum is wanted, not that of the center it is measured from.
     const center = engine.nearestMean(engine.matrix(rows), sum, 1);
     expect(await engine.read(center)).toEqual(await engine.read(center, rows[8]!.slice()));
-    expect(await engine.read(sum, rows[3]!)).toEqual(expected);
+    expect(await engine.read(sum)).toEqual(expected);
     await engine.close();
   });
 
