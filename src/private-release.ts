@@ -93,14 +93,14 @@ const RELEASE_PURPOSE = 1;
  * @throws {TypeError | RangeError} if an option is out of its range, or there is no room for the noise.
  */
 export async function planRelease(options: PrivateReleaseOptions): Promise<PrivateRelease> {
-  assertOptions(options, [
-    'statistic',
-    'relation',
-    'clipNorm',
-    'noiseMultiplier',
-    'sampling',
-    'bound',
-  ]);
+  assertOptions(options, {
+    statistic: true,
+    relation: true,
+    clipNorm: true,
+    noiseMultiplier: true,
+    sampling: true,
+    bound: true,
+  });
   const { statistic, relation, sampling = NO_SAMPLING } = options;
   const clipNorm = assertPositive('clipNorm', options.clipNorm);
   const noiseMultiplier = assertPositive('noiseMultiplier', options.noiseMultiplier);

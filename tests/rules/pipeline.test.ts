@@ -8,7 +8,7 @@ import { arc } from '../../src/rules/pre/arc.ts';
 import { bucketing } from '../../src/rules/pre/bucketing.ts';
 import { clipNorm } from '../../src/rules/pre/clip-norm.ts';
 import { nnm } from '../../src/rules/pre/nnm.ts';
-import type { Bounded, Rule } from '../../src/rules/rule.ts';
+import type { Bounded, Releasable, Rule } from '../../src/rules/rule.ts';
 import { signVote } from '../../src/rules/sign-vote.ts';
 import { trimmedMean } from '../../src/rules/trimmed-mean.ts';
 import { weightedMean } from '../../src/rules/weighted-mean.ts';
@@ -16,7 +16,8 @@ import { applyTo, BYZFL_ROWS } from '../support/apply.ts';
 
 describe('a pipeline', () => {
   test('is a rule, and must end in one', () => {
-    expectTypeOf(pipeline(nnm({ f: 1 }), mean())).toEqualTypeOf<Bounded<Rule>>();
+    expectTypeOf(pipeline(nnm({ f: 1 }), mean())).toEqualTypeOf<Releasable<Rule>>();
+    expectTypeOf(pipeline(clipNorm({ max: 1 }), mean())).toEqualTypeOf<Bounded<Rule>>();
     // One client may decide which update is the median.
     expectTypeOf(pipeline(nnm({ f: 1 }), median())).toEqualTypeOf<Rule>();
     // @ts-expect-error: nnm is a stage
