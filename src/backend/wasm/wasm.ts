@@ -50,6 +50,9 @@ const MIN_UNITS_EACH = 2;
 /** Bytes of rows in place for each thread of a team: some 50 ms of sorting. */
 const IN_PLACE_BYTES_EACH = 2 ** 27;
 
+/** Units of a screen that each thread should find, so that none waits long for the last. */
+const MIN_SCREENS_EACH = 8;
+
 /** A draw of noise takes about as long as so many entries of other operations. */
 const NOISE_EFFORT = 16;
 
@@ -282,7 +285,21 @@ export class WasmKernels implements TileKernels {
   // Row operations
 
   async screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]> {
-    return (await this.#blocks({ op: 'screen' }, x, { blockCols, firstCol })) as RowScreen[];
+    const { values } = own(x);
+    // Rows are screened one by one: where blocks are few, groups of rows make work for all threads.
+    const blocks = Math.ceil(x.cols / blockCols);
+    const wanted = (MIN_SCREENS_EACH * (this.#team?.threads ?? 0)) / blocks;
+    const large = (x.rows * x.cols) / MIN_TEAM_ENTRIES;
+    const height = Math.ceil(x.rows / Math.max(1, Math.min(x.rows, wanted, large)));
+    const groups = Array.from({ length: Math.ceil(x.rows / height) }, (_, k) =>
+      tileOf(values.slice(k * height, (k + 1) * height), []),
+    );
+    const done = await Promise.all(
+      groups.map((rows) => this.#blocks({ op: 'screen' }, rows, { blockCols, firstCol })),
+    );
+    return Array.from({ length: blocks }, (_, b) =>
+      joinedScreens(done.map((group) => group[b] as RowScreen)),
+    );
   }
 
   async pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
@@ -314,6 +331,16 @@ function tileOf(values: readonly Float32Array[], slabs: readonly Slab[]): RowTil
   const cols = values[0]!.length;
   const bytes = slabs.reduce((sum, { length }) => sum + 4 * length, 0);
   return { rows: values.length, cols, bytes, values, slabs };
+}
+
+/** What is known of groups of rows, of all of them. */
+function joinedScreens(groups: readonly RowScreen[]): RowScreen {
+  if (groups.length === 1) return groups[0]!;
+  return {
+    nonFinite: Uint32Array.from(groups.flatMap(({ nonFinite }) => [...nonFinite])),
+    squaredNorms: Float64Array.from(groups.flatMap(({ squaredNorms }) => [...squaredNorms])),
+    fingerprints: BigUint64Array.from(groups.flatMap(({ fingerprints }) => [...fingerprints])),
+  };
 }
 
 /** Rows one after the other in a slab. */
