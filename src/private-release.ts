@@ -13,14 +13,19 @@ import type { Backend, ModularOps, NoiseTable, Words } from './backend/kernels.t
 import { assertInteger, assertOptions, assertPositive, show } from './core/assert.ts';
 import { PrivacyError } from './core/errors.ts';
 import { compareNames } from './formats/safetensors.ts';
+import { NO_SAMPLING, type PrivacyEvent, type Relation, type Sampling } from './privacy/event.ts';
 import {
-  NO_SAMPLING,
-  type PrivacyEvent,
-  type Relation,
-  type Sampling,
-} from './privacy/event.ts';
-import { clipToLattice, DEFAULT_BOUND, fromLattice, type Lattice, latticeFor } from './privacy/lattice/clip.ts';
-import { type GaussianPlan, gaussianPlan, requireNumericalDelta } from './privacy/lattice/noise-plan.ts';
+  clipToLattice,
+  DEFAULT_BOUND,
+  fromLattice,
+  type Lattice,
+  latticeFor,
+} from './privacy/lattice/clip.ts';
+import {
+  type GaussianPlan,
+  gaussianPlan,
+  requireNumericalDelta,
+} from './privacy/lattice/noise-plan.ts';
 import { noiseNonce } from './privacy/lattice/noise-stream.ts';
 import type { Charging } from './privacy/ledger/ledger.ts';
 import type { Receipt } from './privacy/ledger/receipt.ts';
@@ -134,11 +139,14 @@ export async function planRelease(options: PrivateReleaseOptions): Promise<Priva
 
 /** Amplification is proven where rows come and go without changing what the others count. */
 function checkSampling(
-  { kind }: PrivateStatistic,
+  statistic: PrivateStatistic,
   { relation, sampling }: Pick<PrivateRelease, 'relation' | 'sampling'>,
 ): void {
-  if (kind !== 'rule' || sampling.kind === 'none') return;
-  if (sampling.kind === 'without-replacement' && relation === 'replace-one') return;
+  if (statistic.kind !== 'rule' || sampling.kind === 'none') return;
+  if (sampling.kind === 'without-replacement' && relation === 'replace-one') {
+    if (sampling.cohort === statistic.rows) return;
+    throw new RangeError(`cohort must have ${statistic.rows} clients, got ${sampling.cohort}`);
+  }
   throw new PrivacyError(
     'unsupported',
     `a rule of a fixed number of rows is amplified by sampling without replacement under ` +
