@@ -52,6 +52,8 @@ interface Noise {
   /** With coins of rate q, 0 < q < 1. */
   readonly sampled: (q: number) => Pair;
   readonly distance: number;
+  /** The multiplier of the normal noise that this is, up to that distance. */
+  readonly normal?: number;
 }
 
 type Pair = Pick<PairLosses, 'remove' | 'add'>;
@@ -102,6 +104,7 @@ function gaussianNoise(noiseMultiplier: number): Noise {
       add: sampledGaussianAddLoss(noiseMultiplier, q),
     }),
     distance: 0,
+    normal: noiseMultiplier,
   };
 }
 
@@ -171,8 +174,9 @@ function pointsNoise(make: () => MirroredPoints): Noise {
   };
 }
 
-function sampledNoise({ mechanism, sampling, relation }: PrivacyEvent, noise: Noise): PairLosses {
-  const { distance } = noise;
+/** Sampling mixes laws, and a mixture is no farther from another than what it is mixed of. */
+function sampledNoise({ sampling, relation }: PrivacyEvent, noise: Noise): PairLosses {
+  const { distance, normal } = noise;
   switch (sampling.kind) {
     case 'none':
       return { ...both(noise.loss()), distance };
@@ -180,16 +184,15 @@ function sampledNoise({ mechanism, sampling, relation }: PrivacyEvent, noise: No
       if (relation === 'replace-one') throw unsupported('Poisson sampling under replace-one');
       return { ...atRate(noise, sampling.rate), distance };
     case 'truncated-poisson':
-      if (mechanism.kind !== 'gaussian')
+      if (normal === undefined)
         throw unsupported('other than Gaussian noise on a cohort that is cut off');
       if (relation !== 'add-remove')
         throw unsupported(`a cohort that is cut off under ${relation}`);
-      return exact(truncatedPair(mechanism.noiseMultiplier, cutOffCohort(sampling)));
+      return { ...truncatedPair(normal, cutOffCohort(sampling)), distance };
     case 'without-replacement':
-      if (mechanism.kind !== 'gaussian')
-        throw unsupported('other than Gaussian noise on a fixed cohort');
+      if (normal === undefined) throw unsupported('other than Gaussian noise on a fixed cohort');
       if (relation !== 'replace-one') throw unsupported(`a fixed cohort under ${relation}`);
-      return exact(fixedPair(mechanism.noiseMultiplier, sampling));
+      return { ...fixedPair(normal, sampling), distance };
     default:
       return sampling satisfies never;
   }
