@@ -13,14 +13,19 @@ import type { Backend, ModularOps, NoiseTable, Words } from './backend/kernels.t
 import { assertInteger, assertOptions, assertPositive, show } from './core/assert.ts';
 import { PrivacyError } from './core/errors.ts';
 import { compareNames } from './formats/safetensors.ts';
+import { NO_SAMPLING, type PrivacyEvent, type Relation, type Sampling } from './privacy/event.ts';
 import {
-  NO_SAMPLING,
-  type PrivacyEvent,
-  type Relation,
-  type Sampling,
-} from './privacy/event.ts';
-import { clipToLattice, DEFAULT_BOUND, fromLattice, type Lattice, latticeFor } from './privacy/lattice/clip.ts';
-import { type GaussianPlan, gaussianPlan, requireNumericalDelta } from './privacy/lattice/noise-plan.ts';
+  clipToLattice,
+  DEFAULT_BOUND,
+  fromLattice,
+  type Lattice,
+  latticeFor,
+} from './privacy/lattice/clip.ts';
+import {
+  type GaussianPlan,
+  gaussianPlan,
+  requireNumericalDelta,
+} from './privacy/lattice/noise-plan.ts';
 import { noiseNonce } from './privacy/lattice/noise-stream.ts';
 import type { Charging } from './privacy/ledger/ledger.ts';
 import type { Receipt } from './privacy/ledger/receipt.ts';
