@@ -7,7 +7,7 @@
 
 import type { LatticeNoise } from '../../backend/kernels.ts';
 import { gaussianPlan } from '../../privacy/lattice/noise-plan.ts';
-import { type Bench, open, orProblem, places, type Question, type Timing, timed } from './bench.ts';
+import { type Bench, open, orProblem, places, type Question, timed } from './bench.ts';
 import { measure } from './stopwatch.ts';
 
 /** Values of σ that take one, two and three draws. */
