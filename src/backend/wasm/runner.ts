@@ -78,6 +78,8 @@ interface Method {
   /** Words that it wants in memory, and bytes of scratch after them. */
   readonly table?: Uint32Array;
   readonly scratchBytes?: number;
+  /** What fills the scratch from its start, if anything does. */
+  readonly scratch?: Uint32Array;
   apply(piece: Piece, table: number, scratch: number): void;
   /** Whether the table must not stay in memory. */
   readonly isSecret?: boolean;
@@ -254,22 +256,20 @@ export class Runner {
     };
   }
 
-  /** The tables stand behind the program. */
   #addLatticeNoise(
     rows: readonly Float32Array[],
     { draws, program, tables }: Extract<ColumnWork, { op: 'addLatticeNoise' }>,
     firstCol: number,
   ): Method {
-    const table = new Uint32Array(program.length + tables.length);
-    table.set(program);
-    table.set(tables, program.length);
     return {
       rows,
-      table,
+      table: program,
       isSecret: true,
-      apply: (p, at) => {
+      scratchBytes: tables.byteLength,
+      scratch: tables,
+      apply: (p, at, tablesAt) => {
         const firstBlock = (firstCol + p.from) / 4;
-        const noise = [at, draws, at + program.byteLength, firstBlock] as const;
+        const noise = [at, draws, tablesAt, firstBlock] as const;
         this.#kernels.addLatticeNoise(p.x, p.cols, ...noise, p.out);
       },
     };
@@ -296,7 +296,9 @@ export class Runner {
       stride * rows.length,
       stride * out.length,
     ]) as [number, number, number, number];
-    new Uint32Array(this.#kernels.memory.buffer).set(table, tableAt / 4);
+    const words = new Uint32Array(this.#kernels.memory.buffer);
+    words.set(table, tableAt / 4);
+    if (method.scratch !== undefined) words.set(method.scratch, scratch / 4);
     for (const piece of cut(range, widest)) {
       const width = piece.to - piece.from;
       const cols = this.#copyIn(rows, piece, { x, stride, unit: MIN_BLOCK_COLS });
