@@ -31,7 +31,7 @@ const TABLE: readonly Row[] = [
   { part: 'backend/kernels', files: /^backend\/kernels\.ts$/, imports: [] },
   {
     part: 'backend/shared',
-    files: /^backend\/(network|noise-program|rows)\.ts$/,
+    files: /^backend\/(network|noise-program|row-sums|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
   { part: 'backend/engine', files: /^backend\/(engine|matrix|pass|words)\.ts$/, imports: body },
@@ -47,7 +47,11 @@ const TABLE: readonly Row[] = [
   { part: 'rules', files: /^rules\//, imports: ground },
   { part: 'attacks', files: /^attacks\//, imports: ground },
   { part: 'privacy', files: /^privacy\//, imports: ground },
-  { part: 'aggregate', files: /^(aggregate|aggregate-files|private-release|screen)\.ts$/, imports: road },
+  {
+    part: 'aggregate',
+    files: /^(aggregate|aggregate-files|private-release|screen)\.ts$/,
+    imports: road,
+  },
   { part: 'analysis', files: /^analysis\//, imports: road },
   { part: 'federation', files: /^federation\//, imports: [...road, 'analysis'] },
   { part: 'lab', files: /^lab\//, imports: study },

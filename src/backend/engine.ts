@@ -244,9 +244,11 @@ export class Engine implements Backend {
     });
     const inexact = sums.findIndex((sum) => sum >= 2 ** 53);
     if (inexact < 0) return sums;
-    const [i, j] = [Math.floor(inexact / node.rows), inexact % node.rows];
+    const pair = `rows ${Math.floor(inexact / node.rows)} and ${inexact % node.rows}`;
     throw new RangeError(
-      `squared distances must be below 2^53, got ${sums[inexact]} of rows ${i} and ${j}`,
+      sums[inexact] === Number.POSITIVE_INFINITY
+        ? `squared distances need entries below 2^25 in magnitude, and one of ${pair} is not`
+        : `squared distances must be below 2^53, got ${sums[inexact]} of ${pair}`,
     );
   }
 

@@ -139,13 +139,16 @@ export interface ModularOps {
   addLatticeNoise(x: Words, noise: LatticeNoise): Words;
   /** Sum of those numbers of each column that have ranks [from, to), as i32. n×d → 1×d */
   rankSum(x: Words, from: number, to: number): Words;
-  /** Row k: the sum of the rows with the numbers in `groups[k]`, each of which may be in several. n×d → m×d */
+  /**
+   * Row k: the sum of the rows with the numbers in `groups[k]`, as often as they stand there. A row may
+   * be in several groups. n×d → m×d
+   */
   sumRows(x: Words, groups: readonly (readonly number[])[]): Words;
   /**
-   * Squared distances of all pairs of rows, as i32, in one pass: exact for entries below 2²⁵ where
-   * they are below 2⁵³. n×d → n×n
+   * Squared distances of all pairs of rows, as i32, in one pass, exactly: entries are below 2²⁵ in
+   * magnitude, distances below 2⁵³. n×d → n×n
    *
-   * @throws {RangeError} if one is not.
+   * @throws {RangeError} if an entry or a distance is not.
    */
   squaredDistances(x: Words): Promise<Float64Array>;
 }
@@ -318,7 +321,10 @@ export interface TileKernels {
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile>;
   rankSum(x: Tile, from: number, to: number): Promise<Tile>;
   sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile>;
-  /** n×n integers for each block of `blockCols` columns. */
+  /**
+   * n×n integers for each block of `blockCols` columns, where they are below 2⁵³: what is not may be any
+   * number from there on, and is Infinity if a row has an entry that is not below 2²⁵ in magnitude.
+   */
   squaredDistances(x: Tile, blockCols: number): Promise<Float64Array[]>;
   /**
    * One screen for each block of `blockCols` columns. Columns count from `firstCol` of the matrix

@@ -74,11 +74,19 @@ export function rankSum(x: Words, from: number, to: number): Words {
   return build({ op: 'rankSum', element: 'u32', rows: 1, cols: node.cols, x: node, from, to });
 }
 
-/** Sums of groups of rows, modulo 2³². */
+/**
+ * Sums of groups of rows, modulo 2³².
+ *
+ * @throws {TypeError | RangeError} if there is no group, or a group is empty or names a row that is
+ *   not there; names the group.
+ */
 export function sumRows(x: Words, groups: readonly (readonly number[])[]): Words {
   const node = asWords('x', x);
+  if (!Array.isArray(groups)) throw new TypeError(`groups must be an array, got ${show(groups)}`);
   assertInteger('number of groups', groups.length, 1);
   for (const [k, group] of groups.entries()) {
+    if (!Array.isArray(group))
+      throw new TypeError(`group ${k} must be an array, got ${show(group)}`);
     assertInteger(`size of group ${k}`, group.length, 1);
     for (const row of group) assertInteger(`row in group ${k}`, row, 0, node.rows - 1);
   }

@@ -26,6 +26,7 @@ import { checksOf } from '../lab/bench/checks.ts';
 import { crossover } from '../lab/bench/crossover.ts';
 import { fileTimes } from '../lab/bench/files.ts';
 import { peakBytes, thisMachine } from '../lab/bench/machine.ts';
+import { noiseTimes } from '../lab/bench/noise.ts';
 import type { Ratio } from '../lab/bench/ratios.ts';
 import {
   checkTable,
@@ -64,7 +65,16 @@ interface Flags {
 }
 
 const BACKENDS: readonly BackendName[] = ['reference', 'wasm', 'webgpu'];
-const QUESTIONS = ['rules', 'threads', 'together', 'sums', 'files', 'crossover', 'peers'] as const;
+const QUESTIONS = [
+  'rules',
+  'threads',
+  'together',
+  'sums',
+  'noise',
+  'files',
+  'crossover',
+  'peers',
+] as const;
 
 const FULL: { shapes: Shape[]; files: Shape; memory: number; rounds: number } = {
   shapes: [
@@ -91,6 +101,7 @@ Questions, for --only:
   threads    sorting rules with 1, 2, 4, … threads
   together   five rules by one call, and by five
   sums       means against the memory's own bandwidth
+  noise      noise on the integers, of one, two and three draws, also on one thread
   files      files under --memory, against reading them and against the same rule in memory
   crossover  from which n and d on a GPU is faster than the CPU
   peers      NumPy, PyTorch, ByzFL and Flower beside it, as --peers
@@ -287,7 +298,15 @@ function questionsOf(flags: Flags): Question[] {
     memory: flags.memory ?? size.memory,
     command: [process.execPath, ...process.execArgv, process.argv[1]!],
   };
-  const all = [ruleTimes, threadScaling, together, sumTimes, fileTimes(files), crossover];
+  const all = [
+    ruleTimes,
+    threadScaling,
+    together,
+    sumTimes,
+    noiseTimes,
+    fileTimes(files),
+    crossover,
+  ];
   return all.filter(({ name }) => flags.only?.includes(name) ?? true);
 }
 

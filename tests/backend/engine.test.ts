@@ -442,6 +442,39 @@ describe('faults', () => {
     expect(kernels.rebuilt).toBe(1);
   });
 
+  test('distances of integers are added up over shards, each once though a device is lost', async () => {
+    const kernels = new FaultyKernels();
+    const e = engine(kernels, 4 * 70_000 * 4);
+    let uploads = 0;
+    kernels.beforeUpload = () => {
+      uploads++;
+      if (uploads === 2) throw new BackendError('device-lost', 'injected');
+    };
+    // Columns of the second and of the last of four blocks.
+    const x = [0, 3, 0].map((entry, i) => {
+      const row = new Int32Array(200_000);
+      row[65_536] = entry;
+      row[199_999] = -i;
+      return row;
+    });
+    expect(await e.squaredDistances(e.words(x))).toEqual(
+      Float64Array.of(0, 9 + 1, 4, 9 + 1, 0, 9 + 1, 4, 9 + 1, 0),
+    );
+    expect(kernels.uploads.at(-1)).toEqual([196_608, 200_000]);
+    expect(kernels.rebuilt).toBe(1);
+  });
+
+  test('distances that only all shards together make too large are refused, with their rows', async () => {
+    const e = engine(new FaultyKernels(), 4 * 70_000 * 4);
+    // 131,072 squares of 2¹⁸ are 2⁵³; 65,536 of them, those of one block, are not.
+    const x = [0, 0, 2 ** 18].map((entry) => new Int32Array(131_072).fill(entry));
+    await expect(e.squaredDistances(e.words(x))).rejects.toThrow(
+      `squared distances must be below 2^53, got ${2 ** 53} of rows 0 and 2`,
+    );
+    x[2]![131_071] = 0;
+    expect((await e.squaredDistances(e.words(x)))[5]).toBe(2 ** 53 - 2 ** 36);
+  });
+
   test('a device that is lost at every try is given up', async () => {
     const kernels = new FaultyKernels();
     kernels.beforeUpload = () => {

@@ -8,7 +8,8 @@ import { WasmKernels } from '../../src/backend/wasm/wasm.ts';
 import { findNodeGpu } from '../../src/backend/webgpu/adapter-node.ts';
 import { Pace } from '../../src/backend/webgpu/pace.ts';
 import { WebGpuKernels } from '../../src/backend/webgpu/webgpu.ts';
-import { expectSameWords, latticeSuite, noiseOf, rankSumSuite } from './lattice-noise.ts';
+import { expectSameWords } from '../support/words.ts';
+import { latticeSuite, noiseOf, rankSumSuite } from './lattice-noise.ts';
 
 const options = (memory?: number): { memory?: number } => (memory === undefined ? {} : { memory });
 const reference = (memory?: number) => createBackend('reference', options(memory));

@@ -1,5 +1,5 @@
 /**
- * Noise and sums of words on a backend against their meaning, the reference: the same bits. Runs
+ * Operations on words on a backend against their meaning, the reference: the same bits. Runs
  * under Node and in Chromium.
  */
 
@@ -8,6 +8,8 @@ import type { Backend, LatticeNoise } from '../../src/backend/kernels.ts';
 import { chacha20Block, chacha20State } from '../../src/core/chacha20.ts';
 import { aliasTable } from '../../src/privacy/lattice/alias-table.ts';
 import { discreteGaussian, discreteLaplace } from '../../src/privacy/lattice/laws.ts';
+import { expectSameWords, wordsOf } from '../support/words.ts';
+import { distancesSuite, sumRowsSuite } from './word-rows.ts';
 
 type MakeBackend = (memory?: number) => Promise<Backend>;
 
@@ -31,18 +33,12 @@ export function noiseOf({
   return { key, nonce: [seed, 1, 0x02_00], draws };
 }
 
-function wordsOf(length: number, seed = 1): Uint32Array {
-  let state = seed * 2654435761;
-  return Uint32Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return state ^ (state >>> 13);
-  });
-}
-
-/** Noise and sums by rank. */
+/** All operations on words. */
 export function latticeSuite(name: string, make: MakeBackend, reference: MakeBackend): void {
   noiseSuite(name, make, reference);
   rankSumSuite(name, make, reference);
+  sumRowsSuite(name, make, reference);
+  distancesSuite(name, make, reference);
 }
 
 function noiseSuite(name: string, make: MakeBackend, reference: MakeBackend): void {
@@ -212,10 +208,4 @@ function drawnWords(noise: LatticeNoise, cols: number): Uint32Array {
     chacha20Block(state, words.subarray(16 * block, 16 * block + 16));
   }
   return words;
-}
-
-export function expectSameWords(got: Uint32Array, want: Uint32Array): void {
-  expect(got.length).toBe(want.length);
-  const at = got.findIndex((word, i) => word !== want[i]);
-  if (at >= 0) expect.fail(`word ${at} must be ${want[at]}, got ${got[at]}`);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
 import type { Backend, LatticeNoise, Matrix, Words } from '../../src/backend/kernels.ts';
-import { addLatticeNoise, rankSum, words } from '../../src/backend/words.ts';
+import { addLatticeNoise, rankSum, sumRows, words } from '../../src/backend/words.ts';
 import { noiseOf } from './lattice-noise.ts';
 
 const x = words([Int32Array.of(1, -1, 2)]);
@@ -82,6 +82,38 @@ describe('sums by rank', () => {
     [0, 2, 'to must be in [1, 1], got 2'],
   ])('of ranks [%i, %i) of one row are refused', (from, to, message) => {
     expect(() => rankSum(x, from, to)).toThrow(message);
+  });
+});
+
+describe('sums of groups of rows', () => {
+  const two = words([Int32Array.of(1), Int32Array.of(2)]);
+
+  test.each<[string, readonly (readonly number[])[], string]>([
+    ['nothing', null as unknown as number[][], 'groups must be an array, got null'],
+    ['a number', [[0], 1 as unknown as number[]], 'group 1 must be an array, got 1'],
+    ['no group', [], 'number of groups must be at least 1, got 0'],
+    ['an empty group', [[0], []], 'size of group 1 must be at least 1, got 0'],
+    ['a row that is not there', [[0], [1], [0, 2]], 'row in group 2 must be in [0, 1], got 2'],
+    ['a row below 0', [[-1]], 'row in group 0 must be in [0, 1], got -1'],
+    ['half a row', [[0.5]], 'row in group 0 must be an integer, got 0.5'],
+  ])('with %s are refused', (_, groups, message) => {
+    expect(() => sumRows(two, groups)).toThrow(message);
+  });
+
+  test('keep their groups, though the caller changes them', async () => {
+    await using backend = await createBackend('reference');
+    const groups = [[0, 1]];
+    const sums = sumRows(two, groups);
+    groups[0]![1] = 0;
+    expect(await backend.readWords(sums)).toEqual(Uint32Array.of(3));
+    expect(backend.explain(sums)).toEqual(['sumRows']);
+  });
+
+  test('and distances are of words alone', async () => {
+    await using backend = await createBackend('reference');
+    const m = backend.matrix([Float32Array.of(1)]) as unknown as Words;
+    expect(() => backend.sumRows(m, [[0]])).toThrow('x must be an expression of words');
+    await expect(backend.squaredDistances(m)).rejects.toThrow('x must be an expression of words');
   });
 });
 

@@ -24,7 +24,9 @@ test('answers every question on the reference, and prints one JSON object', asyn
     bandwidth: { copy: expect.any(Number) },
   });
   const asked = new Set(report.timings.map(({ question }: { question: string }) => question));
-  expect(asked).toEqual(new Set(['rules', 'threads', 'together', 'sums', 'files', 'crossover']));
+  expect(asked).toEqual(
+    new Set(['rules', 'threads', 'together', 'sums', 'noise', 'files', 'crossover']),
+  );
   for (const timing of report.timings) {
     // A time or a reason: of what needs wasm or a GPU, or of a rule that this shape does not admit.
     expect(timing.seconds === undefined).toBe(typeof timing.problem === 'string');

@@ -139,11 +139,12 @@ export class ReferenceKernels implements TileKernels {
     return blocksOf(x, blockCols, (block) => {
       const n = block.rows;
       const sums = new Float64Array(n * n);
+      const narrow = block.starts.map((_, i) => integersOf(block, i).every(isNarrow));
       for (let i = 0; i < n; i++) {
         const a = integersOf(block, i);
         for (let j = i + 1; j < n; j++) {
           const b = integersOf(block, j);
-          let sum = 0;
+          let sum = narrow[i] && narrow[j] ? 0 : Number.POSITIVE_INFINITY;
           for (let k = 0; k < block.cols; k++) sum += (a[k]! - b[k]!) ** 2;
           sums[i * n + j] = sums[j * n + i] = sum;
         }
@@ -214,6 +215,11 @@ function own(x: Tile): MemoryTile {
 
 function rowOf({ data, starts, cols }: MemoryTile, row: number): Float32Array {
   return data.subarray(starts[row]!, starts[row]! + cols);
+}
+
+/** Whether a difference to its like has an exact square. */
+function isNarrow(entry: number): boolean {
+  return Math.abs(entry) < 2 ** 25;
 }
 
 /** A row of words, as i32. */

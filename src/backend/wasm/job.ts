@@ -26,6 +26,13 @@ export type ColumnWork =
       readonly to: number;
       readonly regime: WasmRegime;
     }
+  /** See row-sums.ts; the job's rows are those that are used. */
+  | {
+      readonly op: 'sumRows';
+      readonly groups: number;
+      readonly needsTotal: boolean;
+      readonly program: Uint32Array;
+    }
   /** See noise-program.ts; the program is a secret. */
   | {
       readonly op: 'addLatticeNoise';
@@ -35,7 +42,10 @@ export type ColumnWork =
     };
 
 /** Results that are sums over the columns of a block: one {@link UnitResult} for each unit. */
-export type RowWork = { readonly op: 'screen' } | { readonly op: 'pairs' };
+export type RowWork =
+  | { readonly op: 'screen' }
+  | { readonly op: 'pairs' }
+  | { readonly op: 'squaredDistances' };
 
 /** The ways in which this body computes order statistics. */
 export type WasmRegime = 'network' | 'search';
@@ -60,7 +70,10 @@ export interface Job {
 }
 
 /** What a unit of a row operation gives; the arrays are its own and may be transferred. */
-export type UnitResult = RowScreen | PairBlock;
+export type UnitResult = RowScreen | PairBlock | DistanceBlock;
+
+/** Sums over one block of columns; Infinity where a row has an entry that is not below 2²⁵. */
+export type DistanceBlock = Pick<PairBlock, 'squaredDistances'>;
 
 /** Threads that do jobs. */
 export interface Team {

@@ -109,6 +109,16 @@ export interface Kernels {
     firstBlock: number,
     out: number,
   ): void;
+  sumRows(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    program: number,
+    groups: number,
+    needsTotal: number,
+    out: number,
+  ): void;
   signSum(x: number, stride: number, rows: number, cols: number, out: number): void;
   deviation(x: number, stride: number, rows: number, cols: number, out: number): void;
   columnNumbers(firstCol: number, cols: number, numbers: number): void;
@@ -128,6 +138,16 @@ export interface Kernels {
     first: number,
     last: number,
     exact: number,
+    sums: number,
+  ): void;
+  splitRow(row: number, cols: number): number;
+  squaredDistances(
+    x: number,
+    stride: number,
+    rows: number,
+    cols: number,
+    first: number,
+    last: number,
     sums: number,
   ): void;
 }

@@ -122,11 +122,12 @@ export class WorkerPool implements Team {
   /**
    * A job of which rows or outputs lie where workers do not see them. Each worker has two slots if
    * there is room: one is filled while it works on the other. In a small team this thread does units
-   * in place besides, but none of `pairs`: one of them may take a second.
+   * in place besides, but none of pairs: one of them may take a second.
    */
   async #runStaged(job: Job): Promise<(UnitResult | undefined)[]> {
     const count = Math.min(this.threads, job.units);
-    const joins = count <= MAX_JOINED && job.work.op !== 'pairs';
+    const { op } = job.work;
+    const joins = count <= MAX_JOINED && op !== 'pairs' && op !== 'squaredDistances';
     const members = this.#muster(joins ? count - 1 : count);
     const bytes = slotBytes(job);
     const fitting = Math.max(MIN_SLOTS, Math.floor(MAX_SLOT_BYTES / bytes));

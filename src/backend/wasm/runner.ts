@@ -15,7 +15,7 @@ import {
   type SumPlan,
   sumPlan,
 } from './combine-plan.ts';
-import type { ColumnWork, Job, UnitResult } from './job.ts';
+import type { ColumnWork, DistanceBlock, Job, UnitResult } from './job.ts';
 import type { Kernels } from './kernels.ts';
 import { networkSteps } from './network-steps.ts';
 
@@ -41,9 +41,10 @@ const LINE_BYTES = 64;
 const EXACT_COLS = 4096;
 /** Pairs whose sums are held at once: of more, some rows with all others are done after the rest. */
 const MAX_PAIRS = 2 ** 20;
-/** Of the sums of a pair, and columns of a chunk: see assembly/pairs.ts. */
+/** Of the sums of a pair, and columns of a chunk: see assembly/pairs.ts and squared-distances.ts. */
 const PAIR_BYTES = 16;
 const PAIR_COLS = 256;
+const DISTANCE_BYTES = 8;
 /** Of a row that is screened: see assembly/screen.ts. */
 const SCREEN_STATE_BYTES = 24;
 const PAGE_BYTES = 2 ** 16;
@@ -77,6 +78,8 @@ interface Method {
   /** Words that it wants in memory, and bytes of scratch after them. */
   readonly table?: Uint32Array;
   readonly scratchBytes?: number;
+  /** What fills the scratch from its start, if anything does. */
+  readonly scratch?: Uint32Array;
   apply(piece: Piece, table: number, scratch: number): void;
   /** Whether the table must not stay in memory. */
   readonly isSecret?: boolean;
@@ -103,6 +106,7 @@ export class Runner {
     const { work } = job;
     if (work.op === 'screen') return this.#screen(job, range);
     if (work.op === 'pairs') return this.#pairs(job, range);
+    if (work.op === 'squaredDistances') return this.#squaredDistances(job, range);
     if (work.op === 'combine' && work.weights.length === 1) {
       this.#weightedSum(job, work, range);
     } else {
@@ -147,6 +151,8 @@ export class Runner {
         return work.regime === 'network'
           ? this.#rankSumNetwork(rows, work.from, work.to)
           : this.#rankSumSearch(rows, work.from, work.to);
+      case 'sumRows':
+        return this.#sumRows(rows, work);
       case 'addLatticeNoise':
         return this.#addLatticeNoise(rows, work, firstCol);
       default:
@@ -236,22 +242,34 @@ export class Runner {
     };
   }
 
-  /** The tables stand behind the program. */
+  #sumRows(
+    rows: readonly Float32Array[],
+    { groups, needsTotal, program }: Extract<ColumnWork, { op: 'sumRows' }>,
+  ): Method {
+    return {
+      rows,
+      table: program,
+      apply: (p, at) => {
+        const place = [p.x, p.stride, p.rows, p.cols] as const;
+        this.#kernels.sumRows(...place, at, groups, Number(needsTotal), p.out);
+      },
+    };
+  }
+
   #addLatticeNoise(
     rows: readonly Float32Array[],
     { draws, program, tables }: Extract<ColumnWork, { op: 'addLatticeNoise' }>,
     firstCol: number,
   ): Method {
-    const table = new Uint32Array(program.length + tables.length);
-    table.set(program);
-    table.set(tables, program.length);
     return {
       rows,
-      table,
+      table: program,
       isSecret: true,
-      apply: (p, at) => {
+      scratchBytes: tables.byteLength,
+      scratch: tables,
+      apply: (p, at, tablesAt) => {
         const firstBlock = (firstCol + p.from) / 4;
-        const noise = [at, draws, at + program.byteLength, firstBlock] as const;
+        const noise = [at, draws, tablesAt, firstBlock] as const;
         this.#kernels.addLatticeNoise(p.x, p.cols, ...noise, p.out);
       },
     };
@@ -278,7 +296,9 @@ export class Runner {
       stride * rows.length,
       stride * out.length,
     ]) as [number, number, number, number];
-    new Uint32Array(this.#kernels.memory.buffer).set(table, tableAt / 4);
+    const words = new Uint32Array(this.#kernels.memory.buffer);
+    words.set(table, tableAt / 4);
+    if (method.scratch !== undefined) words.set(method.scratch, scratch / 4);
     for (const piece of cut(range, widest)) {
       const width = piece.to - piece.from;
       const cols = this.#copyIn(rows, piece, { x, stride, unit: MIN_BLOCK_COLS });
@@ -416,6 +436,50 @@ export class Runner {
     for (const piece of cut(range, widest)) {
       const width = this.#copyIn(rows, piece, { x, stride, unit: PAIR_COLS });
       this.#kernels.pairs(x, stride, n, width, from, to, exact, sums);
+    }
+    return new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8);
+  }
+
+  #squaredDistances({ rows }: Job, range: Range): DistanceBlock {
+    const n = rows.length;
+    const squaredDistances = new Float64Array(n * n);
+    const isWide = new Uint8Array(n);
+    const height = Math.max(1, Math.min(n, Math.floor(MAX_PAIRS / n)));
+    for (let first = 0; first < n; first += height) {
+      const last = Math.min(n, first + height);
+      const sums = this.#distanceSums(rows, range, { from: first, to: last }, isWide);
+      for (let i = first; i < last; i++) {
+        for (let j = i + 1; j < n; j++) {
+          const sum = isWide[i] || isWide[j] ? Infinity : sums[(i - first) * n + j]!;
+          squaredDistances[i * n + j] = squaredDistances[j * n + i] = sum;
+        }
+      }
+    }
+    return { squaredDistances };
+  }
+
+  /**
+   * Squared distances of rows [from, to) to all later rows, n for each row; notes the rows that have an
+   * entry that is too large for it.
+   */
+  #distanceSums(
+    rows: readonly Float32Array[],
+    range: Range,
+    { from, to }: Range,
+    isWide: Uint8Array,
+  ): Float64Array {
+    const n = rows.length;
+    const widest = roundUp(pieceCols(n, range.to - range.from), PAIR_COLS);
+    const stride = 4 * widest + GAP_BYTES;
+    const bytes = DISTANCE_BYTES * n * (to - from);
+    const [sums, x] = this.#place([bytes, stride * n]) as [number, number];
+    this.#kernels.clear(sums, bytes);
+    for (const piece of cut(range, widest)) {
+      const cols = this.#copyIn(rows, piece, { x, stride, unit: PAIR_COLS });
+      for (let i = 0; i < n; i++) {
+        if (this.#kernels.splitRow(x + i * stride, cols) === 0) isWide[i] = 1;
+      }
+      this.#kernels.squaredDistances(x, stride, n, cols, from, to, sums);
     }
     return new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8);
   }

@@ -20,8 +20,9 @@ import type {
   Work,
 } from '../kernels.ts';
 import { noiseProgram } from '../noise-program.ts';
+import { rowSumProgram } from '../row-sums.ts';
 import { isDeviceRow } from '../rows.ts';
-import type { Job, Team, UnitResult, WasmRegime } from './job.ts';
+import type { DistanceBlock, Job, Team, UnitResult, WasmRegime } from './job.ts';
 import { kernelModule } from './module.ts';
 import { Runner, SUM_COLS } from './runner.ts';
 import { type Slab, Slabs } from './slabs.ts';
@@ -55,6 +56,8 @@ const MIN_SCREENS_EACH = 8;
 
 /** A draw of noise takes about as long as so many entries of other operations. */
 const NOISE_EFFORT = 16;
+/** Rows of words that are added in the time that an entry of other operations takes. */
+const ADDS_PER_ENTRY = 16;
 
 /** What a column operation is besides its work and its rows. */
 interface Extent {
@@ -233,12 +236,13 @@ export class WasmKernels implements TileKernels {
     return this.#columns({ op: 'rankSum', from, to, regime }, own(x).values);
   }
 
-  async sumRows(): Promise<Tile> {
-    throw new Error('not yet');
-  }
-
-  async squaredDistances(): Promise<Float64Array[]> {
-    throw new Error('not yet');
+  async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {
+    const { used, needsTotal, program, reads } = rowSumProgram(groups);
+    const rows = used.map((i) => own(x).values[i]!);
+    const outputs = groups.length;
+    const effort = 1 + reads / (ADDS_PER_ENTRY * (rows.length + outputs));
+    const work = { op: 'sumRows', groups: outputs, needsTotal, program } as const;
+    return this.#columns(work, rows, { outputs, effort });
   }
 
   async addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
@@ -304,6 +308,11 @@ export class WasmKernels implements TileKernels {
 
   async pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
     return (await this.#blocks({ op: 'pairs' }, x, { blockCols })) as PairBlock[];
+  }
+
+  async squaredDistances(x: Tile, blockCols: number): Promise<Float64Array[]> {
+    const blocks = await this.#blocks({ op: 'squaredDistances' }, x, { blockCols });
+    return (blocks as DistanceBlock[]).map(({ squaredDistances }) => squaredDistances);
   }
 
   async #blocks(

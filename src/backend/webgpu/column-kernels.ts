@@ -7,6 +7,7 @@
 
 import type { LatticeNoise, Regime, Tile, Weights } from '../kernels.ts';
 import { noiseProgram } from '../noise-program.ts';
+import type { RowSumProgram } from '../row-sums.ts';
 import { dataBuffer } from './buffers.ts';
 import type { KernelSource, Session } from './device.ts';
 import { type Binding, type Dispatcher, MAX_GROUPS } from './dispatch.ts';
@@ -27,6 +28,8 @@ const DRAW_OPERATIONS = 300;
 
 /** Results that one invocation forms at once from what it reads. More would spill its registers. */
 const MAX_OUTPUTS = 4;
+/** Groups of rows that one invocation sums up: each adds all rows once, and there are enough of them. */
+const GROUPS_EACH = 16;
 
 /** What a kernel is launched with, besides the tile. */
 interface Columns extends Pick<KernelSource, 'slots' | 'variant' | 'constants'> {
@@ -159,6 +162,29 @@ export class ColumnKernels {
       slots,
       variant: `${rows} ${from} ${to}`,
     });
+  }
+
+  /** The program counts rows as `x` does; see row-sums.ts. */
+  async sumRows(
+    x: Tile,
+    { needsTotal, program, reads }: Omit<RowSumProgram, 'used'>,
+  ): Promise<Tile> {
+    const groups = program[1]! / 4;
+    const each = Math.max(GROUPS_EACH, Math.ceil(groups / MAX_GROUPS));
+    const depth = Math.ceil(groups / each);
+    const buffer = await dataBuffer(this.#session, 'groups', program);
+    try {
+      return await this.#run('sum_rows', x, {
+        extra: [buffer],
+        params: [x.rows, x.cols, strideOf(x.cols), groups, each, Number(needsTotal)],
+        rows: groups,
+        columns: 4 * COLUMN_GROUP,
+        depth,
+        operations: reads + (needsTotal ? depth * x.rows : 0),
+      });
+    } finally {
+      buffer.destroy();
+    }
   }
 
   async addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {

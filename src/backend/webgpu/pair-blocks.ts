@@ -334,14 +334,14 @@ function fillTile(
 }
 
 /** A tile by its number, and its row and column among tiles. */
-interface TilePlace {
+export interface TilePlace {
   readonly tile: number;
   readonly a: number;
   readonly b: number;
 }
 
 /** The tiles of a pass, or all, along the rows of the upper triangle. */
-function* tilesOf(
+export function* tilesOf(
   { tilesPerSide, tiles }: PairGrid,
   pass: Pick<PairPass, 'firstTile' | 'tiles'> = { firstTile: 0, tiles },
 ): Generator<TilePlace> {

@@ -17,6 +17,7 @@ import type {
   Weights,
   Work,
 } from '../kernels.ts';
+import { rowSumProgram } from '../row-sums.ts';
 import { dataBuffer, storageBuffer } from './buffers.ts';
 import { ColumnKernels } from './column-kernels.ts';
 import { type DeviceMaker, type KernelSource, type MadeDevice, Session } from './device.ts';
@@ -25,6 +26,7 @@ import { REGIMES, regimeFor } from './regimes.ts';
 import { RowKernels } from './row-kernels.ts';
 import { judge, PROBES, WORDS_PER_PROBE } from './self-test.ts';
 import { Tiles } from './tiles.ts';
+import { squaredDistances } from './word-distances.ts';
 
 /** Settings of the kernels. */
 export interface WebGpuOptions {
@@ -162,6 +164,9 @@ export class WebGpuKernels implements TileKernels {
   pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
     return this.#at.rows.pairs(x, { blockCols, maxBytes: this.maxTileBytes });
   }
+  squaredDistances(x: Tile, blockCols: number): Promise<Float64Array[]> {
+    return squaredDistances(x, { blockCols, maxBytes: this.maxTileBytes, at: this.#at });
+  }
 
   // Column operations
 
@@ -189,14 +194,16 @@ export class WebGpuKernels implements TileKernels {
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
     return this.#at.columns.addLatticeNoise(x, noise, firstCol);
   }
-  async sumRows(): Promise<Tile> {
-    throw new Error('not yet');
+  async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {
+    const { used, ...sums } = rowSumProgram(groups);
+    if (used.length === x.rows) return this.#at.columns.sumRows(x, sums);
+    const view = this.select(x, used);
+    try {
+      return await this.#at.columns.sumRows(view, sums);
+    } finally {
+      this.free(view);
+    }
   }
-
-  async squaredDistances(): Promise<Float64Array[]> {
-    throw new Error('not yet');
-  }
-
   rankSum(x: Tile, from: number, to: number): Promise<Tile> {
     const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
     return this.#at.columns.rankSum(x, { from, to, regime });

@@ -7,6 +7,7 @@
 
 import type { Bandwidth } from './bandwidth.ts';
 import type { Timing } from './bench.ts';
+import { LIMITED_NOISE } from './noise.ts';
 
 /** A number that was found, and its limit. */
 export interface Check {
@@ -26,6 +27,8 @@ export const SHARE_AT_LEAST = 0.45;
 export const FILES_AT_MOST = 1.3;
 /** Resident memory of the process that aggregates files. */
 export const PEAK_AT_MOST: number = 1.2 * 2 ** 30;
+/** Millions of coordinates that one thread gives noise in a second, of three draws each. */
+export const NOISE_AT_LEAST = 15;
 
 /** All limits that the timings can be held to. */
 export function checksOf(timings: readonly Timing[], bandwidth: Bandwidth): Check[] {
@@ -33,6 +36,7 @@ export function checksOf(timings: readonly Timing[], bandwidth: Bandwidth): Chec
     ...togetherChecks(timing, timings),
     ...sumChecks(timing, bandwidth),
     ...fileChecks(timing, timings),
+    ...noiseChecks(timing),
   ]);
 }
 
@@ -94,4 +98,13 @@ function fileChecks(timing: Timing, timings: readonly Timing[]): Check[] {
     unit: 'bytes',
   });
   return [time, peak];
+}
+
+function noiseChecks({ question, ...timing }: Timing): Check[] {
+  const { what, backend, threads, seconds, d } = timing;
+  if (question !== 'noise' || what !== LIMITED_NOISE || seconds === undefined) return [];
+  if (backend !== 'wasm' || threads !== 1) return [];
+  const found = d / seconds.median / 1e6;
+  const name = `${what}, million coordinates per second, ${placeOf({ question, ...timing })}`;
+  return [check(name, found, { limit: NOISE_AT_LEAST, sense: 'at least', unit: '' })];
 }

@@ -16,6 +16,8 @@ export { rankMeanSearch } from './rank-mean-search';
 export { rankSumNetwork, rankSumSearch } from './rank-sum';
 export { columnNumbers, screen } from './screen';
 export { signSum } from './sign-sum';
+export { splitRow, squaredDistances } from './squared-distances';
+export { sumRows } from './sum-rows';
 
 /** Makes so many bytes zero. */
 export function clear(at: usize, bytes: usize): void {
