@@ -33,10 +33,12 @@ import {
   backendOption,
   backendOptionsOf,
   parseCount,
+  parsePositive,
   parseWhole,
   threadsOption,
 } from './arguments.ts';
 import { EXIT_CODES, UsageError } from './failure.ts';
+import { ATTACKING_SHARE, PRIVATE_DEFAULTS, runPrivately } from './simulate-private.ts';
 
 const DEFAULT_ATTACK = 'sign-flip:scale=4';
 const TRAIN_SIZE = 3000;
@@ -56,6 +58,11 @@ interface Flags extends BackendFlags {
   readonly out?: string;
   readonly crossCheck: boolean;
   readonly json?: true;
+  /** With it, rounds are released privately. */
+  readonly epsilon?: number;
+  readonly delta: number;
+  readonly clipNorm: number;
+  readonly cohort: number;
 }
 
 const DETAILS = `
@@ -74,6 +81,11 @@ Attacks: ${attacks.map(({ name }) => name).join(', ')}, or none.
 
 With the default attack on the drawn digits two things are expected: the mean ends below 40 %, and
 NNM + trimmed mean within 5 points of the mean without attackers. If not, the exit code is 1.
+
+With --epsilon, each client is hidden in what is released, and what that costs is shown: every rule
+trains once without noise and once with what the promise takes. Defaults are then ${PRIVATE_DEFAULTS.clients} clients, of which
+a fifth attacks, ${PRIVATE_DEFAULTS.rounds} rounds, digits of 8×8 pixels, and trimmed-mean with and without nnm before it; f is
+what a cohort hardly ever exceeds. It takes about a minute.
 `;
 
 /** The command. */
@@ -92,12 +104,39 @@ export function simulateCommand(): Command {
     .addOption(threadsOption())
     .option('--out <folder>', 'a new folder for the run (default: runs/<time>)')
     .option('--no-cross-check', 'do not aggregate the last round on another backend')
+    .option('--epsilon <e>', 'hide each client, and show what it costs', parsePositive)
+    .option('--delta <d>', 'with --epsilon: chance that the promise fails', parsePositive, 1e-5)
+    .option('--clip-norm <c>', 'with --epsilon: longest update', parsePositive, 1)
+    .option(
+      '--cohort <m>',
+      'with --epsilon: clients in a round, by lot',
+      parseCount,
+      PRIVATE_DEFAULTS.cohort,
+    )
     .option('--json', 'print the outcome as JSON')
     .addHelpText('after', DETAILS + EXIT_CODES)
     .action(run);
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: Flags, command: Command): Promise<void> {
+  const given = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
+  const { epsilon } = flags;
+  if (epsilon !== undefined) {
+    const other = ['data', 'out', 'crossCheck'].find(given);
+    if (other !== undefined) throw new UsageError(`--epsilon does not go with --${dashed(other)}`);
+    const clients = given('clients') ? flags.clients : PRIVATE_DEFAULTS.clients;
+    const share = Math.round(ATTACKING_SHARE * clients);
+    await runPrivately({
+      ...flags,
+      epsilon,
+      clients,
+      attackers: given('attackers') ? flags.attackers : share,
+      rounds: given('rounds') ? flags.rounds : PRIVATE_DEFAULTS.rounds,
+    });
+    return;
+  }
+  const idle = ['delta', 'clipNorm', 'cohort'].find(given);
+  if (idle !== undefined) throw new UsageError(`--${dashed(idle)} goes with --epsilon alone`);
   const { attack, rules } = castOf(flags);
   const data = await readData(flags);
   const folder = flags.out ?? join('runs', new Date().toISOString().replace(/[:.]/g, '-'));
@@ -113,6 +152,11 @@ async function run(flags: Flags): Promise<void> {
   await writeRunFolder(folder, summary);
   process.stdout.write(flags.json ? jsonOf(summary, folder) : closing(summary, folder));
   if (judged && expectations(result).some(({ met }) => !met)) process.exitCode = 1;
+}
+
+/** An option's name as it is written; `--no-cross-check` is told by what it denies. */
+function dashed(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** Who plays which part, checked before any work is done. */
