@@ -6,6 +6,7 @@
  */
 
 import { assertInteger, assertOptions } from '../core/assert.ts';
+import type { Accountant } from './accountants/accountant.ts';
 import { RdpAccountant } from './accountants/rdp.ts';
 import { calibrateNoise } from './calibrate.ts';
 import { planSteps, type StepOptions, type StepPlan, stepEvent } from './dp-sgd.ts';
@@ -37,7 +38,7 @@ const ROUNDING: number = 1 - 2 ** -30;
  * on the way, by what was seen.
  *
  * @throws {PrivacyError} `over-budget` if no noise is enough.
- * @throws {TypeError | RangeError} if an option is out of its range.
+ * @throws {TypeError | RangeError} if an option is out of its range, or 32 bits have no room for the noise.
  */
 export function budgetTraining(options: TrainingBudget): BudgetedTraining {
   assertOptions(options, {
@@ -53,19 +54,20 @@ export function budgetTraining(options: TrainingBudget): BudgetedTraining {
   const { steps, parameterCount, epsilon, delta, ...step } = options;
   const budget = checkBudget({ epsilon, delta });
   assertInteger('steps', steps, 1);
-  const compose = (accountant: RdpAccountant, noiseMultiplier: number): RdpAccountant => {
-    accountant.compose(stepEvent({ ...step, noiseMultiplier }, parameterCount), steps);
-    return accountant;
+  const { sampling, relation } = stepEvent({ ...step, noiseMultiplier: 1 }, parameterCount);
+  const compose = (accountant: Accountant, sigma: number): void => {
+    // Costs depend on the ratio alone: any noise can be looked at, whether 32 bits have room or not.
+    const mechanism = { kind: 'discrete-gaussian', sigma, sensitivity: 1 } as const;
+    accountant.compose({ mechanism, sampling, relation }, steps);
   };
-  const { noiseMultiplier } = calibrateNoise(
-    (accountant, z) => compose(accountant as RdpAccountant, z),
-    {
-      epsilon: epsilon * ROUNDING,
-      delta,
-      accountant: () => new RdpAccountant(),
-    },
-  );
-  const { order } = compose(new RdpAccountant(), noiseMultiplier).guarantee(delta);
+  const { noiseMultiplier } = calibrateNoise(compose, {
+    epsilon: epsilon * ROUNDING,
+    delta,
+    accountant: () => new RdpAccountant(),
+  });
+  const proof = new RdpAccountant();
+  compose(proof, noiseMultiplier);
+  const { order } = proof.guarantee(delta);
   return {
     plan: planSteps({ ...step, noiseMultiplier }),
     filter: () => rdpFilter({ ...budget, order }),

@@ -49,14 +49,18 @@ export function ledgerFor({
   return openLedger({ storage, filter, unit: 'record', relation: 'add-remove' });
 }
 
-/** A ledger whose seeds are known: byte `first`, and one more from charge to charge. */
-export function withSeeds(ledger: Ledger, first = 1): RecordLedger {
+/** The ledger, with seeds that are known: made of a number, and one more from charge to charge. */
+export function withSeeds(ledger: RecordLedger, first = 1): RecordLedger {
   let next = first;
+  const nextSeed = (seed: Uint8Array): Uint8Array => {
+    new DataView(seed.fill(0).buffer).setUint32(0, next++);
+    return seed;
+  };
   return {
     unit: ledger.unit,
     budget: ledger.budget,
     reserve: (event) => ledger.reserve(event),
     commit: (charge, details) => ledger.commit(charge, details),
-    drawSeed: (charge) => ledger.drawSeed(charge).fill(next++),
+    drawSeed: (charge) => nextSeed(ledger.drawSeed(charge)),
   };
 }
