@@ -8,8 +8,13 @@
 import type { Backend } from '../backend/kernels.ts';
 import { assertInteger } from '../core/assert.ts';
 import type { Random } from '../core/random.ts';
-import { type PrivateTraining, privateTraining, type StepPlan } from '../privacy/dp-sgd.ts';
-import { type Ledger, openLedger } from '../privacy/ledger/ledger.ts';
+import {
+  type PrivateTraining,
+  privateTraining,
+  type RecordLedger,
+  type StepPlan,
+} from '../privacy/dp-sgd.ts';
+import { openLedger } from '../privacy/ledger/ledger.ts';
 import { MemoryStorage } from '../privacy/ledger/storage.ts';
 import type { BudgetedTraining } from '../privacy/training-budget.ts';
 import { type Dataset, takeExamples } from './dataset.ts';
@@ -19,7 +24,7 @@ import type { Mlp } from './model.ts';
 /** A client with its records and its budget. */
 export interface PrivateClient {
   readonly data: Dataset;
-  readonly ledger: Pick<Ledger, 'unit' | 'budget' | 'reserve' | 'drawSeed' | 'commit'>;
+  readonly ledger: RecordLedger;
 }
 
 /** Opens a ledger in memory for the examples of one client: gone with the process, as clients here are. */

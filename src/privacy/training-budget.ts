@@ -7,6 +7,7 @@
 
 import { assertInteger, assertOptions } from '../core/assert.ts';
 import type { Accountant } from './accountants/accountant.ts';
+import { epsilonAt } from './accountants/conversion.ts';
 import { RdpAccountant } from './accountants/rdp.ts';
 import { calibrateNoise } from './calibrate.ts';
 import { planSteps, type StepOptions, type StepPlan, stepEvent } from './dp-sgd.ts';
@@ -63,13 +64,25 @@ export function budgetTraining(options: TrainingBudget): BudgetedTraining {
   const { noiseMultiplier } = calibrateNoise(compose, {
     epsilon: epsilon * ROUNDING,
     delta,
-    accountant: () => new RdpAccountant(),
+    accountant: () => new OneOrder(),
   });
-  const proof = new RdpAccountant();
+  const proof = new OneOrder();
   compose(proof, noiseMultiplier);
-  const { order } = proof.guarantee(delta);
+  const order = proof.orderFor(delta);
   return {
     plan: planSteps({ ...step, noiseMultiplier }),
     filter: () => rdpFilter({ ...budget, order }),
   };
+}
+
+/** What a Rényi filter knows when its order is the best for what there is: no more than that order. */
+class OneOrder extends RdpAccountant {
+  orderFor(delta: number): number {
+    return this.guarantee(delta).order;
+  }
+
+  override epsilon(delta: number): number {
+    const order = this.orderFor(delta);
+    return Math.max(0, this.rho(order) + epsilonAt(order, 0, delta));
+  }
 }
