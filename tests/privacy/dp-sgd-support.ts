@@ -14,7 +14,7 @@ import { type LedgerStorage, MemoryStorage } from '../../src/privacy/ledger/stor
 export const COLS = 6;
 export const DELTA = 1e-5;
 
-/** Two of three examples in a step, noise as large as one gradient. */
+/** Every other example in a step, of about a hundred; noise as large as one gradient. */
 export const STEP: StepOptions = {
   clipNorm: 1,
   noiseMultiplier: 1,
