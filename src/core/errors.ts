@@ -99,7 +99,9 @@ export type PrivacyErrorCode =
   /** A ledger that somebody else writes to. */
   | 'ledger-locked'
   /** A charge that is used up: its seed was drawn, or its round is over. */
-  | 'spent';
+  | 'spent'
+  /** A client's claim that is none, or is not signed by whom it should be. */
+  | 'claim';
 
 /** A private release cannot be made, or cannot be accounted for. */
 export class PrivacyError extends Error {

@@ -156,7 +156,9 @@ export function mlp(sizes: {
         outputs[label]! -= 1;
         addGradient(parameters, gradient, data.inputs, from);
       }
-      for (let i = 0; i < parameterCount; i++) gradient[i]! /= batch.length;
+      if (batch.length > 1) {
+        for (let i = 0; i < parameterCount; i++) gradient[i]! /= batch.length;
+      }
       return loss / batch.length;
     },
     evaluate(parameters, data, limit = data.size) {

@@ -43,7 +43,8 @@ const MAGNITUDE = 0x7fff_ffff;
 /** Entries are brought below this before they are squared. */
 const MAX_ENTRY = 2 ** 30;
 /** Half an entry's bits: squares are summed as products of halves. */
-const HALF = 2 ** 15;
+const HALF_BITS = 15;
+const HALF = 2 ** HALF_BITS;
 /** A limb of a sum of squares. */
 const LIMB = 2 ** 48;
 /** Squares whose partial sums, of terms below 2³¹, stay below 2⁵². */
@@ -98,10 +99,10 @@ export function clipToLattice(x: Float32Array, { bound, scale }: Lattice): Clipp
     return { values, nonFinite, factor: 1 };
   }
   const { numerator, denominator } = factorWithin(bound, squares);
-  for (let j = 0; j < values.length; j++) {
-    values[j] = Math.trunc((values[j]! * numerator) / denominator);
-  }
-  return { values, nonFinite, factor: (numerator / denominator) * shift };
+  // The denominator is a power of two, and storing truncates.
+  const factor = numerator / denominator;
+  for (let j = 0; j < values.length; j++) values[j] = values[j]! * factor;
+  return { values, nonFinite, factor: factor * shift };
 }
 
 /** By bits, as kernels must: NaN may pass comparisons elsewhere. */
@@ -156,8 +157,8 @@ function sumOfSquares(values: Int32Array): TwoLimbs {
     let lower = 0;
     for (const value of block) {
       const size = Math.abs(value);
-      const a = Math.floor(size / HALF);
-      const b = size - a * HALF;
+      const a = size >>> HALF_BITS;
+      const b = size & (HALF - 1);
       upper += a * a;
       mixed += 2 * a * b;
       lower += b * b;

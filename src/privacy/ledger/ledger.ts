@@ -151,6 +151,11 @@ export class Ledger {
     this.abandoned = abandoned;
   }
 
+  /** Whose presence it accounts for. */
+  get unit(): PrivacyUnit {
+    return this.#options.unit;
+  }
+
   get budget(): Budget {
     return this.#options.filter.budget;
   }

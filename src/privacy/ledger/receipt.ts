@@ -7,9 +7,11 @@
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { assertInteger, assertPositive, show } from '../../core/assert.ts';
+import { assertInteger, assertOneOf, assertPositive, show } from '../../core/assert.ts';
 import { canonicalJson, type Json } from '../../core/canonical-json.ts';
-import type { PrivacyEvent, PrivacyUnit } from '../event.ts';
+import { assertEpsilon } from '../accountants/accountant.ts';
+import { checkEvent, type PrivacyEvent, type PrivacyUnit } from '../event.ts';
+import { checkBudget } from './filter.ts';
 
 /** What whoever made the release knows of its noise. */
 export interface ReleaseDetails {
@@ -61,6 +63,38 @@ export function checkDetails(details: ReleaseDetails): ReleaseDetails {
     nonces: { first, last },
     achievedSigma: assertPositive('achievedSigma', achievedSigma),
   };
+}
+
+const RECEIPT = [
+  'version',
+  ...DETAILS,
+  'unit',
+  'event',
+  'epsilonSoFar',
+  'budget',
+  'charge',
+] as const;
+
+/**
+ * The receipt, if it is one and holds nothing else. Whether it is true is another matter.
+ *
+ * @throws {TypeError | RangeError} that names the field.
+ */
+export function checkReceipt(receipt: Receipt): Receipt {
+  assertFields('receipt', receipt, RECEIPT);
+  const { version, unit, event, epsilonSoFar, budget, charge, ...details } = receipt;
+  if (version !== 1) throw new TypeError(`version must be 1, got ${show(version)}`);
+  checkDetails(details);
+  assertOneOf('unit', unit, ['client', 'record']);
+  assertFields('event', event, ['mechanism', 'sampling', 'relation']);
+  checkEvent(event);
+  assertEpsilon(epsilonSoFar);
+  assertFields('budget', budget, ['epsilon', 'delta']);
+  checkBudget(budget);
+  assertFields('charge', charge, ['record', 'hash']);
+  assertInteger('charge.record', charge.record, 1);
+  assertHex('charge.hash', charge.hash, HASH);
+  return receipt;
 }
 
 /** The receipt's one spelling. */
