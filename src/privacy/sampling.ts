@@ -178,7 +178,7 @@ function subset(words: RandomWords, n: number, count: number): number[] {
   const moved = new Map<number, number>();
   const chosen: number[] = [];
   for (let i = 0; i < count; i++) {
-    const other = i + below(words, n - i);
+    const other = i + uniformBelow(words, n - i);
     chosen.push(moved.get(other) ?? other);
     moved.set(other, moved.get(i) ?? i);
   }
@@ -189,7 +189,7 @@ function subset(words: RandomWords, n: number, count: number): number[] {
  * Uniform among 0 … n − 1, without bias, 1 ≤ n ≤ 2³²: the upper part of n times a word of 64 bits (the
  * first of the two is its upper half). Of 2⁶⁴ words, 2⁶⁴ mod n are too many, and are drawn anew.
  */
-export function below(words: RandomWords, n: number): number {
+export function uniformBelow(words: RandomWords, n: number): number {
   const range = BigInt(n);
   for (;;) {
     const word = (BigInt(words.uint32()) << 32n) | BigInt(words.uint32());

@@ -3,7 +3,6 @@ import { createRandom } from '../../src/core/random.ts';
 import { RdpAccountant } from '../../src/privacy/accountants/rdp.ts';
 import type { Sampling } from '../../src/privacy/event.ts';
 import {
-  below,
   claimSampling,
   fixedCohort,
   poissonCohort,
@@ -11,6 +10,7 @@ import {
   realisedRate,
   type Secrecy,
   truncatedPoissonCohort,
+  uniformBelow,
 } from '../../src/privacy/sampling.ts';
 import { eventOf } from './accountants/support.ts';
 import { expectChiSquare } from './lattice/statistics.ts';
@@ -117,14 +117,14 @@ describe('a cohort of fixed size', () => {
     // 2⁶⁴ mod 3 = 1: the product 3·0 has the lower part 0, below 1.
     expect(2n ** 64n % 3n).toBe(1n);
     const words = wordsOf(0, 0, 0, 1);
-    expect(below(words, 3)).toBe(0);
+    expect(uniformBelow(words, 3)).toBe(0);
     expect(words.left).toBe(0);
     // 2⁶⁴ mod 6 = 4; 6·(2⁶⁴ − 1)/3 = 2·2⁶⁴ − 2, whose lower part is far above.
-    expect(below(wordsOf(0x5555_5555, 0x5555_5555), 6)).toBe(1);
+    expect(uniformBelow(wordsOf(0x5555_5555, 0x5555_5555), 6)).toBe(1);
     // 2⁶³·6 = 3·2⁶⁴: lower part 0.
-    expect(below(wordsOf(0x8000_0000, 0, 0xffff_ffff, 0xffff_ffff), 6)).toBe(5);
-    expect(below(wordsOf(7, 7), 1)).toBe(0);
-    expect(below(wordsOf(0xffff_ffff, 0), 2 ** 32)).toBe(0xffff_ffff);
+    expect(uniformBelow(wordsOf(0x8000_0000, 0, 0xffff_ffff, 0xffff_ffff), 6)).toBe(5);
+    expect(uniformBelow(wordsOf(7, 7), 1)).toBe(0);
+    expect(uniformBelow(wordsOf(0xffff_ffff, 0), 2 ** 32)).toBe(0xffff_ffff);
   });
 
   test('is any of the subsets, all alike', () => {
