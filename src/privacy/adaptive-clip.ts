@@ -225,7 +225,7 @@ export function appendBit(
 export interface JointSum {
   /** The sums of the rows: a view. */
   readonly sums: Uint32Array;
-  /** Σ bᵢ and its noise, for {@link nextClip}. */
+  /** Σ bᵢ and its noise: what the next clip norm is made of. */
   readonly bits: number;
 }
 

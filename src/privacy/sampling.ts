@@ -15,11 +15,13 @@
  */
 
 import { assertInteger, assertOneOf, show } from '../core/assert.ts';
-import type { Random } from '../core/random.ts';
 import { NO_SAMPLING, type Sampling } from './event.ts';
 
 /** Random words of 32 bits. */
-export type RandomWords = Pick<Random, 'uint32'>;
+export interface RandomWords {
+  /** The next word, in [0, 2³²). */
+  uint32(): number;
+}
 
 /** What is true of a round, and why, as far as the gain by sampling depends on it. */
 export interface RoundFacts {
@@ -61,7 +63,9 @@ export type Secrecy = SecretDraw | OpenDraw;
 type Of<K extends Sampling['kind']> = Extract<Sampling, { kind: K }>;
 
 /** The sampling that an event may claim: `S` for a secret draw, none for an open one. */
-export type Claimed<S extends Sampling, D extends Secrecy> = D extends SecretDraw ? S : Of<'none'>;
+export type Claimed<S extends Sampling, D extends Secrecy> = D extends SecretDraw
+  ? S
+  : Extract<Sampling, { kind: 'none' }>;
 
 /** A cohort that was drawn. */
 export interface DrawnCohort<S extends Sampling> {
