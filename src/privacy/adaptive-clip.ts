@@ -13,6 +13,9 @@
  * noise. All of it is charged as one release of noise multiplier z, which the updates alone would have
  * with a little less noise: never is that larger multiplier of the updates, z_D, what was spent.
  *
+ * Rows are summed with weight 1 and over a fixed denominator. A rule that drops or weighs entries has
+ * another bound, and would make another number of the bits.
+ *
  * @module
  */
 

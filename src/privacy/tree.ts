@@ -176,10 +176,10 @@ export interface TreePlan {
 /**
  * What a whole tree costs: charged once, before its first round.
  *
- * A round is in one node of each of ⌈log₂(T + 1)⌉ levels, so that a unit that takes part once moves all
- * nodes together by √⌈log₂(T + 1)⌉·Δ; one that takes part k times by k times that at most, in whatever
- * rounds and by whatever earlier results it may have chosen them: rounds' parts add up by the triangle
- * inequality, and noise on nodes is independent.
+ * A round is in at most one of the nodes that are used of each of ⌈log₂(T + 1)⌉ levels. A unit that takes
+ * part in k rounds moves nodes of a level by jᵢ·Δ with Σ jᵢ ≤ k, so that Σ jᵢ² ≤ k², and all nodes together
+ * by k·√⌈log₂(T + 1)⌉·Δ at most. Rows may depend on what was released before: a node has noise of its own,
+ * the bound on squares holds however rounds turn out, and zero-concentrated privacy adds up adaptively.
  *
  * As noise is discrete Gaussian and shifts are integers, Rényi divergence is no more than that of normal
  * noise at every order: the cost by `rdp` and `zcdp` is proven. An accountant that goes through the law
