@@ -101,6 +101,40 @@ export {
   type TensorInfo,
   writeSafetensors,
 } from './formats/safetensors.ts';
+export type {
+  AdaptiveClip,
+  AdaptiveClipOptions,
+  JointPlan,
+  JointSum,
+} from './privacy/adaptive-clip.ts';
+export type { Mechanism, PrivacyEvent, PrivacyUnit, Relation, Sampling } from './privacy/event.ts';
+export type { AliasTable } from './privacy/lattice/alias-table.ts';
+export type { Clipped, Lattice } from './privacy/lattice/clip.ts';
+export type { NoisePlan, PlannedDraw } from './privacy/lattice/noise-plan.ts';
+export type {
+  LayerClip,
+  LayeredClipped,
+  LayeredLattice,
+} from './privacy/lattice/per-layer-clip.ts';
+export type { RandomRounding, RoundedRow } from './privacy/lattice/random-rounding.ts';
+export type { RoundedNorms } from './privacy/rounding.ts';
+export type {
+  Claimed,
+  DrawnCohort,
+  OpenDraw,
+  RandomWords,
+  RoundFacts,
+  Secrecy,
+  SecretDraw,
+} from './privacy/sampling.ts';
+export type {
+  Crowd,
+  ShareNoise,
+  ShareOptions,
+  SharePlan,
+  ShareRelation,
+} from './privacy/shares.ts';
+export type { EpochRound, TreeNode, TreeNoise, TreePlan, TreeStep } from './privacy/tree.ts';
 export { type Condition, requireClients } from './rules/clients.ts';
 export {
   type Cohort,
