@@ -144,7 +144,7 @@ function textOf(plan: Plan): string {
   const finite = curves
     .flatMap(({ points }) => points.map(({ epsilon }) => epsilon))
     .filter(Number.isFinite);
-  const top = Math.max(...finite, target ?? 0);
+  const top = Math.max(...finite, target ?? 0) || 1;
   const height = 2 * Math.max(3, Math.round(HEIGHT / curves.length / 2));
   const charts = curves.flatMap((curve) => [
     '',

@@ -27,14 +27,15 @@ export interface EpsilonChartText {
 /** Okabe and Ito's colours, which also those tell apart who do not see all colours. */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00'];
 const NAMESPACE = 'http://www.w3.org/2000/svg';
-const BOX = { left: 64, top: 72, width: 560, height: 320 } as const;
+const BOX = { left: 64, top: 84, width: 560, height: 320 } as const;
 
 /** An SVG file. Lines join the computed points, which are marked: ε in between is a little above them. */
 export function epsilonChart(curves: readonly EpsilonCurve[], text: EpsilonChartText): string {
   const { title, subtitle, target } = text;
   const all = curves.flatMap(({ points }) => points);
   const finite = all.map(({ epsilon }) => epsilon).filter(Number.isFinite);
-  const yTicks = roundTicks(Math.max(...finite, target ?? 0, Number.MIN_VALUE));
+  // Where nothing is lost, or nothing known, there is an axis all the same.
+  const yTicks = roundTicks(Math.max(...finite, target ?? 0) || 1);
   const xTicks = roundTicks(Math.max(1, ...all.map(({ steps }) => steps)), 1);
   const [lastX, lastY] = [Math.max(...all.map(({ steps }) => steps)), yTicks.at(-1)!];
   const x = (steps: number): number => BOX.left + (BOX.width * steps) / lastX;
