@@ -57,7 +57,7 @@ export function planCommand(): Command {
   return withRounds(new Command('plan'))
     .summary('a chart of epsilon over the rounds of a plan')
     .description(
-      'Shows epsilon at delta after each part of a plan, for a noise multiplier or for the least one that\nkeeps epsilon to the end (by the first accountant).',
+      'Shows epsilon at delta after each part of a plan, for a noise multiplier or for the least one that keeps epsilon to the end (by the first accountant).',
     )
     .addOption(
       new Option('--noise-multiplier <z>', 'noise over sensitivity')
@@ -148,7 +148,7 @@ function textOf(plan: Plan): string {
   const height = 2 * Math.max(3, Math.round(HEIGHT / curves.length / 2));
   const charts = curves.flatMap((curve) => [
     '',
-    `${nameOf(curve)}, over ${plan.steps} rounds`,
+    `${nameOf(curve)}, over ${plan.steps} ${plan.steps === 1 ? 'round' : 'rounds'}`,
     ...textChart({
       points: curve.points.map(({ steps, epsilon }) => ({ x: steps, y: epsilon })),
       top,
