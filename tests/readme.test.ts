@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from './support/model-files.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const PAGES = ['README.md', 'ARCHITECTURE.md', 'docs/ADDING-A-RULE.md'];
+const PAGES = ['README.md', 'ARCHITECTURE.md', 'docs/ADDING-A-RULE.md', 'docs/privacy.md'];
 const run = promisify(execFile);
 
 /** The code blocks of a page in one language. */
@@ -26,6 +26,24 @@ async function execute(code: string): Promise<string> {
   await writeFile(file, code.replaceAll("from 'aggregis'", `from '${face}'`));
   const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), file]);
   return stdout;
+}
+
+/** Types commands as a user of the package, in a folder of their own. */
+async function typed(commands: string): Promise<{ stdout: string; folder: string }> {
+  const folder = await temporaryFolder();
+  // A user types these in the project, so its packages are at hand.
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const main = [
+    process.execPath,
+    '--import',
+    import.meta.resolve('tsx'),
+    join(ROOT, 'src/cli/main.ts'),
+  ];
+  const words = main.map((word) => `'${word}'`).join(' ');
+  const script = commands.replaceAll('npx --no-install aggregis', words);
+  expect(script).not.toContain('npx');
+  const { stdout } = await run('bash', ['-euc', script], { cwd: folder });
+  return { stdout, folder };
 }
 
 describe('README.md', () => {
@@ -47,19 +65,7 @@ describe('README.md', () => {
   test('shows commands that work, one after the other', async () => {
     const sessions = blocks('README.md', 'sh').filter((code) => code.includes('--no-install'));
     expect(sessions).toHaveLength(1);
-    const folder = await temporaryFolder();
-    // A user types these in the project, so its packages are at hand.
-    await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    const main = [
-      process.execPath,
-      '--import',
-      import.meta.resolve('tsx'),
-      join(ROOT, 'src/cli/main.ts'),
-    ];
-    const typed = main.map((word) => `'${word}'`).join(' ');
-    const script = sessions[0]!.replaceAll('npx --no-install aggregis', typed);
-    expect(script).not.toContain('npx');
-    const { stdout } = await run('bash', ['-euc', script], { cwd: folder });
+    const { stdout, folder } = await typed(sessions[0]!);
     expect(existsSync(join(folder, 'global.safetensors'))).toBe(true);
     expect(stdout).toContain('nnm+trimmed-mean over 8 of 8 updates');
     // Three processes, one of which trains and compiles shaders.
@@ -89,6 +95,15 @@ describe('the figures of README.md', () => {
     const script = join(ROOT, 'scripts/bench-table.ts');
     await run(process.execPath, ['--import', import.meta.resolve('tsx'), script, '--check']);
   });
+});
+
+describe('privacy.md', () => {
+  test('shows commands that print what it says', async () => {
+    const { stdout, folder } = await typed(blocks('docs/privacy.md', 'sh').join(''));
+    const [printed] = blocks('docs/privacy.md', 'text');
+    expect(stdout.startsWith(printed!)).toBe(true);
+    expect(existsSync(join(folder, 'plan.svg'))).toBe(true);
+  }, 60_000);
 });
 
 describe('ADDING-A-RULE.md', () => {

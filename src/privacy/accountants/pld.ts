@@ -25,7 +25,7 @@ import { type Question, type RepeatedLoss, type Tilt, tiltFor } from './tilted-s
 export interface PldOptions {
   /**
    * Distance of the grid's losses. By default 10⁻⁴, or less where ε is small or rounds are many, so
-   * that the grid adds 10⁻³ to ε at most. Where more than 2²² places would be needed, it is doubled
+   * that the grid adds 10⁻³ to ε at most, and less still where that takes no time. Where more than 2²² places would be needed, it is doubled
    * until they are enough, and may add more.
    */
   readonly interval?: number;
@@ -126,7 +126,7 @@ export class PldAccountant implements Accountant {
     const tilt = tiltFor(sketches, question);
     const bound = 'delta' in question ? tilt.epsilon : tilt.delta;
     if (bound <= known) return known;
-    const interval = widened(tilt, this.#interval ?? intervalFor(tilt, sketches));
+    const interval = widened(tilt, this.#interval ?? refined(tilt, intervalFor(tilt, sketches)));
     const losses = entries.map(({ pair, count }) => ({
       loss: this.#grids.get(pair[direction], interval),
       count,
@@ -187,6 +187,18 @@ function intervalFor({ epsilon, deviation, theta }: Tilt, losses: readonly Repea
     Math.sqrt((8 * GRID_SHARE * size) / (events * (theta + 1))),
   );
   return WIDEST_INTERVAL * 2 ** Math.min(0, Math.floor(Math.log2(wanted / WIDEST_INTERVAL)));
+}
+
+/** A window of so many places takes some 20 ms. */
+const CHEAP_WINDOW = 2 ** 17;
+/** Errors fall with the square of the interval: 1/256 of what they were is enough. */
+const MOST_HALVINGS = 4;
+
+/** The interval, halved while that costs little: a noise multiplier of 100 asks for 10⁻⁶ of ε. */
+function refined(tilt: Tilt, interval: number): number {
+  let finer = interval;
+  for (let i = 0; i < MOST_HALVINGS && windowSize(tilt, finer / 2) <= CHEAP_WINDOW; i++) finer /= 2;
+  return finer;
 }
 
 /** The interval, doubled until the window has no more than its most places. */

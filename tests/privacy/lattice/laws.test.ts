@@ -17,6 +17,8 @@ import {
 import { itShared } from '../../support/shared.ts';
 import { GOLDEN, goldenRows, relativeError } from './golden.ts';
 
+const DISTRIBUTED = 'golden/dp_distributed.json';
+
 interface Masses {
   readonly pmf: Readonly<Record<string, string>>;
   readonly variance?: string;
@@ -50,6 +52,22 @@ describe('laws have the masses of the golden file, to 40 digits', () => {
       const law = discreteGaussian(Number(params.sigma2));
       expectMasses((k) => law.masses[k]!, result);
       expectVariance(law, result.variance);
+    }
+  });
+
+  itShared('and its normaliser and variance, to f64', [DISTRIBUTED], ([file]) => {
+    const rows = goldenRows<{ sigma2: number }, { normalizing_constant: number; variance: number }>(
+      file,
+      'discrete_gaussian_moments',
+    );
+    for (const { params, result } of rows) {
+      const { masses } = discreteGaussian(params.sigma2);
+      // P(0) is 1 over the normaliser. Theirs are sums in f64: a few units of 2⁻⁵³ for each of some terms.
+      const normaliser = Number(ONE) / Number(masses[0]!);
+      expect(Math.abs(normaliser / result.normalizing_constant - 1)).toBeLessThan(1e-14);
+      const variance = masses.reduce((sum, mass, k) => sum + 2n * BigInt(k * k) * mass, 0n);
+      const relative = Number(variance) / Number(ONE) / result.variance - 1;
+      expect(Math.abs(relative)).toBeLessThan(1e-14);
     }
   });
 
