@@ -7,6 +7,7 @@
 
 #import bits
 #import sum
+#import triangle
 
 struct Params {
     tiles: u32,
@@ -31,17 +32,6 @@ struct Params {
 const WG_SIZE: u32 = 64;
 const PART: u32 = 16u * 256u;
 
-// The first tile of each row of tiles stands on the diagonal.
-fn is_diagonal(tile: u32) -> bool {
-    var rest = tile;
-    var width = p.tiles_per_side;
-    while rest >= width {
-        rest -= width;
-        width--;
-    }
-    return rest == 0u;
-}
-
 @compute @workgroup_size(WG_SIZE)
 fn pair_sums(
     @builtin(workgroup_id) group: vec3u,
@@ -49,7 +39,8 @@ fn pair_sums(
 ) {
     let cell = group.y * WG_SIZE + local;
     let tile = group.x;
-    let diagonal = is_diagonal(p.first_tile + tile);
+    let tile_place = place_in_triangle(p.first_tile + tile, p.tiles_per_side);
+    let diagonal = tile_place.x == tile_place.y;
     let blocks = select(p.blocks_off, p.blocks_on, diagonal);
     let lanes = select(p.lanes_off, p.lanes_on, diagonal);
     if cell >= 16u * blocks { return; }

@@ -24,6 +24,7 @@
 
 #import bits
 #import sum
+#import triangle
 
 override general: bool = false;
 
@@ -108,15 +109,10 @@ fn pairs(
     @builtin(num_workgroups) launched: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    // Tile number → (row of tiles, column of tiles), counted along the rows of the upper triangle.
     let tile = p.first_tile + group.x;
-    var tile_a = 0u;
-    var tile_b = tile;
-    while tile_b >= p.tiles_per_side - tile_a {
-        tile_b -= p.tiles_per_side - tile_a;
-        tile_a++;
-    }
-    tile_b += tile_a;
+    let tile_place = place_in_triangle(tile, p.tiles_per_side);
+    let tile_a = tile_place.x;
+    let tile_b = tile_place.y;
     let diagonal = tile_a == tile_b;
     let tiles = p.tiles_per_side * (p.tiles_per_side + 1u) / 2u;
 
@@ -134,18 +130,11 @@ fn pairs(
     let chunk = select(p.chunk_off, p.chunk_on, diagonal);
     let blocks = select(p.groups * p.groups, p.groups * (p.groups + 1u) / 2u, diagonal);
     let lane = local / blocks;
-    var group_a = 0u;
-    var group_b = local % blocks;
-    if diagonal {
-        while group_b >= p.groups - group_a {
-            group_b -= p.groups - group_a;
-            group_a++;
-        }
-        group_b += group_a;
-    } else {
-        group_a = group_b / p.groups;
-        group_b = group_b % p.groups;
-    }
+    let number = local % blocks;
+    var place = vec2u(number / p.groups, number % p.groups);
+    if diagonal { place = place_in_triangle(number, p.groups); }
+    let group_a = place.x;
+    let group_b = place.y;
     let place_b = select(HALF, 0u, diagonal);
 
     // Which four rows and four columns of a chunk this invocation brings.

@@ -16,6 +16,8 @@
 // and stays below 2^64. Invocations add theirs to the block's atomically: integers, so their order does
 // not show.
 
+#import triangle
+
 struct Params {
     rows: u32,
     cols: u32,
@@ -101,15 +103,9 @@ fn squared_distances(
     @builtin(num_workgroups) launched: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    // Tile number → (row of tiles, column of tiles), counted along the rows of the upper triangle.
-    let tile = p.first_tile + group.x;
-    var tile_a = 0u;
-    var tile_b = tile;
-    while tile_b >= p.tiles_per_side - tile_a {
-        tile_b -= p.tiles_per_side - tile_a;
-        tile_a++;
-    }
-    tile_b += tile_a;
+    let tile_place = place_in_triangle(p.first_tile + group.x, p.tiles_per_side);
+    let tile_a = tile_place.x;
+    let tile_b = tile_place.y;
     let diagonal = tile_a == tile_b;
 
     let slice = p.first_slice + group.y;
@@ -122,18 +118,11 @@ fn squared_distances(
     let chunk = select(p.chunk_off, p.chunk_on, diagonal);
     let blocks = select(p.groups * p.groups, p.groups * (p.groups + 1u) / 2u, diagonal);
     let lane = local / blocks;
-    var group_a = 0u;
-    var group_b = local % blocks;
-    if diagonal {
-        while group_b >= p.groups - group_a {
-            group_b -= p.groups - group_a;
-            group_a++;
-        }
-        group_b += group_a;
-    } else {
-        group_a = group_b / p.groups;
-        group_b = group_b % p.groups;
-    }
+    let number = local % blocks;
+    var place = vec2u(number / p.groups, number % p.groups);
+    if diagonal { place = place_in_triangle(number, p.groups); }
+    let group_a = place.x;
+    let group_b = place.y;
     let place_b = select(HALF, 0u, diagonal);
 
     // Which four rows and four columns of a chunk this invocation brings.
@@ -227,11 +216,11 @@ fn squared_distances(
         if wide[k] { spoil(tile_at, 4u * task_group + k, vec2<bool>(!stages_b, stages_b || diagonal)); }
     }
     if lane >= lanes { return; }
-    let place = Place(tile_a * p.side, tile_b * p.side, 4u * group_a, 4u * group_b, tile_at);
-    put_row(place, 0u, with_terms(sums_x, terms_x));
-    put_row(place, 1u, with_terms(sums_y, terms_y));
-    put_row(place, 2u, with_terms(sums_z, terms_z));
-    put_row(place, 3u, with_terms(sums_w, terms_w));
+    let cells = Place(tile_a * p.side, tile_b * p.side, 4u * group_a, 4u * group_b, tile_at);
+    put_row(cells, 0u, with_terms(sums_x, terms_x));
+    put_row(cells, 1u, with_terms(sums_y, terms_y));
+    put_row(cells, 2u, with_terms(sums_z, terms_z));
+    put_row(cells, 3u, with_terms(sums_w, terms_w));
 }
 
 // Marks all pairs of a row that is on the first side of the tile, the second or both.

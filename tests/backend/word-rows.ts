@@ -250,8 +250,8 @@ export function distancesSuite(name: string, make: MakeBackend, reference: MakeB
       });
 
       test('are refused where 2^64 and more would wrap to little', async () => {
-        // 4,096 · (2²⁶ − 2)² is just below 2⁶⁴; twice as many columns are beyond.
-        const rows = [TOP, -TOP].map((value) => new Int32Array(65_536).fill(value));
+        // 2¹⁴ · 2⁵⁰ is 2⁶⁴.
+        const rows = [2 ** 24, -(2 ** 24)].map((value) => new Int32Array(2 ** 14).fill(value));
         await expect(distancesOn(both.backend, rows)).rejects.toThrow(
           /^squared distances must be below 2\^53, got \d+ of rows 0 and 1$/,
         );

@@ -245,6 +245,17 @@ fn add4(sums: Sums, terms: vec4f, zero: u32) -> Sums {
 }
 `;
 
+const triangle = `fn place_in_triangle(number: u32, width: u32) -> vec2u {
+    var row = 0u;
+    var rest = number;
+    while rest >= width - row {
+        rest -= width - row;
+        row++;
+    }
+    return vec2u(row, row + rest);
+}
+`;
+
 const words = `const SIGN: u32 = 0x80000000u;
 fn flipped(word: u32) -> u32 {
     return word ^ SIGN;
@@ -567,7 +578,7 @@ fn nearest_mean_search(
     out[col] = total_word(total, f32(p.count), top, p.zero);
 }
 `,
-  pair_sums: `${bits}${sum}struct Params {
+  pair_sums: `${bits}${sum}${triangle}struct Params {
     tiles: u32,
     cells: u32,
     first_tile: u32,
@@ -585,15 +596,6 @@ fn nearest_mean_search(
 @group(0) @binding(2) var<uniform> p: Params;
 const WG_SIZE: u32 = 64;
 const PART: u32 = 16u * 256u;
-fn is_diagonal(tile: u32) -> bool {
-    var rest = tile;
-    var width = p.tiles_per_side;
-    while rest >= width {
-        rest -= width;
-        width--;
-    }
-    return rest == 0u;
-}
 @compute @workgroup_size(WG_SIZE)
 fn pair_sums(
     @builtin(workgroup_id) group: vec3u,
@@ -601,7 +603,8 @@ fn pair_sums(
 ) {
     let cell = group.y * WG_SIZE + local;
     let tile = group.x;
-    let diagonal = is_diagonal(p.first_tile + tile);
+    let tile_place = place_in_triangle(p.first_tile + tile, p.tiles_per_side);
+    let diagonal = tile_place.x == tile_place.y;
     let blocks = select(p.blocks_off, p.blocks_on, diagonal);
     let lanes = select(p.lanes_off, p.lanes_on, diagonal);
     if cell >= 16u * blocks { return; }
@@ -621,7 +624,7 @@ fn pair_sums(
         vec4f(product.high, product.low, distance.high, distance.low);
 }
 `,
-  pairs: `${bits}${sum}override general: bool = false;
+  pairs: `${bits}${sum}${triangle}override general: bool = false;
 const GENERAL: i32 = 100000;
 const WG_SIZE: u32 = 256;
 const RUN: u32 = 8;
@@ -683,13 +686,9 @@ fn pairs(
     @builtin(local_invocation_index) local: u32,
 ) {
     let tile = p.first_tile + group.x;
-    var tile_a = 0u;
-    var tile_b = tile;
-    while tile_b >= p.tiles_per_side - tile_a {
-        tile_b -= p.tiles_per_side - tile_a;
-        tile_a++;
-    }
-    tile_b += tile_a;
+    let tile_place = place_in_triangle(tile, p.tiles_per_side);
+    let tile_a = tile_place.x;
+    let tile_b = tile_place.y;
     let diagonal = tile_a == tile_b;
     let tiles = p.tiles_per_side * (p.tiles_per_side + 1u) / 2u;
     let slice = p.first_slice + group.y;
@@ -703,18 +702,11 @@ fn pairs(
     let chunk = select(p.chunk_off, p.chunk_on, diagonal);
     let blocks = select(p.groups * p.groups, p.groups * (p.groups + 1u) / 2u, diagonal);
     let lane = local / blocks;
-    var group_a = 0u;
-    var group_b = local % blocks;
-    if diagonal {
-        while group_b >= p.groups - group_a {
-            group_b -= p.groups - group_a;
-            group_a++;
-        }
-        group_b += group_a;
-    } else {
-        group_a = group_b / p.groups;
-        group_b = group_b % p.groups;
-    }
+    let number = local % blocks;
+    var place = vec2u(number / p.groups, number % p.groups);
+    if diagonal { place = place_in_triangle(number, p.groups); }
+    let group_a = place.x;
+    let group_b = place.y;
     let place_b = select(HALF, 0u, diagonal);
     let stages_b = !diagonal && local >= WG_SIZE / 2u;
     let task = select(local % (WG_SIZE / 2u), local, diagonal);
@@ -1257,7 +1249,7 @@ fn sign_sum(
     out[col / 4u] = bitcast<vec4u>(vec4f(sum));
 }
 `,
-  squared_distances: `struct Params {
+  squared_distances: `${triangle}struct Params {
     rows: u32,
     cols: u32,
     block_cols: u32,
@@ -1320,14 +1312,9 @@ fn squared_distances(
     @builtin(num_workgroups) launched: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let tile = p.first_tile + group.x;
-    var tile_a = 0u;
-    var tile_b = tile;
-    while tile_b >= p.tiles_per_side - tile_a {
-        tile_b -= p.tiles_per_side - tile_a;
-        tile_a++;
-    }
-    tile_b += tile_a;
+    let tile_place = place_in_triangle(p.first_tile + group.x, p.tiles_per_side);
+    let tile_a = tile_place.x;
+    let tile_b = tile_place.y;
     let diagonal = tile_a == tile_b;
     let slice = p.first_slice + group.y;
     let block = slice / p.slices_per_block;
@@ -1337,18 +1324,11 @@ fn squared_distances(
     let chunk = select(p.chunk_off, p.chunk_on, diagonal);
     let blocks = select(p.groups * p.groups, p.groups * (p.groups + 1u) / 2u, diagonal);
     let lane = local / blocks;
-    var group_a = 0u;
-    var group_b = local % blocks;
-    if diagonal {
-        while group_b >= p.groups - group_a {
-            group_b -= p.groups - group_a;
-            group_a++;
-        }
-        group_b += group_a;
-    } else {
-        group_a = group_b / p.groups;
-        group_b = group_b % p.groups;
-    }
+    let number = local % blocks;
+    var place = vec2u(number / p.groups, number % p.groups);
+    if diagonal { place = place_in_triangle(number, p.groups); }
+    let group_a = place.x;
+    let group_b = place.y;
     let place_b = select(HALF, 0u, diagonal);
     let stages_b = !diagonal && local >= WG_SIZE / 2u;
     let task = select(local % (WG_SIZE / 2u), local, diagonal);
@@ -1435,11 +1415,11 @@ fn squared_distances(
         if wide[k] { spoil(tile_at, 4u * task_group + k, vec2<bool>(!stages_b, stages_b || diagonal)); }
     }
     if lane >= lanes { return; }
-    let place = Place(tile_a * p.side, tile_b * p.side, 4u * group_a, 4u * group_b, tile_at);
-    put_row(place, 0u, with_terms(sums_x, terms_x));
-    put_row(place, 1u, with_terms(sums_y, terms_y));
-    put_row(place, 2u, with_terms(sums_z, terms_z));
-    put_row(place, 3u, with_terms(sums_w, terms_w));
+    let cells = Place(tile_a * p.side, tile_b * p.side, 4u * group_a, 4u * group_b, tile_at);
+    put_row(cells, 0u, with_terms(sums_x, terms_x));
+    put_row(cells, 1u, with_terms(sums_y, terms_y));
+    put_row(cells, 2u, with_terms(sums_z, terms_z));
+    put_row(cells, 3u, with_terms(sums_w, terms_w));
 }
 fn spoil(tile_at: u32, row: u32, sides: vec2<bool>) {
     for (var other = 0u; other < p.side; other++) {

@@ -13,11 +13,7 @@ function rotated16(v: v128): v128 {
   return v128.shuffle<u8>(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
 }
 
-/** v <<< 8 */
-function rotated8(v: v128): v128 {
-  return v128.shuffle<u8>(v, v, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
-}
-
+/** By shifts: of shuffles, only that of halves needs no mask, and loading one takes longer. */
 function rotated(v: v128, left: i32): v128 {
   return v128.or(v128.shl<i32>(v, left), v128.shr<u32>(v, 32 - left));
 }
@@ -71,10 +67,10 @@ export function fourBlocks(state: usize, first: i32, level: i32, out: usize): vo
     x1 = i32x4.add(x1, x5);
     x2 = i32x4.add(x2, x6);
     x3 = i32x4.add(x3, x7);
-    x12 = rotated8(v128.xor(x12, x0));
-    x13 = rotated8(v128.xor(x13, x1));
-    x14 = rotated8(v128.xor(x14, x2));
-    x15 = rotated8(v128.xor(x15, x3));
+    x12 = rotated(v128.xor(x12, x0), 8);
+    x13 = rotated(v128.xor(x13, x1), 8);
+    x14 = rotated(v128.xor(x14, x2), 8);
+    x15 = rotated(v128.xor(x15, x3), 8);
     x8 = i32x4.add(x8, x12);
     x9 = i32x4.add(x9, x13);
     x10 = i32x4.add(x10, x14);
@@ -104,10 +100,10 @@ export function fourBlocks(state: usize, first: i32, level: i32, out: usize): vo
     x1 = i32x4.add(x1, x6);
     x2 = i32x4.add(x2, x7);
     x3 = i32x4.add(x3, x4);
-    x15 = rotated8(v128.xor(x15, x0));
-    x12 = rotated8(v128.xor(x12, x1));
-    x13 = rotated8(v128.xor(x13, x2));
-    x14 = rotated8(v128.xor(x14, x3));
+    x15 = rotated(v128.xor(x15, x0), 8);
+    x12 = rotated(v128.xor(x12, x1), 8);
+    x13 = rotated(v128.xor(x13, x2), 8);
+    x14 = rotated(v128.xor(x14, x3), 8);
     x10 = i32x4.add(x10, x15);
     x11 = i32x4.add(x11, x12);
     x8 = i32x4.add(x8, x13);
