@@ -17,12 +17,14 @@ import { basename, join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'shaders');
 const target = join(root, 'src/backend/webgpu/shaders.gen.ts');
+/** Signs that need no space beside them, whatever stands there. */
+const SPACED = / *([,;:{}()+*]) */g;
 const IMPORT = /^\s*(?:\/\/ )?#import (\w+)$/;
 
 interface Text {
   /** Shared files it takes in, each after what it needs itself. */
   readonly imports: readonly string[];
-  /** The file's own code. Comments stay in shaders/. */
+  /** The file's own code. Comments and spaces for the eye stay in shaders/: browsers load it. */
   readonly code: string;
 }
 
@@ -40,7 +42,10 @@ function read(path: string): Text {
       imports.add(imported);
       continue;
     }
-    const kept = line.replace(/\s*\/\/.*$/, '');
+    const kept = line
+      .replace(/\s*\/\/.*$/, '')
+      .trim()
+      .replace(SPACED, '$1');
     if (kept !== '') code.push(kept);
   }
   return { imports: [...imports], code: code.join('\n') };

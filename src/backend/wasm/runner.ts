@@ -149,6 +149,15 @@ export class Runner {
           : this.#rankSumSearch(rows, work.from, work.to);
       case 'addLatticeNoise':
         return this.#addLatticeNoise(rows, work, firstCol);
+      case 'addSimulatedNoise':
+        return {
+          rows,
+          table: work.state,
+          apply: (p, state) => {
+            const noise = [state, Number(work.law === 'laplace'), work.scale] as const;
+            kernels.addSimulatedNoise(p.x, p.cols, ...noise, (firstCol + p.from) / 4, p.out);
+          },
+        };
       default:
         throw new TypeError(`${work.op} is no operation on columns`);
     }
