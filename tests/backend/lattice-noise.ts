@@ -214,7 +214,10 @@ function drawnWords(noise: LatticeNoise, cols: number): Uint32Array {
   return words;
 }
 
-export function expectSameWords(got: Uint32Array, want: Uint32Array): void {
+export function expectSameWords(
+  got: Uint32Array | Int32Array,
+  want: Uint32Array | Int32Array,
+): void {
   expect(got.length).toBe(want.length);
   const at = got.findIndex((word, i) => word !== want[i]);
   if (at >= 0) expect.fail(`word ${at} must be ${want[at]}, got ${got[at]}`);
