@@ -17,8 +17,11 @@ import { basename, join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'shaders');
 const target = join(root, 'src/backend/webgpu/shaders.gen.ts');
-/** Signs that need no space beside them, whatever stands there. */
-const SPACED = / *([,;:{}()+*]) */g;
+/**
+ * Spaces that part no tokens: those beside a bracket or a separator, and those between a word and a
+ * sign. Two signs may be one without.
+ */
+const SPACES = / *([,;:{}()]) *|(?<!\w) +(?=\w)|(?<=\w) +(?!\w)/g;
 const IMPORT = /^\s*(?:\/\/ )?#import (\w+)$/;
 
 interface Text {
@@ -45,7 +48,7 @@ function read(path: string): Text {
     const kept = line
       .replace(/\s*\/\/.*$/, '')
       .trim()
-      .replace(SPACED, '$1');
+      .replace(SPACES, '$1');
     if (kept !== '') code.push(kept);
   }
   return { imports: [...imports], code: code.join('\n') };
