@@ -17,12 +17,17 @@ import { basename, join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'shaders');
 const target = join(root, 'src/backend/webgpu/shaders.gen.ts');
+/**
+ * Spaces that part no tokens: those beside a bracket or a separator, and those between a word and a
+ * sign. Two signs may be one without.
+ */
+const SPACES = / *([,;:{}()]) *|(?<!\w) +(?=\w)|(?<=\w) +(?!\w)/g;
 const IMPORT = /^\s*(?:\/\/ )?#import (\w+)$/;
 
 interface Text {
   /** Shared files it takes in, each after what it needs itself. */
   readonly imports: readonly string[];
-  /** The file's own code. Comments stay in shaders/. */
+  /** The file's own code. Comments and spaces for the eye stay in shaders/: browsers load it. */
   readonly code: string;
 }
 
@@ -40,7 +45,10 @@ function read(path: string): Text {
       imports.add(imported);
       continue;
     }
-    const kept = line.replace(/\s*\/\/.*$/, '');
+    const kept = line
+      .replace(/\s*\/\/.*$/, '')
+      .trim()
+      .replace(SPACES, '$1');
     if (kept !== '') code.push(kept);
   }
   return { imports: [...imports], code: code.join('\n') };

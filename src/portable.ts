@@ -52,6 +52,8 @@ export type {
   Regime,
   RowScreen,
   RowSource,
+  SimulatedNoise,
+  SimulationOps,
   Weights,
   Words,
 } from './backend/kernels.ts';

@@ -34,7 +34,11 @@ const TABLE: readonly Row[] = [
     files: /^backend\/(network|noise-program|row-sums|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
-  { part: 'backend/engine', files: /^backend\/(engine|matrix|pass|words)\.ts$/, imports: body },
+  {
+    part: 'backend/engine',
+    files: /^backend\/(engine|matrix|pass|simulated-noise|words)\.ts$/,
+    imports: body,
+  },
   { part: 'backend/reference', files: /^backend\/reference\//, imports: body },
   { part: 'backend/wasm', files: /^backend\/wasm\//, imports: body },
   { part: 'backend/webgpu', files: /^backend\/webgpu\//, imports: body },

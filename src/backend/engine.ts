@@ -20,6 +20,7 @@ import type {
   Pairs,
   RowScreen,
   RowSource,
+  SimulatedNoise,
   Tile,
   TileKernels,
   Weights,
@@ -28,6 +29,7 @@ import type {
 import * as matrix from './matrix.ts';
 import { blockColumns, type Cut, narrowed, type Pass, passOf, widestRows } from './pass.ts';
 import { checkBuffer } from './rows.ts';
+import { addSimulatedNoise } from './simulated-noise.ts';
 import * as words from './words.ts';
 
 /** Settings of an engine. */
@@ -127,6 +129,10 @@ export class Engine implements Backend {
   }
   stack(x: Matrix, y: Matrix): Matrix {
     return matrix.stack(x, y);
+  }
+
+  addSimulatedNoise(x: Matrix, noise: SimulatedNoise): Matrix {
+    return addSimulatedNoise(x, noise);
   }
 
   words(rows: readonly (Uint32Array | Int32Array)[]): Words {
@@ -543,6 +549,8 @@ export class Engine implements Backend {
         return kernels.signSum(await of(node.x));
       case 'deviation':
         return kernels.deviation(await of(node.x));
+      case 'addSimulatedNoise':
+        return kernels.addSimulatedNoise(await of(node.x), node.noise, shard.from);
       case 'addLatticeNoise':
         return kernels.addLatticeNoise(await of(node.x), node.noise, shard.from);
       case 'rankSum':

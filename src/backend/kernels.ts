@@ -153,6 +153,37 @@ export interface ModularOps {
   squaredDistances(x: Words): Promise<Float64Array>;
 }
 
+/**
+ * Noise in floating point, for simulation alone: **it is not private**. Which floats can come out tells
+ * what went in: about a quarter of the results are impossible for another input (Mironov 2012), and
+ * the last bits of an input may survive in the sum (Haney and others 2022). {@link LatticeNoise} is
+ * what protects.
+ *
+ * Coordinate j takes the first two words of those that a lattice draw of it takes. With n in
+ * [1, 2²⁴] from the upper 24 bits of the first, L = −ln(n/2²⁴). Gaussian: √(2L)·cos(2πv), where v is
+ * the upper 24 bits of the second, over 2²⁴ (Box and Muller); none is beyond 5.77 σ. Laplace: L with
+ * the second word's highest bit for a sign; none is beyond 16.7 scales.
+ */
+export interface SimulatedNoise {
+  readonly law: 'gaussian' | 'laplace';
+  /** σ of the Gaussian, b of the Laplace law of density e^(−|x|/b)/(2b). In [2⁻¹⁰⁰, 2¹⁰⁰]. */
+  readonly scale: number;
+  /** 32 bytes. Here they are a seed; never those of noise that protects. */
+  readonly key: Uint8Array;
+  /** Three words. */
+  readonly nonce: readonly [number, number, number];
+}
+
+/** What simulations need and protection must not use. */
+export interface SimulationOps {
+  /**
+   * Adds noise of a continuous law to the one row of `x`, whose columns are numbered from 0: **not
+   * private**. Each value drawn is rounded to f32, and so is the sum; backends agree to 2⁻¹⁷ of the
+   * scale and a rounding of the sum. Entries are finite. 1×d → 1×d
+   */
+  addSimulatedNoise(x: Matrix, noise: SimulatedNoise): Matrix;
+}
+
 /** Everything a rule may do with updates. */
 export interface Ops extends ColumnOps, RowOps {
   /** An expression over rows that the caller holds. The rows must not change while it is in use. */
@@ -227,7 +258,7 @@ export interface BackendInfo {
 }
 
 /** An engine over one backend body: operations, reading, and an end. */
-export interface Backend extends Ops, ModularOps, AsyncDisposable {
+export interface Backend extends Ops, ModularOps, SimulationOps, AsyncDisposable {
   readonly info: BackendInfo;
   /**
    * The whole of `x`, row-major: in `into`, which then has rows · cols entries and shares no memory
@@ -319,6 +350,8 @@ export interface TileKernels {
   stack(x: Tile, y: Tile): Promise<Tile>;
   /** Column 0 of the tile is column `firstCol` of the words, a multiple of 4. */
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile>;
+  /** As `addLatticeNoise`. */
+  addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile>;
   rankSum(x: Tile, from: number, to: number): Promise<Tile>;
   sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile>;
   /**

@@ -9,7 +9,7 @@
  */
 
 import { assertInteger, show } from '../core/assert.ts';
-import type { LatticeNoise, Matrix, RowSource, Weights, Words } from './kernels.ts';
+import type { LatticeNoise, Matrix, RowSource, SimulatedNoise, Weights, Words } from './kernels.ts';
 import { arrayRow, checkRow } from './rows.ts';
 
 /** An expression node. The engine evaluates it shard by shard. */
@@ -23,7 +23,8 @@ export type MatrixNode =
   | RankMean
   | NearestMean
   | SignSum
-  | Deviation;
+  | Deviation
+  | AddSimulatedNoise;
 /** An expression of words; words.ts builds them. */
 export type WordNode = WordSource | AddLatticeNoise | RankSum | SumRows;
 export type AnySource = Source | WordSource;
@@ -66,6 +67,12 @@ export interface SignSum extends Matrix {
 export interface Deviation extends Matrix {
   readonly op: 'deviation';
   readonly x: MatrixNode;
+}
+
+export interface AddSimulatedNoise extends Matrix {
+  readonly op: 'addSimulatedNoise';
+  readonly x: MatrixNode;
+  readonly noise: SimulatedNoise;
 }
 
 /** Rows are carried as if their words were floats: nothing but kernels looks at them. */

@@ -14,7 +14,7 @@ const KEY_BYTES = 32;
 const MAX_DRAWS = 256;
 const MAX_LOG2_COLUMNS = 16;
 /** Coordinates of which each has a block to share: RFC 8439 counts blocks in 32 bits. */
-const MAX_COLS = 4 * 2 ** 32;
+export const MAX_NOISE_COLS: number = 4 * 2 ** 32;
 
 /**
  * The given rows.
@@ -54,7 +54,7 @@ export function addLatticeNoise(x: Words, noise: LatticeNoise): Words {
       `addLatticeNoise needs one row, got ${node.rows}: noise is of one release`,
     );
   }
-  assertInteger('columns that get noise', node.cols, 1, MAX_COLS);
+  assertInteger('columns that get noise', node.cols, 1, MAX_NOISE_COLS);
   const checked = checkNoise(noise);
   return build({
     op: 'addLatticeNoise',
@@ -95,7 +95,22 @@ export function sumRows(x: Words, groups: readonly (readonly number[])[]): Words
   return build({ op: 'sumRows', element: 'u32', ...shape, x: node, groups: own });
 }
 
-function checkNoise({ key, nonce, draws }: LatticeNoise): LatticeNoise {
+function checkNoise({ draws, ...stream }: LatticeNoise): LatticeNoise {
+  const { key, nonce } = checkStream(stream);
+  if (nonce[2] % MAX_DRAWS !== 0) {
+    throw new RangeError(`nonce[2] must be a multiple of ${MAX_DRAWS}, got ${nonce[2]}`);
+  }
+  if (!Array.isArray(draws)) throw new TypeError(`draws must be an array, got ${show(draws)}`);
+  assertInteger('number of draws', draws.length, 1, MAX_DRAWS);
+  for (const [i, draw] of draws.entries()) checkDraw(`draws[${i}]`, draw);
+  return { key, nonce, draws: [...draws] };
+}
+
+/** Which stream of ChaCha20 noise comes from. */
+type Stream = Pick<LatticeNoise, 'key' | 'nonce'>;
+
+/** A copy of a key and a nonce that are such. */
+export function checkStream({ key, nonce }: Stream): Stream {
   if (!(key instanceof Uint8Array) || key.length !== KEY_BYTES) {
     throw new TypeError(`key must be a Uint8Array of ${KEY_BYTES} bytes, got ${show(key)}`);
   }
@@ -106,13 +121,7 @@ function checkNoise({ key, nonce, draws }: LatticeNoise): LatticeNoise {
     throw new TypeError(`nonce must be three words, got ${show(nonce)}`);
   }
   for (const [i, word] of nonce.entries()) assertInteger(`nonce[${i}]`, word, 0, 2 ** 32 - 1);
-  if (nonce[2] % MAX_DRAWS !== 0) {
-    throw new RangeError(`nonce[2] must be a multiple of ${MAX_DRAWS}, got ${nonce[2]}`);
-  }
-  if (!Array.isArray(draws)) throw new TypeError(`draws must be an array, got ${show(draws)}`);
-  assertInteger('number of draws', draws.length, 1, MAX_DRAWS);
-  for (const [i, draw] of draws.entries()) checkDraw(`draws[${i}]`, draw);
-  return { key: Uint8Array.from(key), nonce: [nonce[0], nonce[1], nonce[2]], draws: [...draws] };
+  return { key: Uint8Array.from(key), nonce: [nonce[0], nonce[1], nonce[2]] };
 }
 
 function checkDraw(name: string, { table, factor }: NoiseDraw): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
 import { Engine } from '../../src/backend/engine.ts';
-import type { TileKernels } from '../../src/backend/kernels.ts';
+import type { Backend, LatticeNoise, NoiseDraw, TileKernels } from '../../src/backend/kernels.ts';
 import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
 import { arrayRow } from '../../src/backend/rows.ts';
 import { WasmKernels } from '../../src/backend/wasm/wasm.ts';
@@ -49,6 +49,38 @@ async function noiseAt(kernels: TileKernels, firstCol: number, cols: number): Pr
   const { buffer, byteOffset } = (await kernels.read(noisy)).slice();
   return new Uint32Array(buffer, byteOffset, cols);
 }
+
+describe('2^22 draws', () => {
+  const [a, b, c] = noiseOf().draws as [NoiseDraw, NoiseDraw, NoiseDraw];
+  // A million at one level and at two, two millions at three; no width is a multiple of a block.
+  const parts = [
+    { cols: 2 ** 20 + 1, draws: [c] },
+    { cols: 2 ** 19 + 3, draws: [b, c] },
+    { cols: 699_051, draws: [a, b, c] },
+  ];
+  const zeros = (backend: Backend, cols: number) => backend.words([new Uint32Array(cols)]);
+
+  test.each([
+    ['wasm', {}],
+    // Shards of other widths than those of wasm.
+    ['webgpu', { memory: 2 ** 22 }],
+  ] as const)('are the same words on %s as on the reference', async (name, settings) => {
+    await using backend = await createBackend(name, settings);
+    for (const [k, { cols, draws }] of parts.entries()) {
+      const noise = noiseOf({ seed: 20 + k, draws });
+      const got = await backend.readWords(backend.addLatticeNoise(zeros(backend, cols), noise));
+      meant[k] ??= await meaning(cols, noise);
+      expectSameWords(got, meant[k]);
+    }
+  });
+
+  /** The reference is slow: its words are made once. */
+  const meant: Uint32Array[] = [];
+  async function meaning(cols: number, noise: LatticeNoise): Promise<Uint32Array> {
+    await using backend = await reference();
+    return await backend.readWords(backend.addLatticeNoise(zeros(backend, cols), noise));
+  }
+});
 
 describe('blocks are counted in 32 bits', () => {
   // Around 2³¹ and at the end of the count.

@@ -11,7 +11,9 @@ export function wordsOf(length: number, seed = 1): Uint32Array {
   });
 }
 
-export function expectSameWords(got: Uint32Array, want: Uint32Array): void {
+type SomeWords = Uint32Array | Int32Array;
+
+export function expectSameWords(got: SomeWords, want: SomeWords): void {
   expect(got.length).toBe(want.length);
   const at = got.findIndex((word, i) => word !== want[i]);
   if (at >= 0) expect.fail(`word ${at} must be ${want[at]}, got ${got[at]}`);

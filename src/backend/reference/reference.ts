@@ -11,12 +11,14 @@ import type {
   PairBlock,
   RowScreen,
   RowSource,
+  SimulatedNoise,
   Tile,
   TileKernels,
   Weights,
 } from '../kernels.ts';
 import { fingerprintWords } from './fingerprint.ts';
 import { addLatticeNoise } from './lattice-noise.ts';
+import { addSimulatedNoise } from './simulated-noise.ts';
 
 /** A tile in memory: row i starts at `starts[i]`. */
 interface MemoryTile extends Tile {
@@ -108,6 +110,13 @@ export class ReferenceKernels implements TileKernels {
     const out = allocate(1, x.cols);
     rowOf(out, 0).set(rowOf(own(x), 0));
     addLatticeNoise(new Uint32Array(out.data.buffer), noise, firstCol);
+    return out;
+  }
+
+  async addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {
+    const out = allocate(1, x.cols);
+    rowOf(out, 0).set(rowOf(own(x), 0));
+    addSimulatedNoise(out.data, noise, firstCol);
     return out;
   }
 

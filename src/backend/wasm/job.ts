@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { PairBlock, RowScreen } from '../kernels.ts';
+import type { PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
 
 /** Results that stay wide: every column of the output comes from the same column of the rows. */
 export type ColumnWork =
@@ -39,6 +39,13 @@ export type ColumnWork =
       readonly draws: number;
       readonly program: Uint32Array;
       readonly tables: Uint32Array;
+    }
+  | {
+      readonly op: 'addSimulatedNoise';
+      readonly law: SimulatedNoise['law'];
+      readonly scale: number;
+      /** Of ChaCha20, for block 0. */
+      readonly state: Uint32Array;
     };
 
 /** Results that are sums over the columns of a block: one {@link UnitResult} for each unit. */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { chacha20State } from '../../core/chacha20.ts';
 import type {
   BackendInfo,
   LatticeNoise,
@@ -14,6 +15,7 @@ import type {
   Regime,
   RowScreen,
   RowSource,
+  SimulatedNoise,
   Tile,
   TileKernels,
   Weights,
@@ -254,6 +256,13 @@ export class WasmKernels implements TileKernels {
     } finally {
       program.fill(0);
     }
+  }
+
+  async addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {
+    const { law, scale, key, nonce } = noise;
+    const state = chacha20State(key, nonce);
+    const work = { op: 'addSimulatedNoise', law, scale, state } as const;
+    return this.#columns(work, own(x).values, { firstCol, effort: NOISE_EFFORT });
   }
 
   async #columns(

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { LatticeNoise, Regime, Tile, Weights } from '../kernels.ts';
+import { chacha20State } from '../../core/chacha20.ts';
+import type { LatticeNoise, Regime, SimulatedNoise, Tile, Weights } from '../kernels.ts';
 import { noiseProgram } from '../noise-program.ts';
 import type { RowSumProgram } from '../row-sums.ts';
 import { dataBuffer } from './buffers.ts';
@@ -210,6 +211,25 @@ export class ColumnKernels {
     }
   }
 
+  async addSimulatedNoise(
+    x: Tile,
+    { law, scale, key, nonce }: SimulatedNoise,
+    firstCol: number,
+  ): Promise<Tile> {
+    const state = await dataBuffer(this.#session, 'noise state', chacha20State(key, nonce));
+    try {
+      return await this.#run('add_simulated_noise', x, {
+        extra: [state],
+        params: [Number(law === 'laplace'), x.cols, bitsOf(scale)],
+        columns: 4 * COLUMN_GROUP,
+        operations: DRAW_OPERATIONS,
+        firstCol,
+      });
+    } finally {
+      state.destroy();
+    }
+  }
+
   /** Runs a kernel that makes `rows` rows of `x`'s width. */
   async #run(
     name: KernelSource['name'],
@@ -264,6 +284,11 @@ export class ColumnKernels {
       throw error;
     }
   }
+}
+
+/** The word of an f32. */
+function bitsOf(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }
 
 /** Weights as numbers in [1, 2), or 0, times powers of two. */

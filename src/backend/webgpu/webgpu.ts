@@ -12,6 +12,7 @@ import type {
   Regime,
   RowScreen,
   RowSource,
+  SimulatedNoise,
   Tile,
   TileKernels,
   Weights,
@@ -203,6 +204,9 @@ export class WebGpuKernels implements TileKernels {
     } finally {
       this.free(view);
     }
+  }
+  addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {
+    return this.#at.columns.addSimulatedNoise(x, noise, firstCol);
   }
   rankSum(x: Tile, from: number, to: number): Promise<Tile> {
     const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });

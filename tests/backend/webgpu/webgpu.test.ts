@@ -390,7 +390,7 @@ describe('the self-test', () => {
       if (devices.length !== 2) return made;
       const createShaderModule = made.device.createShaderModule.bind(made.device);
       made.device.createShaderModule = ({ code, ...rest }) =>
-        createShaderModule({ ...rest, code: code.replace('is_finite(word)) |', 'false) |') });
+        createShaderModule({ ...rest, code: code.replace('is_finite(word))|', 'false)|') });
       return made;
     };
     await using engine = new Engine(await WebGpuKernels.create(second));

@@ -122,6 +122,49 @@ describe('whatever the floats are', () => {
     );
   });
 
+  test('a vector with a NaN of any payload counts for nothing, whatever stands beside it', () => {
+    const bad = fc.oneof(
+      fc.integer({ min: 0x7f800000, max: 0x7fffffff }),
+      fc.integer({ min: 0xff800000, max: 0xffffffff }),
+    );
+    fc.assert(
+      fc.property(fc.array(words, { maxLength: 20 }), bad, fc.nat(), (bits, word, place) => {
+        const at = place % (bits.length + 1);
+        const clipped = clipToLattice(floatsOf(bits.toSpliced(at, 0, word)), latticeFor(1));
+        expect(clipped.nonFinite).toBeGreaterThan(0);
+        expect(squaredNorm(clipped)).toBe(0n);
+      }),
+      { numRuns: 1000, seed: 12 },
+    );
+  });
+
+  test('a climb to the largest norm does not get above the bound', () => {
+    // Words changed one at a time and kept where the norm grew: rounding pushed as far as it goes.
+    let state = 1;
+    const next = (below: number): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    for (const bound of [1, 2, 3, 1000, 2 ** 20, 2 ** 24]) {
+      for (const length of [1, 2, 7, 33]) {
+        const lattice = latticeFor(1 / 3, bound);
+        const x = new Float32Array(length).fill(1 / (3 * Math.sqrt(length)));
+        const bits = new Uint32Array(x.buffer);
+        let best = squaredNorm(clipToLattice(x, lattice));
+        for (let step = 0; step < 300; step++) {
+          const [place, before] = [next(length), bits.slice()];
+          bits[place]! ^= 1 << next(32);
+          const norm = squaredNorm(clipToLattice(x, lattice));
+          expect(norm).toBeLessThanOrEqual(BigInt(bound) ** 2n);
+          if (norm >= best) best = norm;
+          else bits.set(before);
+        }
+        // It does get there, to within a step in each coordinate.
+        expect(Number(best)).toBeGreaterThan(Math.max(0, bound - length) ** 2 - 1);
+      }
+    }
+  });
+
   test('vectors at the edge, built to be a hair above or below, are within it', () => {
     for (let n = 1; n <= 300; n++) {
       for (const nudge of [1 - 2 ** -22, 1, 1 + 2 ** -22]) {
