@@ -12,6 +12,7 @@ export type { AggregateFiles, AggregateFilesOptions, Progress } from './aggregat
 export { createBackend } from './backend/create-node.ts';
 export { type FileSource, fileSource, writeFileAtomic } from './formats/node-files.ts';
 export * from './portable.ts';
+export { dropTornLine, FileStorage } from './privacy/ledger/file-ledger.ts';
 
 /** Aggregates the updates of a round: see {@link Aggregate}. */
 export const aggregate: Aggregate = /* @__PURE__ */ aggregateWith(createBackend);

@@ -152,7 +152,9 @@ export type { KrumPreset } from './rules/krum-scores.ts';
 export type {
   Bounded,
   ClientEvidence,
+  LatticeRows,
   Law,
+  Releasable,
   Round,
   Rule,
   Stage,

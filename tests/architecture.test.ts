@@ -66,7 +66,7 @@ const TABLE: readonly Row[] = [
   { part: 'portable', files: /^portable\.ts$/, imports: [...study, 'backend/webgpu'] },
   {
     part: 'faces',
-    files: /^(index|browser|node)\.ts$/,
+    files: /^(index|browser|node|private)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];

@@ -161,8 +161,8 @@ const SPARE = 4;
  * makes S less and the noise on the bits more; σ is rounded up. Neither depends on C, so that tables
  * are made once for all rounds.
  *
- * @param options.noiseMultiplier - z, of rows and bits together.
- * @param options.bound - B, in [1, 2²⁴].
+ * `noiseMultiplier`: z, of rows and bits together.
+ * `bound`: B, in [1, 2²⁴].
  * @throws {RangeError} if σ_b is too small for z (see {@link updateNoiseMultiplier}); if it is so large
  *   that a bit is less than a step; if sums of bits would leave 32 bits.
  */

@@ -101,7 +101,7 @@ export function realisedRate(rate: number): number {
  * A coin of its own for each unit of the population: it takes part if its word is below ⌊q·2³²⌋. Takes
  * as many words as there are units, whatever comes up. Accounted for under `add-remove` or `zero-out`.
  *
- * @param options.rate - q in [2⁻³², 1]; what is accounted for is {@link realisedRate}.
+ * `rate`: q in [2⁻³², 1]; what is accounted for is {@link realisedRate}.
  */
 export function poissonCohort<const D extends Secrecy>(
   words: RandomWords,

@@ -100,9 +100,6 @@ export interface TreeNoise {
   readonly tensor?: number;
 }
 
-/** What noise is added by. */
-type NoiseOps = Pick<ModularOps, 'addLatticeNoise'>;
-
 /** The noise of a node. */
 export function nodeNoise(
   { last }: TreeNode,
@@ -131,7 +128,7 @@ function undone(noise: LatticeNoise): LatticeNoise {
 export function addPrefixNoise(
   prefix: Words,
   noise: TreeNoise,
-  { ops, round }: { readonly ops: NoiseOps; readonly round: number },
+  { ops, round }: { readonly ops: Pick<ModularOps, 'addLatticeNoise'>; readonly round: number },
 ): Words {
   return prefixNodes(round).reduce(
     (sum, node) => ops.addLatticeNoise(sum, nodeNoise(node, noise)),
@@ -151,7 +148,7 @@ export function addPrefixNoise(
 export function addStepNoise(
   sum: Words,
   noise: TreeNoise,
-  { ops, round }: { readonly ops: NoiseOps; readonly round: number },
+  { ops, round }: { readonly ops: Pick<ModularOps, 'addLatticeNoise'>; readonly round: number },
 ): Words {
   const { opened, closed } = treeStep(round);
   return closed.reduce(

@@ -71,11 +71,13 @@ export class FileStorage implements LedgerStorage {
     await this.#requireLength();
   }
 
+  /** Closes the file; charges that were made are in it. */
   async close(): Promise<void> {
     await this.#handle.close();
     await unlock(this.path, this.#lock);
   }
 
+  /** `await using` closes the file. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -142,6 +142,7 @@ export class Ledger {
   /** Writes one after another. */
   #turn: Promise<unknown> = Promise.resolve();
 
+  /** @internal */
   constructor(
     options: LedgerOptions,
     { last, abandoned }: { last: LedgerRecord | undefined; abandoned: readonly number[] },
@@ -175,7 +176,7 @@ export class Ledger {
     return this.#options.filter.epsilon();
   }
 
-  /** Writes the first record. */
+  /** Writes the first record. @internal */
   async begin(purpose: Json): Promise<void> {
     await this.#inTurn(() => {
       if (this.#last !== undefined) throw new PrivacyError('ledger', 'the ledger has begun');
