@@ -6,6 +6,7 @@
  * @module
  */
 
+export type { Json } from './core/canonical-json.ts';
 export { PrivacyError, type PrivacyErrorCode } from './core/errors.ts';
 export type { Random } from './core/random.ts';
 export type { Displacement, Sensitivity } from './core/sensitivity.ts';
