@@ -7,9 +7,7 @@
  * @module
  */
 
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
-import type { Backend, ModularOps, NoiseTable, Words } from './backend/kernels.ts';
+import type { Backend, ModularOps, Words } from './backend/kernels.ts';
 import { assertInteger, assertOptions, assertPositive, show } from './core/assert.ts';
 import { PrivacyError } from './core/errors.ts';
 import { compareNames } from './formats/safetensors.ts';
@@ -27,6 +25,7 @@ import {
   requireNumericalDelta,
 } from './privacy/lattice/noise-plan.ts';
 import { noiseNonce } from './privacy/lattice/noise-stream.ts';
+import { hashesOfTables, noncesOf } from './privacy/lattice/transcript.ts';
 import type { Charging } from './privacy/ledger/ledger.ts';
 import type { Receipt } from './privacy/ledger/receipt.ts';
 import { sensitivityOf } from './privacy/sensitivity.ts';
@@ -111,7 +110,7 @@ export async function planRelease(options: PrivateReleaseOptions): Promise<Priva
   const noiseMultiplier = assertPositive('noiseMultiplier', options.noiseMultiplier);
   checkSampling(statistic, { relation, sampling });
   const moved = movedBy(statistic, { relation, clipNorm });
-  const { multiple, reach } = await growthOf(statistic, clipNorm);
+  const { multiple, reach } = await growthOf(statistic, { norm: clipNorm, bound: 1 });
   // Of the integers, for rows of a norm of one step.
   const sensitivity = (moved / clipNorm) * multiple * ROUNDING;
   const room = Math.min(
@@ -125,6 +124,8 @@ export async function planRelease(options: PrivateReleaseOptions): Promise<Priva
       `bound must be at most ${room}, for sums and noise to stay in 32 bits, got ${bound}`,
     );
   }
+  // What a stage cannot do with integers so large is told before the first round.
+  await growthOf(statistic, { norm: clipNorm, bound });
   return {
     statistic,
     clipNorm,
@@ -165,18 +166,18 @@ function movedBy(
   return sensitivityOf({ kind: 'sum', denominator, weight: exampleCap }, bounds);
 }
 
-/** What the result is a multiple of, and how far its integers reach, for rows that reach 1. */
+/** What the result is a multiple of, and how far its integers reach, for rows that reach `bound`. */
 async function growthOf(
   statistic: PrivateStatistic,
-  norm: number,
+  { norm, bound }: { readonly norm: number; readonly bound: number },
 ): Promise<Pick<LatticeRows, 'multiple' | 'reach'>> {
   if (statistic.kind === 'sum') {
     const { denominator } = statistic;
-    return { multiple: denominator, reach: SPARE * denominator };
+    return { multiple: denominator, reach: SPARE * denominator * bound };
   }
   const { rule, rows } = statistic;
   const words: Words = { rows, cols: 1, element: 'u32' };
-  return rule.onLattice({ words, multiple: 1, norm, reach: 1 }, SHAPES);
+  return rule.onLattice({ words, multiple: 1, norm, reach: bound }, SHAPES);
 }
 
 /** Operations that know shapes alone: what a rule makes of integers does not depend on them. */
@@ -285,11 +286,10 @@ export async function releasePrivately(
   const noisy = backend.addLatticeNoise(sums, { key, nonce, draws: noise.draws });
   key.fill(0);
   const integers = await backend.readWords(noisy);
-  const last: Nonce = [nonce[0], nonce[1], nonce[2] + noise.draws.length - 1];
   const receipt = await ledger.commit(charge, {
     round: round.round,
-    tables: [...new Set(noise.draws.map(({ table }) => table))].map(hashOfTable),
-    nonces: { first: hexOf(nonce), last: hexOf(last) },
+    tables: hashesOfTables(noise.draws),
+    nonces: noncesOf({ nonce, draws: noise.draws }),
     achievedSigma: noise.sigma,
   });
   const value = fromLattice(integers, lattice, 1 / release.multiple);
@@ -301,8 +301,6 @@ export async function releasePrivately(
     clients: rows.map(({ integers: _, ...client }) => client),
   };
 }
-
-type Nonce = readonly [number, number, number];
 
 /** The cohort in the order of its rows: by name, whatever order updates came in. */
 function checkCohort(
@@ -370,16 +368,4 @@ async function sumsOver(
   const words = backend.words(rows);
   const start = { words, multiple: 1, norm: clipNorm, reach: lattice.bound };
   return (await statistic.rule.onLattice(start, backend)).words;
-}
-
-function hashOfTable({ log2Columns, offset, words }: NoiseTable): string {
-  const bytes = new DataView(new ArrayBuffer(8 + 4 * words.length));
-  bytes.setUint32(0, log2Columns, true);
-  bytes.setUint32(4, offset, true);
-  for (const [i, word] of words.entries()) bytes.setUint32(8 + 4 * i, word, true);
-  return bytesToHex(sha256(new Uint8Array(bytes.buffer)));
-}
-
-function hexOf(words: Nonce): string {
-  return words.map((word) => word.toString(16).padStart(8, '0')).join('');
 }

@@ -115,3 +115,34 @@ describe('aggregis simulate', () => {
     expect([...said, explain(error)].join('\n')).toContain(message);
   });
 });
+
+describe('aggregis simulate --epsilon', () => {
+  test('shows what each rule costs, and prints it as JSON', async () => {
+    const small = ['--epsilon', '8', '--clients', '40', '--cohort', '20', '--rounds', '1'];
+    const done = await run(...small, '--json');
+    expect(done).toMatchObject({ code: 0, stderr: '' });
+    const told = JSON.parse(done.stdout);
+    expect(told).toMatchObject({ epsilon: 8, delta: 1e-5, clients: 40, attackers: 8, rounds: 1 });
+    // 20 · 0.2 attackers, and two deviations √(20 · 0.16 · 20/39): 6.6, so 7.
+    const names = told.rules.map(({ rule }: { rule: string }) => rule);
+    expect(names).toEqual(['trimmed-mean:f=7', 'nnm:f=7+trimmed-mean:f=7']);
+    for (const { withNoise } of told.rules) expect(withNoise.epsilon).toBeLessThanOrEqual(8);
+    const text = await run(...small, '--rules', 'mean');
+    expect(text.code).toBe(0);
+    expect(text.stdout).toContain('Each client is hidden at ε = 8, δ = 0.00001');
+    expect(text.stdout).toContain('nothing of a rehearsal is private');
+  });
+
+  test.each([
+    [['--epsilon', '8', '--rules', 'median'], 'no bound on one unit’s influence on "median"'],
+    [['--epsilon', '8', '--cohort', '50', '--clients', '40'], '--cohort must be at most --clients'],
+    [['--epsilon', '8', '--out', 'x'], '--epsilon does not go with --out'],
+    [['--epsilon', '0'], 'It must be a number above 0'],
+    [['--delta', '1e-6'], '--delta goes with --epsilon alone'],
+    [['--epsilon', '1', '--delta', '1.5'], 'delta'],
+  ])('%j is refused by name', async (words, message) => {
+    const done = await run(...words);
+    expect(done.code).toBe(2);
+    expect(done.stderr).toContain(message);
+  });
+});

@@ -14,6 +14,9 @@ import { geometryOf, nearestTo } from '../geometry.ts';
 import { sumsOf } from '../lattice.ts';
 import type { ClientEvidence, Releasable, Stage } from '../rule.ts';
 
+/** Distances of integers are exact below it. */
+const MAX_REACH = 2 ** 25;
+
 /** Options of {@link nnm}. */
 export interface NnmOptions {
   /** Bound on the number of Byzantine clients. */
@@ -53,6 +56,9 @@ export function nnm({ f }: NnmOptions): Releasable<Stage> {
     async onLattice(x, ops) {
       const n = x.words.rows;
       requireClients(condition, n);
+      if (x.reach >= MAX_REACH) {
+        throw new RangeError(`nnm needs integers below ${MAX_REACH}, got ${x.reach}: take a lower bound`);
+      }
       const squaredDistances = await ops.squaredDistances(x.words);
       const groups = Array.from({ length: n }, (_, i) =>
         nearestAmong(squaredDistances.subarray(i * n, (i + 1) * n)).slice(0, n - f),
