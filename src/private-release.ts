@@ -265,14 +265,34 @@ export async function releasePrivately(
   round: PrivateRound,
 ): Promise<PrivateResult> {
   const cohort = checkCohort(updates, release, round);
-  const { ledger, backend, cols, rounds } = round;
-  const { noise, lattice } = release;
+  const { backend, center } = round;
   const rows = cohort.map((client) => latticeRow(client, updates.get(client), { release, round }));
   const sums = await sumsOver(
     rows.map(({ integers }) => integers),
     release,
     round,
   );
+  try {
+    const { integers, ...charged } = await withNoise(sums, release, round);
+    const value = fromLattice(integers, release.lattice, 1 / release.multiple);
+    return {
+      value: center === undefined ? value : value.map((step, j) => step + center[j]!),
+      ...charged,
+      clients: rows.map(({ integers: _, ...client }) => client),
+    };
+  } finally {
+    // What clients sent does not stay on the device.
+    backend.release(sums);
+  }
+}
+
+/** The charge, the noise, the receipt: in this order. */
+async function withNoise(
+  sums: Words,
+  release: PrivateRelease,
+  { ledger, backend, cols, rounds, round }: PrivateRound,
+): Promise<Pick<PrivateResult, 'receipt' | 'numericalDelta'> & { readonly integers: Uint32Array }> {
+  const { noise } = release;
   const event = eventOf(release, cols);
   const { log2TotalVariation } = noise;
   const numericalDelta = requireNumericalDelta(
@@ -280,26 +300,19 @@ export async function releasePrivately(
     ledger.budget.delta,
   );
   const charge = await ledger.reserve(event);
-  const nonce = noiseNonce({ round: round.round, tensor: 0, purpose: RELEASE_PURPOSE });
+  const nonce = noiseNonce({ round, tensor: 0, purpose: RELEASE_PURPOSE });
   const key = ledger.drawSeed(charge);
   const noisy = backend.addLatticeNoise(sums, { key, nonce, draws: noise.draws });
   key.fill(0);
   const integers = await backend.readWords(noisy);
   const last: Nonce = [nonce[0], nonce[1], nonce[2] + noise.draws.length - 1];
   const receipt = await ledger.commit(charge, {
-    round: round.round,
+    round,
     tables: [...new Set(noise.draws.map(({ table }) => table))].map(knownHashOfTable),
     nonces: { first: hexOf(nonce), last: hexOf(last) },
     achievedSigma: noise.sigma,
   });
-  const value = fromLattice(integers, lattice, 1 / release.multiple);
-  const { center } = round;
-  return {
-    value: center === undefined ? value : value.map((step, j) => step + center[j]!),
-    receipt,
-    numericalDelta,
-    clients: rows.map(({ integers: _, ...client }) => client),
-  };
+  return { integers, receipt, numericalDelta };
 }
 
 type Nonce = readonly [number, number, number];

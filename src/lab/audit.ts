@@ -138,7 +138,7 @@ function bestTest(scores: Scores, delta: number): ScoreTest {
   return tests[promises.indexOf(Math.max(...promises))]!;
 }
 
-/** Standard errors of the intervals that thresholds are chosen by: about one in 200 on either side. */
+/** Standard errors of the intervals that thresholds are chosen by: one in 200 lies beyond, on a side. */
 const Z = 2.6;
 
 /** Wilson's score limit: the chance from which the count is `z` standard errors away. 1927. */

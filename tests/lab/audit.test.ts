@@ -35,7 +35,7 @@ const backend = new Engine(new ReferenceKernels());
 /**
  * Where claims and bounds are compared. What an accountant claims is a curve, ε over δ, of which any point
  * may be refuted. At δ = 10⁻⁵ a bound lives on events so rare that half a million rounds would have to be
- * made; here a thousand do.
+ * made; here a few thousand do.
  */
 const DELTA = 0.1;
 const COLS = 4;
@@ -70,7 +70,7 @@ interface Case {
   readonly audited?: typeof releasePrivately;
 }
 
-function audit({ first, second, repetitions = 1000, ...rest }: Case): Promise<AuditResult> {
+function audit({ first, second, repetitions = 2000, ...rest }: Case): Promise<AuditResult> {
   return auditRelease({
     ...rest,
     repetitions,
