@@ -122,11 +122,13 @@ describe('a release as it is', () => {
     ['mean', mean(), ENDS],
     ['NNM and the mean', MIXED_MEAN, clusters(4)],
     ['NNM and the trimmed mean', MIXED_TRIMMED, clusters(4)],
-  ] as const)('%s: the bound is below every accountant’s ε', async (name, rule, rounds) => {
+  ] as const)('%s: the bound is below every accountant’s ε', async (_, rule, rounds) => {
     const release = await plan(rule, rounds.first.length);
-    const { epsilon, truePositives, falsePositives } = await audit({ release, ...rounds });
+    const { epsilon } = await audit({ release, ...rounds });
     const claims = claimed(release);
-    console.log(name, epsilon, claims, truePositives, falsePositives);
+    report('as it is', epsilon, claims);
+    // It does see something: an audit that never finds anything would pass as well.
+    expect(epsilon).toBeGreaterThan(0);
     expect(epsilon).toBeLessThan(claims.exact);
     expect(claims.exact).toBeLessThanOrEqual(claims.pld * (1 + 1e-9));
     expect(claims.pld).toBeLessThanOrEqual(claims.rdp);
@@ -138,7 +140,6 @@ describe('a fault is caught', () => {
     const release = await plan(mean(), 5);
     const faulty = { ...release, noise: gaussianPlan(release.noise.sigma / 2) };
     const { epsilon } = await audit({ release: faulty, ...ENDS });
-    console.log('halved', epsilon, claimed(release), trueEpsilon(faulty, 2));
     expect(epsilon).toBeGreaterThan(claimed(release).rdp);
   });
 
@@ -152,7 +153,6 @@ describe('a fault is caught', () => {
     const sensitivity = (bare.sensitivity / bare.lattice.bound) * 5 * release.lattice.bound;
     const faulty = { ...release, sensitivity, noise: gaussianPlan(sensitivity) };
     const { epsilon } = await audit({ release: faulty, ...clusters(4) });
-    console.log('nnm', name, epsilon, claimed(faulty));
     expect(epsilon).toBeGreaterThan(claimed(faulty).rdp);
   });
 
@@ -176,7 +176,6 @@ describe('a fault is caught', () => {
     const others = [1, ...Array.from({ length: n - 2 }, (_, i) => i * 1e-4 - 1)];
     const rounds = { first: [1, ...others], second: [1 - 1e-4, ...others] };
     const { epsilon } = await audit({ release, ...rounds, audited: screened });
-    console.log('screen', epsilon, claimed(release));
     expect(epsilon).toBeGreaterThan(claimed(release).rdp);
     const without = await audit({ release, ...rounds });
     expect(without.epsilon).toBeLessThan(claimed(release).exact);
@@ -197,7 +196,6 @@ describe('the bound from scores', () => {
     const options = { delta: DELTA };
     const few = epsilonFromScores(normalScores(2, 500, 1), options).epsilon;
     const many = epsilonFromScores(normalScores(2, 200_000, 1), options).epsilon;
-    console.log('scores', few, many);
     expect(few).toBeGreaterThan(1);
     expect(many).toBeGreaterThan(few);
     expect(many).toBeGreaterThan(3.2);
@@ -216,7 +214,6 @@ describe('the bound from scores', () => {
       const scores = { first: draw(falsePositive), second: draw(truePositive) };
       if (epsilonFromScores(scores, { delta, confidence: 0.9 }).epsilon > epsilon) wrong++;
     }
-    console.log('wrong', wrong);
     // 20 are allowed, and both chances would have to be far off together: few are.
     expect(wrong).toBeLessThanOrEqual(20);
   });
