@@ -95,11 +95,6 @@ function claimed(release: PrivateRelease): { exact: number; pld: number; rdp: nu
   return { exact, pld: pld.epsilon(DELTA), rdp: rdp.epsilon(DELTA) };
 }
 
-/** What is true of one canary at one end or the other of a distance of so many noise multipliers. */
-function trueEpsilon(release: PrivateRelease, moved: number): number {
-  return gaussianEpsilon(release.noise.sigma / (moved * release.lattice.bound), DELTA);
-}
-
 /** Others at 0, the canary at either end: 2C/n between means. */
 const ENDS = { first: [-1, 0, 0, 0, 0], second: [1, 0, 0, 0, 0] };
 
@@ -115,6 +110,11 @@ function clusters(f: number): Pick<Case, 'first' | 'second'> {
 }
 
 const MIXED_MEAN = pipeline(nnm({ f: 4 }), mean());
+/**
+ * NNM's own f above the trimmed mean's: where both are the same, no rows were found between which the
+ * result moves by more than 1.07 times what the trimmed mean alone admits, and no audit of a thousand
+ * rounds tells that. Here it is 2.2 times.
+ */
 const MIXED_TRIMMED = pipeline(nnm({ f: 4 }), trimmedMean({ f: 1 }));
 
 describe('a release as it is', () => {
@@ -126,7 +126,6 @@ describe('a release as it is', () => {
     const release = await plan(rule, rounds.first.length);
     const { epsilon } = await audit({ release, ...rounds });
     const claims = claimed(release);
-    report('as it is', epsilon, claims);
     // It does see something: an audit that never finds anything would pass as well.
     expect(epsilon).toBeGreaterThan(0);
     expect(epsilon).toBeLessThan(claims.exact);
