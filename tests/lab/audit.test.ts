@@ -145,7 +145,7 @@ describe('a fault is caught', () => {
   test.each([
     ['the mean', MIXED_MEAN, mean()],
     ['the trimmed mean', MIXED_TRIMMED, trimmedMean({ f: 1 })],
-  ] as const)('NNM’s factor left out before %s', async (name, rule, last) => {
+  ] as const)('NNM’s factor left out before %s', async (_, rule, last) => {
     const release = await plan(rule, 9);
     // What the last rule's own bound asks, 2C/(n − 2b), in integers of sums of n − f rows.
     const bare = await plan(last, 9);
