@@ -68,6 +68,8 @@ export interface PrivateRelease {
   /** L2 sensitivity of the integers that noise is added to. */
   readonly sensitivity: number;
   readonly noise: GaussianPlan;
+  /** SHA-256 of the tables that noise is drawn from. */
+  readonly tables: readonly string[];
   readonly relation: Relation;
   readonly sampling: Sampling;
 }
@@ -126,13 +128,15 @@ export async function planRelease(options: PrivateReleaseOptions): Promise<Priva
   }
   // What a stage cannot do with integers so large is told before the first round.
   await growthOf(statistic, { norm: clipNorm, bound });
+  const noise = gaussianPlan(noiseMultiplier * sensitivity * bound);
   return {
     statistic,
     clipNorm,
     lattice: latticeFor(clipNorm, bound),
     multiple,
     sensitivity: sensitivity * bound,
-    noise: gaussianPlan(noiseMultiplier * sensitivity * bound),
+    noise,
+    tables: hashesOfTables(noise.draws),
     relation,
     sampling,
   };
@@ -266,14 +270,34 @@ export async function releasePrivately(
   round: PrivateRound,
 ): Promise<PrivateResult> {
   const cohort = checkCohort(updates, release, round);
-  const { ledger, backend, cols, rounds } = round;
-  const { noise, lattice } = release;
+  const { backend, center } = round;
   const rows = cohort.map((client) => latticeRow(client, updates.get(client), { release, round }));
   const sums = await sumsOver(
     rows.map(({ integers }) => integers),
     release,
     round,
   );
+  try {
+    const { integers, ...charged } = await withNoise(sums, release, round);
+    const value = fromLattice(integers, release.lattice, 1 / release.multiple);
+    return {
+      value: center === undefined ? value : value.map((step, j) => step + center[j]!),
+      ...charged,
+      clients: rows.map(({ integers: _, ...client }) => client),
+    };
+  } finally {
+    // What clients sent does not stay on the device.
+    backend.release(sums);
+  }
+}
+
+/** The charge, the noise, the receipt: in this order. */
+async function withNoise(
+  sums: Words,
+  release: PrivateRelease,
+  { ledger, backend, cols, rounds, round }: PrivateRound,
+): Promise<Pick<PrivateResult, 'receipt' | 'numericalDelta'> & { readonly integers: Uint32Array }> {
+  const { noise } = release;
   const event = eventOf(release, cols);
   const { log2TotalVariation } = noise;
   const numericalDelta = requireNumericalDelta(
@@ -281,25 +305,18 @@ export async function releasePrivately(
     ledger.budget.delta,
   );
   const charge = await ledger.reserve(event);
-  const nonce = noiseNonce({ round: round.round, tensor: 0, purpose: RELEASE_PURPOSE });
+  const nonce = noiseNonce({ round, tensor: 0, purpose: RELEASE_PURPOSE });
   const key = ledger.drawSeed(charge);
   const noisy = backend.addLatticeNoise(sums, { key, nonce, draws: noise.draws });
   key.fill(0);
   const integers = await backend.readWords(noisy);
   const receipt = await ledger.commit(charge, {
-    round: round.round,
-    tables: hashesOfTables(noise.draws),
+    round,
+    tables: release.tables,
     nonces: noncesOf({ nonce, draws: noise.draws }),
     achievedSigma: noise.sigma,
   });
-  const value = fromLattice(integers, lattice, 1 / release.multiple);
-  const { center } = round;
-  return {
-    value: center === undefined ? value : value.map((step, j) => step + center[j]!),
-    receipt,
-    numericalDelta,
-    clients: rows.map(({ integers: _, ...client }) => client),
-  };
+  return { integers, receipt, numericalDelta };
 }
 
 /** The cohort in the order of its rows: by name, whatever order updates came in. */

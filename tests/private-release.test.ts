@@ -274,6 +274,25 @@ describe('what no client can do', () => {
   });
 });
 
+test('rows of clients do not stay with the backend', async () => {
+  const own = new Engine(new ReferenceKernels());
+  const [n, cols] = [9, 50];
+  const release = await plan(rule(pipeline(nnm({ f: 2 }), trimmedMean({ f: 2 })), n));
+  const storage = new MemoryStorage();
+  const relation = 'replace-one';
+  const ledger = await openLedger({ storage, filter: ANYTHING, unit: 'client', relation });
+  const updates = named(rowsOf(n, cols));
+  const cohort = [...updates.keys()];
+  const once = async (round: number): Promise<number> => {
+    const common = { rounds: 3, cohort, cols, ledger, backend: own };
+    await releasePrivately(updates, release, { round, ...common });
+    return own.peakTileBytes;
+  };
+  const first = await once(0);
+  await once(1);
+  expect(await once(2)).toBe(first);
+});
+
 describe('refused', () => {
   test('by type and at run time: what one client may decide', async () => {
     // @ts-expect-error: one client may decide which update is the median

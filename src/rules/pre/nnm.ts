@@ -57,7 +57,9 @@ export function nnm({ f }: NnmOptions): Releasable<Stage> {
       const n = x.words.rows;
       requireClients(condition, n);
       if (x.reach >= MAX_REACH) {
-        throw new RangeError(`nnm needs integers below ${MAX_REACH}, got ${x.reach}: take a lower bound`);
+        throw new RangeError(
+          `nnm needs integers below ${MAX_REACH}, got ${x.reach}: take a lower bound`,
+        );
       }
       const squaredDistances = await ops.squaredDistances(x.words);
       const groups = Array.from({ length: n }, (_, i) =>
