@@ -8,7 +8,7 @@
  */
 
 import type { Backend, ModularOps, Words } from './backend/kernels.ts';
-import { assertInteger, assertOptions, assertPositive, show } from './core/assert.ts';
+import { assertInteger, assertOneOf, assertOptions, assertPositive, show } from './core/assert.ts';
 import { PrivacyError } from './core/errors.ts';
 import { compareNames } from './formats/safetensors.ts';
 import { NO_SAMPLING, type PrivacyEvent, type Relation, type Sampling } from './privacy/event.ts';
@@ -74,6 +74,7 @@ export interface PrivateRelease {
   readonly sampling: Sampling;
 }
 
+const RELATIONS = ['add-remove', 'replace-one', 'zero-out'] as const satisfies readonly Relation[];
 /** Fewer steps than that are too coarse for updates of any length. */
 const LEAST_BOUND = 256;
 const MAX_SUM = 2 ** 31 - 1;
@@ -107,7 +108,9 @@ export async function planRelease(options: PrivateReleaseOptions): Promise<Priva
     sampling: true,
     bound: true,
   });
-  const { statistic, relation, sampling = NO_SAMPLING } = options;
+  const { statistic, sampling = NO_SAMPLING } = options;
+  const relation = assertOneOf('relation', options.relation, RELATIONS);
+  assertOneOf('statistic.kind', statistic?.kind, ['sum', 'rule']);
   const clipNorm = assertPositive('clipNorm', options.clipNorm);
   const noiseMultiplier = assertPositive('noiseMultiplier', options.noiseMultiplier);
   checkSampling(statistic, { relation, sampling });
@@ -119,9 +122,15 @@ export async function planRelease(options: PrivateReleaseOptions): Promise<Priva
     Math.floor(MAX_SUM / (reach + REACH * noiseMultiplier * sensitivity)),
     Math.floor(MAX_SIGMA / (noiseMultiplier * sensitivity)),
   );
-  const bound = options.bound ?? Math.min(DEFAULT_BOUND, room);
+  const bound = options.bound ?? Math.max(1, Math.min(DEFAULT_BOUND, room));
   assertInteger('bound', bound, 1);
-  if (bound > room || bound < Math.min(LEAST_BOUND, options.bound ?? LEAST_BOUND)) {
+  if (room < LEAST_BOUND) {
+    throw new RangeError(
+      `noise multiplier ${noiseMultiplier} and ${reach} rows leave no room in 32 bits: take less noise ` +
+        'or fewer rows',
+    );
+  }
+  if (bound > room) {
     throw new RangeError(
       `bound must be at most ${room}, for sums and noise to stay in 32 bits, got ${bound}`,
     );
@@ -209,7 +218,7 @@ export function eventOf(
 
 /** One round. */
 export interface PrivateRound {
-  /** Number of the round, in [0, 2³²). */
+  /** Number of the round, in [0, rounds). */
   readonly round: number;
   /** Rounds that the budget is for: the noise's own error is booked for all of them. */
   readonly rounds: number;
@@ -323,13 +332,23 @@ async function withNoise(
 function checkCohort(
   updates: ReadonlyMap<string, PrivateUpdate>,
   { statistic }: PrivateRelease,
-  { cohort, cols, center }: PrivateRound,
+  { cohort, cols, center, round, rounds }: PrivateRound,
 ): string[] {
+  assertInteger('cols', cols, 1);
+  assertInteger('rounds', rounds, 1);
+  assertInteger('round', round, 0, rounds - 1);
+  if (!(updates instanceof Map)) throw new TypeError(`updates must be a Map, got ${show(updates)}`);
   const names = new Set(cohort);
   if (names.size !== cohort.length) throw new RangeError('cohort must name each client once');
-  for (const client of updates.keys()) {
+  for (const [client, update] of updates) {
     if (!names.has(client)) {
       throw new RangeError(`updates must come from the cohort, got one of ${show(client)}`);
+    }
+    // A client sends bytes; what is made of them is the server's doing.
+    if (!(update?.row instanceof Float32Array)) {
+      throw new TypeError(
+        `the update of ${show(client)} must hold a row, a Float32Array, got ${show(update?.row)}`,
+      );
     }
   }
   if (statistic.kind === 'rule' && cohort.length !== statistic.rows) {
@@ -356,8 +375,8 @@ function latticeRow(
   };
   if (update === undefined) return zeroed('missing: nothing came');
   const { row, examples = 1 } = update;
-  if (!(row instanceof Float32Array) || row.length !== cols) {
-    return zeroed(`length: ${cols} entries are needed, got ${show(row)}`);
+  if (row.length !== cols) {
+    return zeroed(`length: ${cols} entries are needed, got ${row.length}`);
   }
   if (!Number.isInteger(examples) || examples < 1) {
     return zeroed(`examples: a positive integer is needed, got ${show(examples)}`);

@@ -228,7 +228,7 @@ describe('what no client can do', () => {
     const updates = named(rows);
     updates.set(nameOf(0), { row: Float32Array.of(...rows[0]!.slice(1), Number.NaN) });
     updates.set(nameOf(1), { row: new Float32Array(3) });
-    updates.set(nameOf(2), { row: 'all of it' as unknown as Float32Array });
+    updates.set(nameOf(2), { row: new Float32Array(cols).fill(-Infinity) });
     updates.set(nameOf(3), { row: rows[3]!, examples: -5 });
     updates.delete(nameOf(4));
     const release = await plan(rule(trimmedMean({ f: 2 }), n));
@@ -237,7 +237,7 @@ describe('what no client can do', () => {
     expect(clients.map(({ verdict, reason }) => [verdict, reason?.split(':')[0]])).toEqual([
       ['zeroed', 'non-finite'],
       ['zeroed', 'length'],
-      ['zeroed', 'length'],
+      ['zeroed', 'non-finite'],
       ['zeroed', 'examples'],
       ['zeroed', 'missing'],
       ...Array.from({ length: 4 }, () => ['accepted', undefined]),
@@ -332,6 +332,25 @@ describe('refused', () => {
     await expect(ask(names.slice(1))).rejects.toThrow('updates must come from the cohort');
     await expect(ask([...names, 'late'])).rejects.toThrow('cohort must have 4 clients, got 5');
     await expect(ask([...names, names[0]!])).rejects.toThrow('each client once');
+  });
+
+  test('what is the server’s mistake, before anything is charged', async () => {
+    const release = await plan(rule(mean(), 4));
+    const cohort = rowsOf(4, 3).map((_, i) => nameOf(i));
+    const ask = (updates: unknown) =>
+      released(updates as Map<string, PrivateUpdate>, release, { cols: 3, cohort });
+    await expect(ask(new Map([[nameOf(0), new Float32Array(3)]]))).rejects.toThrow(
+      'must hold a row, a Float32Array, got undefined',
+    );
+    await expect(ask(new Map([[nameOf(0), { row: [1, 2, 3] }]]))).rejects.toThrow('Float32Array');
+    await expect(ask({})).rejects.toThrow();
+    const bad = { clipNorm: 1, noiseMultiplier: 1, relation: 'replaceOne' };
+    await expect(planRelease({ ...bad, statistic: rule(mean(), 4) } as never)).rejects.toThrow(
+      'relation must be one of',
+    );
+    const kind = { ...bad, relation: 'replace-one', statistic: { kind: 'mean' } };
+    await expect(planRelease(kind as never)).rejects.toThrow('statistic.kind must be one of');
+    await expect(plan(rule(mean(), 4), { noiseMultiplier: 1e7 })).rejects.toThrow('less noise');
   });
 
   test('options that are none, or out of range', async () => {

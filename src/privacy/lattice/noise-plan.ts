@@ -251,7 +251,8 @@ export function requireNumericalDelta(run: NoisyRun, delta: number): number {
   throw new PrivacyError(
     'numerics',
     `the noise's own error must be at most 1 % of delta ${delta}, got ${numerical.toPrecision(3)} ` +
-      `for ${run.coordinates} coordinates and ${run.rounds} rounds at epsilon ${run.epsilon}`,
+      `for ${run.coordinates} coordinates and ${run.rounds} rounds at epsilon ${run.epsilon}: it grows ` +
+      'with e^epsilon, so take a smaller one',
   );
 }
 
