@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Backend, ModularOps, Words } from './backend/kernels.ts';
+import type { Backend, LatticeNoise, ModularOps, Words } from './backend/kernels.ts';
 import { assertInteger, assertOneOf, assertOptions, assertPositive, show } from './core/assert.ts';
 import { PrivacyError } from './core/errors.ts';
 import { compareNames } from './formats/safetensors.ts';
@@ -126,8 +126,8 @@ export async function planRelease(options: PrivateReleaseOptions): Promise<Priva
   assertInteger('bound', bound, 1);
   if (room < LEAST_BOUND) {
     throw new RangeError(
-      `noise multiplier ${noiseMultiplier} and ${reach} rows leave no room in 32 bits: take less noise ` +
-        'or fewer rows',
+      `noise multiplier ${noiseMultiplier} leaves no room in 32 bits for sums of ${reach} rows: take less ` +
+        'noise or fewer rows',
     );
   }
   if (bound > room) {
@@ -158,8 +158,15 @@ function checkSampling(
 ): void {
   if (statistic.kind !== 'rule' || sampling.kind === 'none') return;
   if (sampling.kind === 'without-replacement' && relation === 'replace-one') {
-    if (sampling.cohort === statistic.rows) return;
-    throw new RangeError(`cohort must have ${statistic.rows} clients, got ${sampling.cohort}`);
+    if (sampling.cohort !== statistic.rows) {
+      throw new RangeError(`cohort must have ${statistic.rows} clients, got ${sampling.cohort}`);
+    }
+    // Rows are in the order of names: one client for another shifts all between them, which must not matter.
+    if (statistic.rule.laws.includes('permutation')) return;
+    throw new PrivacyError(
+      'unsupported',
+      `${statistic.rule.name} depends on the order of rows, for which sampling proves nothing`,
+    );
   }
   throw new PrivacyError(
     'unsupported',
@@ -185,8 +192,8 @@ async function growthOf(
   { norm, bound }: { readonly norm: number; readonly bound: number },
 ): Promise<Pick<LatticeRows, 'multiple' | 'reach'>> {
   if (statistic.kind === 'sum') {
-    const { denominator } = statistic;
-    return { multiple: denominator, reach: SPARE * denominator * bound };
+    const { denominator, exampleCap = 1 } = statistic;
+    return { multiple: denominator, reach: Math.max(SPARE * denominator, exampleCap) * bound };
   }
   const { rule, rows } = statistic;
   const words: Words = { rows, cols: 1, element: 'u32' };
@@ -313,11 +320,9 @@ async function withNoise(
     { log2TotalVariation, coordinates: cols, rounds, epsilon: ledger.budget.epsilon },
     ledger.budget.delta,
   );
-  const charge = await ledger.reserve(event);
   const nonce = noiseNonce({ round, tensor: 0, purpose: RELEASE_PURPOSE });
-  const key = ledger.drawSeed(charge);
-  const noisy = backend.addLatticeNoise(sums, { key, nonce, draws: noise.draws });
-  key.fill(0);
+  const charge = await ledger.reserve(event);
+  const noisy = noised(sums, ledger.drawSeed(charge), { backend, nonce, draws: noise.draws });
   const integers = await backend.readWords(noisy);
   const receipt = await ledger.commit(charge, {
     round,
@@ -328,16 +333,30 @@ async function withNoise(
   return { integers, receipt, numericalDelta };
 }
 
+/** An expression with noise of a key, which is cleared: the expression has a copy. */
+function noised(
+  sums: Words,
+  key: Uint8Array,
+  { backend, ...noise }: Omit<LatticeNoise, 'key'> & Pick<PrivateRound, 'backend'>,
+): Words {
+  try {
+    return backend.addLatticeNoise(sums, { key, ...noise });
+  } finally {
+    key.fill(0);
+  }
+}
+
 /** The cohort in the order of its rows: by name, whatever order updates came in. */
 function checkCohort(
   updates: ReadonlyMap<string, PrivateUpdate>,
-  { statistic }: PrivateRelease,
+  { statistic, sampling }: PrivateRelease,
   { cohort, cols, center, round, rounds }: PrivateRound,
 ): string[] {
   assertInteger('cols', cols, 1);
   assertInteger('rounds', rounds, 1);
   assertInteger('round', round, 0, rounds - 1);
   if (!(updates instanceof Map)) throw new TypeError(`updates must be a Map, got ${show(updates)}`);
+  if (!Array.isArray(cohort)) throw new TypeError(`cohort must be an array, got ${show(cohort)}`);
   const names = new Set(cohort);
   if (names.size !== cohort.length) throw new RangeError('cohort must name each client once');
   for (const [client, update] of updates) {
@@ -351,13 +370,29 @@ function checkCohort(
       );
     }
   }
+  checkDrawn(sampling, cohort.length);
   if (statistic.kind === 'rule' && cohort.length !== statistic.rows) {
     throw new RangeError(`cohort must have ${statistic.rows} clients, got ${cohort.length}`);
   }
-  if (center !== undefined && center.length !== cols) {
-    throw new RangeError(`center must have ${cols} entries, got ${center.length}`);
+  if (center !== undefined) {
+    if (!(center instanceof Float32Array) || !center.every(Number.isFinite)) {
+      throw new TypeError(`center must be a Float32Array of finite numbers, got ${show(center)}`);
+    }
+    if (center.length !== cols) {
+      throw new RangeError(`center must have ${cols} entries, got ${center.length}`);
+    }
   }
   return [...names].sort(compareNames);
+}
+
+/** A cohort of another size was not drawn as the receipt says. */
+function checkDrawn(sampling: Sampling, size: number): void {
+  const { kind } = sampling;
+  if (kind === 'none' || kind === 'poisson') return;
+  const { cohort } = sampling;
+  if (kind === 'without-replacement' ? size === cohort : size <= cohort) return;
+  const wanted = kind === 'without-replacement' ? `${cohort}` : `at most ${cohort}`;
+  throw new RangeError(`cohort must have ${wanted} clients, as it is drawn, got ${size}`);
 }
 
 /** A client's row of integers, whatever it sent, and what became of it. */

@@ -318,6 +318,30 @@ describe('refused', () => {
     await expect(plan(trimmed, { sampling: { ...drawn, cohort: 8 } })).rejects.toThrow('cohort');
   });
 
+  test('a cohort that was not drawn as the plan says, and rules that depend on its order', async () => {
+    const drawn = { kind: 'without-replacement', population: 90, cohort: 3 } as const;
+    const statistic = { kind: 'sum', denominator: 3 } as const;
+    const release = await plan(statistic, { sampling: drawn });
+    const rows = named(rowsOf(4, 3));
+    await expect(released(rows, release, { cols: 3 })).rejects.toThrow(
+      'cohort must have 3 clients',
+    );
+    const buckets = rule(pipeline(bucketing({ size: 2, seed: 5 }), mean()), 4);
+    const four = { ...drawn, cohort: 4 };
+    await expect(plan(buckets, { sampling: four })).rejects.toThrow('order of rows');
+    // A mean of kept values may be longer than each row: (√½, √½, √½) of three of length 1.
+    const clipped = pipeline(trimmedMean({ f: 1 }), centeredClipping({ tau: 1 }));
+    await expect(plan(rule(clipped, 3))).rejects.toThrow('tau = 1');
+  });
+
+  test('a center that is not finite, noise that is none', async () => {
+    const release = await plan(rule(mean(), 4));
+    const center = Float32Array.of(0, Number.NaN, 0);
+    const asked = released(named(rowsOf(4, 3)), release, { cols: 3, center });
+    await expect(asked).rejects.toThrow('center must be a Float32Array of finite numbers');
+    await expect(plan(rule(mean(), 4), { noiseMultiplier: 1e-150 })).rejects.toThrow('sigma');
+  });
+
   test('centered clipping of more than one step, or of rows beyond tau', async () => {
     const steps = rule(centeredClipping({ tau: 1, iterations: 2 }), 9);
     await expect(plan(steps)).rejects.toThrow('one step');

@@ -85,7 +85,7 @@ NNM + trimmed mean within 5 points of the mean without attackers. If not, the ex
 With --epsilon, each client is hidden in what is released, and what that costs is shown: every rule
 trains once without noise and once with what the promise takes. Defaults are then ${PRIVATE_DEFAULTS.clients} clients, of which
 a fifth attacks, ${PRIVATE_DEFAULTS.rounds} rounds, digits of 8×8 pixels, and trimmed-mean with and without nnm before it; f is
-what a cohort hardly ever exceeds. It takes about a minute.
+what a cohort hardly ever exceeds. It takes some minutes.
 `;
 
 /** The command. */

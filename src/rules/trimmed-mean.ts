@@ -46,7 +46,10 @@ export function trimmedMean({ f }: TrimmedMeanOptions): Releasable<Rule> {
     async onLattice(x, ops) {
       const { rows } = x.words;
       requireClients(condition, rows);
-      return grown(x, { words: ops.rankSum(x.words, f, rows - f), terms: rows - 2 * f });
+      const kept = rows - 2 * f;
+      const sums = grown(x, { words: ops.rankSum(x.words, f, rows - f), terms: kept });
+      // As above: of each coordinate other rows may be kept.
+      return { ...sums, norm: x.norm * Math.sqrt(rows / kept) };
     },
   };
 }

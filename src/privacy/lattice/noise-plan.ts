@@ -50,6 +50,8 @@ const MAX_LAST_SIGMA = 512;
 const MAX_FACTOR = 256;
 /** σ₁ over k: at 2.25 the combination is within 2^−142 of one Gaussian. */
 const OVERLAP = 2.25;
+/** Less is no noise at all. */
+const MIN_SIGMA = 2 ** -64;
 /** Largest σ of two draws, and of three. */
 const MAX_TWO = MAX_FACTOR * MAX_LAST_SIGMA;
 const MAX_THREE = MAX_FACTOR * MAX_TWO;
@@ -61,11 +63,11 @@ const MAX_THREE = MAX_FACTOR * MAX_TWO;
  * X₁ + k·Y with σ₁ = 2.25·k; the last σ is solved for and rounded up, in exact rationals, so that the
  * sum of variances is at least σ².
  *
- * @param sigma - In units of the lattice, above 0 and at most 2²⁵.
+ * @param sigma - In units of the lattice, from 2⁻⁶⁴ to 2²⁵.
  */
 export function gaussianPlan(sigma: number): GaussianPlan {
-  if (assertPositive('sigma', sigma) > MAX_THREE) {
-    throw new RangeError(`sigma must be at most 2^25 steps of the lattice, got ${sigma}`);
+  if (assertPositive('sigma', sigma) > MAX_THREE || sigma < MIN_SIGMA) {
+    throw new RangeError(`sigma must be in [2^-64, 2^25] steps of the lattice, got ${sigma}`);
   }
   const levels = sigma <= MAX_TABLE_SIGMA ? 0 : sigma <= MAX_TWO ? 1 : 2;
   const factor = factorFor(sigma, levels);
