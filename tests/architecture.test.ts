@@ -21,7 +21,7 @@ interface Row {
 
 const ground = ['core', 'backend/kernels', 'formats'] as const;
 const backends = ['backend/shared', 'backend/engine', 'backend/create'] as const;
-const road = [...ground, 'rules', 'privacy', ...backends, 'aggregate'] as const;
+const road = [...ground, 'rules', 'privacy', 'secagg', ...backends, 'aggregate'] as const;
 const study = [...road, 'attacks', 'analysis', 'federation', 'lab'] as const;
 const body = ['core', 'backend/kernels', 'backend/shared'] as const;
 
@@ -51,6 +51,7 @@ const TABLE: readonly Row[] = [
   { part: 'rules', files: /^rules\//, imports: ground },
   { part: 'attacks', files: /^attacks\//, imports: ground },
   { part: 'privacy', files: /^privacy\//, imports: ground },
+  { part: 'secagg', files: /^secagg\//, imports: ground },
   {
     part: 'aggregate',
     files: /^(aggregate|aggregate-files|private-release|screen)\.ts$/,
@@ -66,7 +67,7 @@ const TABLE: readonly Row[] = [
   { part: 'portable', files: /^portable\.ts$/, imports: [...study, 'backend/webgpu'] },
   {
     part: 'faces',
-    files: /^(index|browser|node|private)\.ts$/,
+    files: /^(index|browser|node|private|secure)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
