@@ -98,6 +98,8 @@ export interface ClientOptions {
    * overwritten once they are masked.
    */
   readonly input: (terms: InputTerms) => Uint32Array | Promise<Uint32Array>;
+  /** Told of what fails on this side, such as `input` or the journal; nobody else is. */
+  readonly onFailure?: (error: unknown) => void;
   /** The value of a public beacon, 32 bytes; needed where configurations name one. */
   readonly beacon?: (reference: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 }
@@ -280,15 +282,16 @@ export class SecureClient {
     const digest = crypto.sha256(message);
     if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply };
     const envelope = openMessage(message);
-    if (state.phase === 'idle') return this.#begin(envelope, { digest, now });
     try {
+      if (state.phase === 'idle') return await this.#begin(envelope, { digest, now });
       if (envelope === undefined || envelope.sender !== NOBODY) throw new Refused('malformed');
       if (!sameBytes(envelope.context, state.context)) throw new Refused('wrong-context');
       const { state: next, ...output } = await this.#next(state, envelope, { digest, now });
       this.#enter(next);
       return output;
     } catch (error) {
-      // Whatever failed here, its own words may hold what is secret.
+      // Whatever failed here, its own words may hold what is secret: they go no further than the owner.
+      if (!(error instanceof Refused)) this.#options.onFailure?.(error);
       return this.#giveUp(error instanceof Refused ? error.refusal : refusal('local'), envelope);
     }
   }
@@ -532,7 +535,7 @@ export class SecureClient {
 
   #opened(state: Shared, index: number, box: Uint8Array): Uint8Array | undefined {
     const { binding, graph, self, neighbours, keys } = state;
-    const x = 1 + graph.neighbours(index).indexOf(self.index);
+    const x = 1 + graph.rank(index, self.index);
     const associated = boxAssociated(binding, [neighbours.get(index)!, self], x);
     const nonce = box.subarray(0, BOX_NONCE_BYTES);
     const sealed = box.subarray(BOX_NONCE_BYTES);

@@ -26,6 +26,8 @@ export interface Graph {
   readonly clients: number;
   /** Neighbours of a client, ascending. */
   neighbours(client: number): readonly number[];
+  /** The place of a neighbour among them, from 0; −1 for others. */
+  rank(client: number, neighbour: number): number;
   /** What holds in the neighbourhood of a client. */
   terms(client: number): NeighbourhoodTerms;
   /** Clients whose inputs go into one sum, ascending: one set, or one for each group. */
@@ -68,10 +70,13 @@ export function drawGraph(
 function completeGraph(config: RoundConfig, clients: number): Graph {
   const terms = wholeTerms(config, clients);
   const all = Array.from({ length: clients }, (_, i) => i);
+  const isOther = (client: number, other: number): boolean =>
+    other !== client && other >= 0 && other < clients;
   return {
     topology: 'complete',
     clients,
     neighbours: (client) => all.filter((other) => other !== client),
+    rank: (client, other) => (isOther(client, other) ? other - Number(other > client) : -1),
     terms: () => terms,
     cohorts: [all],
     cohortOf: () => 0,
@@ -83,18 +88,24 @@ function hararyGraph(config: RoundConfig, order: readonly number[]): Graph {
   const terms = sparseTerms(config, clients);
   const place = inverse(order);
   const reach = terms.degree / 2;
-  const neighbours = (client: number): number[] => {
+  const known = new Map<number, readonly number[]>();
+  const neighbours = (client: number): readonly number[] => {
+    const before = known.get(client);
+    if (before !== undefined) return before;
     const at = place[client]!;
     const near: number[] = [];
     for (let step = 1; step <= reach; step++) {
       near.push(order[(at + step) % clients]!, order[(at - step + clients) % clients]!);
     }
-    return near.sort((a, b) => a - b);
+    near.sort((a, b) => a - b);
+    known.set(client, near);
+    return near;
   };
   return {
     topology: 'harary',
     clients,
     neighbours,
+    rank: (client, other) => neighbours(client).indexOf(other),
     terms: () => terms,
     cohorts: [Array.from({ length: clients }, (_, i) => i)],
     cohortOf: () => 0,
@@ -119,6 +130,10 @@ function groupGraph(config: RoundConfig, order: readonly number[]): Graph {
     topology: 'groups',
     clients,
     neighbours: (client) => cohorts[cohortOf(client)]!.filter((other) => other !== client),
+    rank: (client, other) => {
+      const at = cohorts[cohortOf(client)]!.indexOf(other);
+      return client === other ? -1 : at - Number(other > client && at >= 0);
+    },
     terms: (client) => terms[cohortOf(client)]!,
     cohorts,
     cohortOf,

@@ -282,6 +282,12 @@ export interface BoxRecord {
   readonly box: Uint8Array;
 }
 
+/** The box at a place of many that were encoded. */
+export function boxAt(boxes: Uint8Array, place: number): Uint8Array {
+  const end = (place + 1) * BOX_RECORD_BYTES;
+  return boxes.subarray(end - BOX_BYTES, end);
+}
+
 /** Shares for all neighbours and a commitment. */
 export interface SharesBody {
   readonly boxes: readonly BoxRecord[];
@@ -385,6 +391,12 @@ export function parseUnmask(body: Uint8Array): readonly ShareRecord[] | undefine
       share: reader.bytes(KEY_BYTES),
     })),
   );
+}
+
+/** The share at a place of many that were encoded. */
+export function shareAt(shares: Uint8Array, place: number): Uint8Array {
+  const end = (place + 1) * (4 + KEY_BYTES);
+  return shares.subarray(end - KEY_BYTES, end);
 }
 
 /** What came out, for clients and auditors. */

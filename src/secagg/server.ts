@@ -24,7 +24,7 @@ import { drawGraph, type Graph } from './graph.ts';
 import { type Binding, canaryOf, type Member } from './keys.ts';
 import type { Masks } from './masks.ts';
 import {
-  type BoxRecord,
+  boxAt,
   consentToVerify,
   type Envelope,
   encodeBoxes,
@@ -45,6 +45,7 @@ import {
   parseShares,
   parseUnmask,
   rootToVerify,
+  shareAt,
   signedPart,
   unsigned,
 } from './messages.ts';
@@ -111,9 +112,9 @@ export interface Outcome {
   readonly lost: readonly LostCohort[];
 }
 
-/** What a client shared. */
+/** What a client shared, as it came: boxes for all neighbours in their order, and a commitment. */
 interface Shared {
-  readonly boxes: readonly BoxRecord[];
+  readonly boxes: Uint8Array;
   readonly commitment: Uint8Array;
 }
 
@@ -132,6 +133,8 @@ export interface ServerState {
   until: number;
   /** Advertisements, by identity. */
   readonly advertised: Map<string, Entry>;
+  /** Mask keys and box keys among them. */
+  readonly agreementKeys: Set<string>;
   /** Hashes of what was taken, by phase and sender: what comes again is not taken again. */
   readonly taken: Map<string, Uint8Array>;
   /** In order of identity, once they are fixed. */
@@ -149,10 +152,8 @@ export interface ServerState {
   readonly complaints: Map<number, Set<number>>;
   cohorts: Cohort[];
   readonly consents: Map<number, Uint8Array>;
-  /** Shares that were revealed, by whose secret they are of. */
-  readonly revealed: Map<number, HeldShare[]>;
-  /** Clients that revealed. */
-  readonly revealers: Set<number>;
+  /** What clients revealed, as it came: a share for each neighbour that shared, in their order. */
+  readonly revealed: Map<number, Uint8Array>;
   outcome: Outcome | undefined;
   refusal: Refusal | undefined;
   /** Identities that sent boxes which do not open, by more complaints than liars can make. */
@@ -327,16 +328,17 @@ export class SecureServer {
   /** R0 */
   async #advertised(envelope: Envelope): Promise<void> {
     const { crypto, enrolment } = this.#options;
-    const { advertised } = this.#state;
+    const { advertised, agreementKeys } = this.#state;
     const entry = parseEntry(envelope.body);
     if (entry === undefined || envelope.sender !== NOBODY) throw new Refused('malformed');
     const { identity, maskKey, boxKey, signature } = entry;
     if (!(await enrolment(identity))) throw new Refused('not-enrolled');
     const message = entryToVerify(entry, this.#context, crypto);
     await this.#requireSignature({ publicKey: identity, message, signature });
-    const others = [...advertised.values()].flatMap((other) => [other.maskKey, other.boxKey]);
-    const repeats = others.some((other) => sameBytes(other, maskKey) || sameBytes(other, boxKey));
-    if (repeats || sameBytes(maskKey, boxKey)) throw new Refused('conflict');
+    const keys = [hex(maskKey), hex(boxKey)];
+    if (keys[0] === keys[1] || keys.some((key) => agreementKeys.has(key))) {
+      throw new Refused('conflict');
+    }
     // A key of low order would stop all its neighbours.
     const secret = crypto.randomBytes(KEY_BYTES);
     const agreed = await crypto.sharedSecrets([
@@ -345,6 +347,7 @@ export class SecureServer {
     ]);
     if (agreed.includes(undefined)) throw new Refused('malformed');
     advertised.set(hex(identity), entry);
+    for (const key of keys) agreementKeys.add(key);
   }
 
   #member(sender: number): Member {
@@ -381,7 +384,9 @@ export class SecureServer {
       shares.boxes.length === expected.length &&
       shares.boxes.every(({ index }, i) => index === expected[i]);
     if (!fits) return this.#dismiss(member);
-    this.#state.shared.set(member.index, shares);
+    const { commitment } = shares;
+    const boxes = content.slice(0, content.length - commitment.length);
+    this.#state.shared.set(member.index, { boxes, commitment });
   }
 
   /** R2: verified before it is added. */
@@ -422,7 +427,7 @@ export class SecureServer {
 
   /** R4 */
   async #unmasked({ body }: Envelope, member: Member): Promise<void> {
-    const { consents, sharers, revealed, revealers } = this.#state;
+    const { consents, sharers, revealed } = this.#state;
     if (!consents.has(member.index)) throw new Refused('outsider');
     const why = this.#cohort(member.index).refusal;
     if (why !== undefined) throw new Refused(why.reason);
@@ -433,13 +438,7 @@ export class SecureServer {
       shares.length === near.length &&
       shares.every(({ index }, i) => index === near[i]);
     if (!fits) throw new Refused('malformed');
-    for (const { index, share } of shares) {
-      const x = 1 + this.#drawn.neighbours(index).indexOf(member.index);
-      const held = revealed.get(index) ?? [];
-      held.push({ x, share, from: member.index });
-      revealed.set(index, held);
-    }
-    revealers.add(member.index);
+    revealed.set(member.index, body.slice());
   }
 
   async #complained(envelope: Envelope, member: Member): Promise<void> {
@@ -485,7 +484,7 @@ export class SecureServer {
   // Ending phases
 
   #isComplete(): boolean {
-    const { phase, advertised, roster, shared, gone, sharers, survivors, consents, revealers } =
+    const { phase, advertised, roster, shared, gone, sharers, survivors, consents, revealed } =
       this.#state;
     const all = (expected: Iterable<number>, have: { has(i: number): boolean }): boolean =>
       [...expected].every((i) => have.has(i) || gone.has(i));
@@ -499,7 +498,7 @@ export class SecureServer {
       case 'consents':
         return all(this.#living(survivors), consents);
       case 'unmask':
-        return all(this.#living(consents.keys()), revealers);
+        return all(this.#living(consents.keys()), revealed);
       default:
         return false;
     }
@@ -592,7 +591,7 @@ export class SecureServer {
     for (const index of sharers) {
       const boxes = this.#near(index, sharers).map((other) => ({
         index: other,
-        box: shared.get(other)!.boxes.find((record) => record.index === index)!.box,
+        box: boxAt(shared.get(other)!.boxes, this.#drawn.rank(other, index)),
       }));
       send.push(this.#to(index, 'boxes', encodeBoxes(boxes)));
     }
@@ -606,7 +605,7 @@ export class SecureServer {
     const { complaints, sharers, survivors, binding, roster } = state;
     // Boxes are not needed any more; they were the larger part of the memory.
     for (const [index, { commitment }] of state.shared) {
-      state.shared.set(index, { boxes: [], commitment });
+      state.shared.set(index, { boxes: new Uint8Array(0), commitment });
     }
     const guilty = [...complaints].filter(
       ([accused, by]) => by.size > this.#drawn.terms(accused).corrupt,
@@ -697,7 +696,7 @@ export class SecureServer {
         roster: state.roster,
         binding: state.binding,
         commitments: (index) => state.shared.get(index)!.commitment,
-        shares: (index) => state.revealed.get(index) ?? [],
+        shares: this.#revealedShares(cohort),
         crypto,
         masks,
       });
@@ -737,6 +736,21 @@ export class SecureServer {
     }
     for (const cohort of state.cohorts) cohort.sum = undefined;
     return send;
+  }
+
+  /** The shares of each member's secret that its neighbours revealed. */
+  #revealedShares({ members }: Cohort): ReadonlyMap<number, readonly HeldShare[]> {
+    const { revealed, sharers } = this.#state;
+    const shares = new Map<number, HeldShare[]>(members.map((index) => [index, []]));
+    for (const from of members) {
+      const body = revealed.get(from);
+      if (body === undefined) continue;
+      for (const [i, index] of this.#near(from, sharers).entries()) {
+        const x = 1 + this.#drawn.rank(index, from);
+        shares.get(index)!.push({ x, share: shareAt(body, i), from });
+      }
+    }
+    return shares;
   }
 
   /** A cohort that gives no sum; its members are told. */
@@ -824,6 +838,7 @@ function blankState(until: number): ServerState {
     phase: 'keys',
     until,
     advertised: new Map(),
+    agreementKeys: new Set(),
     taken: new Map(),
     roster: [],
     binding: { context: new Uint8Array(KEY_BYTES), root: new Uint8Array(KEY_BYTES) },
@@ -837,7 +852,6 @@ function blankState(until: number): ServerState {
     cohorts: [],
     consents: new Map(),
     revealed: new Map(),
-    revealers: new Set(),
     outcome: undefined,
     refusal: undefined,
     evicted: [],

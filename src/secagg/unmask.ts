@@ -46,7 +46,7 @@ export interface MaskedCohort {
   /** What a client committed its seed to. */
   commitments(index: number): Uint8Array;
   /** Shares of a client's seed if it survived, else of its mask secret. */
-  shares(index: number): readonly HeldShare[];
+  readonly shares: ReadonlyMap<number, readonly HeldShare[]>;
   readonly crypto: CryptoProvider;
   readonly masks: Masks;
 }
@@ -98,7 +98,7 @@ async function rebuildAll(
   ];
   for (const { index, accept } of wanted) {
     const { threshold } = graph.terms(index);
-    const shares = cohort.shares(index);
+    const shares = cohort.shares.get(index)!;
     const found = await recombiner.recombineVerified(shares, { threshold, accept });
     if (found === undefined)
       return { refusal: refusal('missing-shares', shares.length, threshold) };
