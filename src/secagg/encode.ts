@@ -178,7 +178,7 @@ export function encodeUpdate(
 ): EncodedUpdate {
   const weight = weightOf(plan, samples);
   checkUpdate(plan, update);
-  checkKey(key);
+  assertKey(key);
   const factor = weight / 2 ** plan.weightBits;
   const weighed = factor === 1 ? update : update.map((value) => value * factor);
   const words = framed(plan, { weight, ctxConstants });
@@ -201,7 +201,13 @@ function checkUpdate({ dimensions }: EncodingPlan, update: Float32Array): void {
   if (update.some(Number.isNaN)) throw new SecureError('bad-update', 'an update must not hold NaN');
 }
 
-function checkKey(key: Uint8Array): void {
+/**
+ * A secret key of 32 bytes, which is never quoted.
+ *
+ * @throws {TypeError} if it is none.
+ * @throws {RangeError} if it is all zero, as a key is that was cleared.
+ */
+export function assertKey(key: Uint8Array): void {
   if (!(key instanceof Uint8Array) || key.length !== KEY_BYTES) {
     throw new TypeError(`key must be a Uint8Array of ${KEY_BYTES} bytes`);
   }
