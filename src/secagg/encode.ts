@@ -137,7 +137,11 @@ export function weightOf({ weights, weightBits }: EncodingPlan, samples?: number
   const unit = 2 ** weightBits;
   if (weights === 'uniform') return unit;
   if (samples === undefined) throw new TypeError('samples must be given where updates are weighed');
-  const counted = Math.min(assertInteger('samples', samples, 1), weights.maxWeight);
+  // What came is not quoted: how many samples a client has is its own affair.
+  if (!Number.isSafeInteger(samples) || samples < 1) {
+    throw new RangeError('samples must be a positive integer');
+  }
+  const counted = Math.min(samples, weights.maxWeight);
   return Math.max(1, Math.round((counted / weights.maxWeight) * unit));
 }
 
@@ -288,7 +292,10 @@ function framed(
   words[COUNT] = 1;
   words[FIRST_CONSTANT] = first;
   words[SECOND_CONSTANT] = second;
-  words[WEIGHT] = assertInteger('weight', weight, 1, 2 ** weightBits);
+  if (!Number.isInteger(weight) || weight < 1 || weight > 2 ** weightBits) {
+    throw new RangeError(`weight must be an integer in [1, 2^${weightBits}]`);
+  }
+  words[WEIGHT] = weight;
   return words;
 }
 
