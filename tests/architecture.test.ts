@@ -54,7 +54,7 @@ const TABLE: readonly Row[] = [
   { part: 'secagg', files: /^secagg\//, imports: ground },
   {
     part: 'aggregate',
-    files: /^(aggregate|aggregate-files|private-release|screen)\.ts$/,
+    files: /^(aggregate|aggregate-files|private-release|screen|secure-noise)\.ts$/,
     imports: road,
   },
   { part: 'analysis', files: /^analysis\//, imports: road },

@@ -137,7 +137,11 @@ export function weightOf({ weights, weightBits }: EncodingPlan, samples?: number
   const unit = 2 ** weightBits;
   if (weights === 'uniform') return unit;
   if (samples === undefined) throw new TypeError('samples must be given where updates are weighed');
-  const counted = Math.min(assertInteger('samples', samples, 1), weights.maxWeight);
+  // What came is not quoted: how many samples a client has is its own affair.
+  if (!Number.isSafeInteger(samples) || samples < 1) {
+    throw new RangeError('samples must be a positive integer');
+  }
+  const counted = Math.min(samples, weights.maxWeight);
   return Math.max(1, Math.round((counted / weights.maxWeight) * unit));
 }
 
@@ -178,7 +182,7 @@ export function encodeUpdate(
 ): EncodedUpdate {
   const weight = weightOf(plan, samples);
   checkUpdate(plan, update);
-  checkKey(key);
+  assertKey(key);
   const factor = weight / 2 ** plan.weightBits;
   const weighed = factor === 1 ? update : update.map((value) => value * factor);
   const words = framed(plan, { weight, ctxConstants });
@@ -201,7 +205,13 @@ function checkUpdate({ dimensions }: EncodingPlan, update: Float32Array): void {
   if (update.some(Number.isNaN)) throw new SecureError('bad-update', 'an update must not hold NaN');
 }
 
-function checkKey(key: Uint8Array): void {
+/**
+ * A secret key of 32 bytes, which is never quoted.
+ *
+ * @throws {TypeError} if it is none.
+ * @throws {RangeError} if it is all zero, as a key is that was cleared.
+ */
+export function assertKey(key: Uint8Array): void {
   if (!(key instanceof Uint8Array) || key.length !== KEY_BYTES) {
     throw new TypeError(`key must be a Uint8Array of ${KEY_BYTES} bytes`);
   }
@@ -282,7 +292,10 @@ function framed(
   words[COUNT] = 1;
   words[FIRST_CONSTANT] = first;
   words[SECOND_CONSTANT] = second;
-  words[WEIGHT] = assertInteger('weight', weight, 1, 2 ** weightBits);
+  if (!Number.isInteger(weight) || weight < 1 || weight > 2 ** weightBits) {
+    throw new RangeError(`weight must be an integer in [1, 2^${weightBits}]`);
+  }
+  words[WEIGHT] = weight;
   return words;
 }
 
