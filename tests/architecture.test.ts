@@ -82,6 +82,7 @@ const NODE_ONLY: readonly RegExp[] = [
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,
   /^secagg\/file-journal\.ts$/,
+  /^secagg\/masks-node\.ts$/,
   /^lab\/bench\/(files|machine|python|versus)\.ts$/,
 ];
 
