@@ -9,12 +9,13 @@ import { fieldTables, ORDER } from './field.ts';
 /** For each point the sum of log(xᵢ − xⱼ) over the others, not reduced: below 2³². */
 export function logDifferences(xs: readonly number[]): Float64Array {
   const { log } = fieldTables();
+  const points = Uint16Array.from(xs);
   const sums = new Float64Array(xs.length);
-  for (let i = 0; i < xs.length; i++) {
-    const x = xs[i]!;
+  for (let i = 0; i < points.length; i++) {
+    const x = points[i]!;
     let sum = 0;
     for (let j = 0; j < i; j++) {
-      const difference = log[x ^ xs[j]!]!;
+      const difference = log[x ^ points[j]!]!;
       sum += difference;
       sums[j]! += difference;
     }
