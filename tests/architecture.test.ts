@@ -81,6 +81,7 @@ const NODE_ONLY: readonly RegExp[] = [
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,
+  /^secagg\/crypto\/(create-node|native-node)\.ts$/,
   /^lab\/bench\/(files|machine|python|versus)\.ts$/,
 ];
 
