@@ -75,13 +75,13 @@ const TABLE: readonly Row[] = [
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
-  /^backend\/wasm\/spawn-node\.ts$/,
+  /^core\/spawn-node\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,
-  /^secagg\/crypto\/(create-node|native-node)\.ts$/,
+  /^secagg\/crypto\/(create-node|native-node|team-worker-node)\.ts$/,
   /^lab\/bench\/(files|machine|python|versus)\.ts$/,
 ];
 

@@ -26,19 +26,21 @@ export function webPrimitives(
 }
 
 function agreementBy(subtle: SubtleCrypto): Agreement {
-  const read = (secret: Uint8Array): Promise<CryptoKey> =>
+  const readOwn = (secret: Uint8Array): Promise<CryptoKey> =>
     privateKey(secret, { subtle, curve: 'X25519', usage: 'deriveBits' });
   const agree = async (own: Promise<CryptoKey>, other: Uint8Array): Promise<Uint8Array> => {
-    const publicKey = await subtle.importKey('raw', plain(other), 'X25519', false, []);
+    const read = subtle.importKey('raw', plain(other), 'X25519', false, []);
+    // Together: a failure of either that nobody awaits would count as unhandled.
+    const [key, publicKey] = await Promise.all([own, read]);
     const algorithm = { name: 'X25519', public: publicKey };
-    return new Uint8Array(await subtle.deriveBits(algorithm, await own, 8 * KEY_BYTES));
+    return new Uint8Array(await subtle.deriveBits(algorithm, key, 8 * KEY_BYTES));
   };
   return {
-    publicKeys: (secrets) => inBatches(secrets, (secret) => agree(read(secret), BASE_POINT)),
+    publicKeys: (secrets) => inBatches(secrets, (secret) => agree(readOwn(secret), BASE_POINT)),
     sharedSecrets(pairings) {
       const keys = new Map<Uint8Array, Promise<CryptoKey>>();
       return inBatches(pairings, async ({ secret, publicKey }) => {
-        const own = keys.get(secret) ?? read(secret);
+        const own = keys.get(secret) ?? readOwn(secret);
         keys.set(secret, own);
         try {
           const shared = await agree(own, publicKey);
