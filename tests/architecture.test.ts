@@ -75,7 +75,7 @@ const TABLE: readonly Row[] = [
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
-  /^backend\/wasm\/spawn-node\.ts$/,
+  /^core\/spawn-node\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
   /^formats\/node-files\.ts$/,
@@ -83,6 +83,7 @@ const NODE_ONLY: readonly RegExp[] = [
   /^privacy\/ledger\/file-ledger\.ts$/,
   /^secagg\/file-journal\.ts$/,
   /^secagg\/masks-node\.ts$/,
+  /^secagg\/crypto\/(create-node|native-node|team-worker-node)\.ts$/,
   /^lab\/bench\/(files|machine|python|versus)\.ts$/,
 ];
 

@@ -32,7 +32,7 @@ import {
   selfMaskKey,
   signOf,
 } from './keys.ts';
-import type { MaskKey, Masks } from './masks.ts';
+import type { Mask, Masks } from './masks.ts';
 import {
   type BoxRecord,
   consentToVerify,
@@ -557,7 +557,7 @@ export class SecureClient {
     );
     if (agreed.includes(undefined)) throw new Refused('roster');
     const tools = { binding, crypto };
-    const keys: MaskKey[] = [{ key: selfMaskKey(secrets.seed, self, tools), sign: 1 }];
+    const keys: Mask[] = [{ key: selfMaskKey(secrets.seed, self, tools), sign: 1 }];
     for (const [i, other] of others.entries()) {
       const key = pairMaskKey(agreed[i]!, [self, other], tools);
       keys.push({ key, sign: signOf(self.index, other.index) });

@@ -18,7 +18,7 @@ import {
   selfMaskKey,
   signOf,
 } from './keys.ts';
-import type { MaskKey, Masks } from './masks.ts';
+import type { Mask, Masks } from './masks.ts';
 import { type Refusal, refusal } from './reasons.ts';
 import { createRecombiner } from './recombine.ts';
 import type { Entry } from './roster.ts';
@@ -112,7 +112,7 @@ async function rebuildAll(
 async function* maskKeys(
   cohort: MaskedCohort,
   secrets: ReadonlyMap<number, Uint8Array>,
-): AsyncGenerator<MaskKey[]> {
+): AsyncGenerator<Mask[]> {
   const { survivors, dropped, graph, roster, binding, crypto } = cohort;
   const member = (index: number): Member => ({ index, entry: roster[index]! });
   const tools = { binding, crypto };

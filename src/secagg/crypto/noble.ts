@@ -12,8 +12,8 @@ import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { Turns } from '../../core/turn.ts';
 import { KEY_BYTES } from '../suite.ts';
+import { inTurns } from './batches.ts';
 import type { Primitives } from './primitives.ts';
 import type { Admitted, Claim, CryptoProvider, KeyPairing } from './provider.ts';
 import { providerOf } from './provider-of.ts';
@@ -22,8 +22,8 @@ import { systemRandom } from './system-random.ts';
 /** RFC 8032 as it stands, instead of the laxer rule that some ledgers agreed on. */
 const STRICT = { zip215: false } as const;
 
-/** An X25519 shared secret, `undefined` for a public key of low order. */
-export function nobleSharedSecret({ secret, publicKey }: KeyPairing): Uint8Array | undefined {
+/** `undefined` for a public key of low order. */
+function sharedSecret({ secret, publicKey }: KeyPairing): Uint8Array | undefined {
   try {
     return x25519.getSharedSecret(secret, publicKey);
   } catch {
@@ -32,8 +32,7 @@ export function nobleSharedSecret({ secret, publicKey }: KeyPairing): Uint8Array
   }
 }
 
-/** Whether a signature holds. */
-export function nobleVerify({ publicKey, message, signature }: Claim): boolean {
+function holds({ publicKey, message, signature }: Claim): boolean {
   return ed25519.verify(signature, message, publicKey, STRICT);
 }
 
@@ -57,13 +56,13 @@ export const noblePrimitives: Primitives = {
     },
   },
   agreement: {
-    publicKeys: (secrets) => each(secrets, (secret) => x25519.getPublicKey(secret)),
-    sharedSecrets: (pairings) => each(pairings, nobleSharedSecret),
+    publicKeys: (secrets) => inTurns(secrets, (secret) => x25519.getPublicKey(secret)),
+    sharedSecrets: (pairings) => inTurns(pairings, sharedSecret),
   },
   signatures: {
     publicKey: async (secret) => ed25519.getPublicKey(secret),
     sign: async (message, secret) => ed25519.sign(message, secret),
-    verifyAll: (claims) => each(claims, nobleVerify),
+    verifyAll: (claims) => inTurns(claims, holds),
   },
 };
 
@@ -94,14 +93,4 @@ export function nobleCrypto({ randomBytes }: NobleCryptoOptions = {}): CryptoPro
     admitted: ADMITTED,
     randomBytes: randomBytes ?? systemRandom(),
   });
-}
-
-async function each<T, U>(items: readonly T[], map: (item: T) => U): Promise<U[]> {
-  const turns = new Turns();
-  const results: U[] = [];
-  for (const item of items) {
-    if (turns.due) await turns.take();
-    results.push(map(item));
-  }
-  return results;
 }
