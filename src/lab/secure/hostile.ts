@@ -261,7 +261,7 @@ function keep(
 }
 
 /** The share of one kind in a box. */
-function halfOf(content: Uint8Array, kind: Kind): Uint8Array {
+export function halfOf(content: Uint8Array, kind: Kind): Uint8Array {
   const at = KINDS.indexOf(kind) * KEY_BYTES;
   return content.subarray(at, at + KEY_BYTES);
 }
