@@ -16,6 +16,7 @@ import { memoryJournal } from '../../src/secagg/journal.ts';
 import { referenceMasks } from '../../src/secagg/masks.ts';
 import { type MessageType, openMessage } from '../../src/secagg/messages.ts';
 import type { ClientPolicy } from '../../src/secagg/policy.ts';
+import type { Reason } from '../../src/secagg/reasons.ts';
 import { SecureServer } from '../../src/secagg/server.ts';
 import { hex } from '../../src/secagg/suite.ts';
 
@@ -83,6 +84,8 @@ export interface Sent {
   readonly from: number;
   readonly to: number;
   readonly message: Uint8Array;
+  /** Why the server refused it. */
+  readonly refused?: Reason;
 }
 
 /** What is run, and what is lost on the way. */
@@ -94,6 +97,8 @@ export interface RoundOptions {
   readonly lost?: Partial<Record<MessageType, readonly number[]>>;
   /** What all entries of a client are. Default: as `entriesOf` has them. */
   readonly input?: (client: number) => number;
+  /** What takes the place of a message, by its number in the transcript. */
+  readonly replace?: { readonly step: number; readonly message: Uint8Array };
 }
 
 /** A round that was run to its end. */
@@ -106,7 +111,7 @@ export interface RanRound {
 
 /** Runs a round; phases end when nothing more is on its way. */
 export async function runRound(options: RoundOptions): Promise<RanRound> {
-  const { config, seed = 1, policy, lost = {}, input } = options;
+  const { config, seed = 1, policy, lost = {}, input, replace } = options;
   const seeds = Array.from({ length: config.maxClients }, (_, i) => 1000 * seed + 1 + i);
   const identities = await Promise.all(seeds.map(seededIdentity));
   const names = identities.map(({ publicKey }) => hex(publicKey));
@@ -148,6 +153,8 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
   const transcript: Sent[] = [];
   const arrives = (client: number, message: Uint8Array): boolean =>
     lost[openMessage(message)!.type]?.includes(client) !== true;
+  const replaced = (message: Uint8Array): Uint8Array =>
+    replace?.step === transcript.length ? replace.message : message;
   const queue: { to: number; message: Uint8Array }[] = [];
   const invitation = await server.invitation();
   for (const to of clients.keys()) queue.push({ to, message: invitation });
@@ -162,11 +169,13 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
     }
     const { to, message } = next;
     if (!arrives(to, message)) continue;
-    transcript.push({ from: -1, to, message });
-    const { reply } = await clients[to]!.handle(message, now);
+    const told = replaced(message);
+    transcript.push({ from: -1, to, message: told });
+    const { reply } = await clients[to]!.handle(told, now);
     if (reply === undefined || !arrives(to, reply)) continue;
-    transcript.push({ from: to, to: -1, message: reply });
-    const { send } = await server.handle(reply, now);
+    const said = replaced(reply);
+    const { send, refused } = await server.handle(said, now);
+    transcript.push({ from: to, to: -1, message: said, ...(refused && { refused }) });
     queue.push(...send.map((out) => ({ to: names.indexOf(out.to), message: out.message })));
   }
   return { server, clients, identities, transcript };
