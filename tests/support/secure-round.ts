@@ -8,7 +8,7 @@
 import { createRandom } from '../../src/core/random.ts';
 import { type Identity, SecureClient } from '../../src/secagg/client.ts';
 import { encodingOf, type RoundConfig } from '../../src/secagg/config.ts';
-import { nobleCrypto } from '../../src/secagg/crypto/noble.ts';
+import { createNodeCrypto } from '../../src/secagg/crypto/create-node.ts';
 import type { CryptoProvider } from '../../src/secagg/crypto/provider.ts';
 import { withSlots } from '../../src/secagg/encode.ts';
 import { allowList } from '../../src/secagg/enrolment.ts';
@@ -61,9 +61,11 @@ export function seededBytes(seed: number): (length: number) => Uint8Array {
   return (length) => Uint8Array.from({ length }, () => random.uint32() & 0xff);
 }
 
+const platform = await createNodeCrypto({ threads: 0 });
+
 /** Cryptography whose randomness comes from a seed. */
 export function seededCrypto(seed: number): CryptoProvider {
-  return nobleCrypto({ randomBytes: seededBytes(seed) });
+  return { ...platform, randomBytes: seededBytes(seed) };
 }
 
 /** An identity from a seed. */
