@@ -80,6 +80,9 @@ export function entriesOf(i: number, dimensions: number): Int32Array {
   return Int32Array.from({ length: dimensions }, (_, j) => (((i + 1) * 37 + j * 11) % 1000) - 500);
 }
 
+/** A beacon whose every value is its reference, turned around. */
+const beacon = (reference: Uint8Array): Uint8Array => reference.toReversed();
+
 /** A message on its way. */
 export interface Sent {
   /** Number of the client, in the order of seeds; −1 for the server. */
@@ -122,7 +125,7 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
   const masks = referenceMasks();
   const serverCrypto = seededCrypto(1000 * seed + 999);
   const server = SecureServer.start(
-    { config, identity, crypto: serverCrypto, masks, enrolment },
+    { config, identity, crypto: serverCrypto, masks, enrolment, beacon },
     0,
   );
   const clients = identities.map(
@@ -132,6 +135,7 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
         crypto: seededCrypto(seeds[i]! + 500),
         masks,
         journal: memoryJournal(),
+        beacon,
         policy: {
           serverKey: identity.publicKey,
           federation: config.federation,
