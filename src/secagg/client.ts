@@ -298,7 +298,7 @@ export class SecureClient {
     if (state.phase === 'done' || state.phase === 'aborted') return {};
     const { crypto } = this.#options;
     const digest = crypto.sha256(message);
-    if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply };
+    if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply.slice() };
     const envelope = openMessage(message);
     try {
       if (state.phase === 'idle') return await this.#begin(envelope, { digest, now });
@@ -330,7 +330,7 @@ export class SecureClient {
       return this.#reveal(state, envelope, seen);
     }
     if (state.phase === 'revealed' && type === 'consents') {
-      return Promise.resolve({ state, reply: state.reply });
+      return Promise.resolve({ state, reply: state.reply.slice() });
     }
     if ((state.phase === 'signed' || state.phase === 'revealed') && type === 'result') {
       return this.#end(state, envelope);
@@ -668,7 +668,9 @@ export class SecureClient {
     );
     const until = now + patienceOf(policy).revealed;
     const { held: _, survivors: __, ...kept } = state;
-    return { state: { ...kept, phase: 'revealed', asked: digest, reply, until }, reply };
+    // What is kept is overwritten in the end; what is sent may still be on its way then.
+    const sent = reply.slice();
+    return { state: { ...kept, phase: 'revealed', asked: digest, reply, until }, reply: sent };
   }
 
   /** R5: what came out, by the server's signature. */
