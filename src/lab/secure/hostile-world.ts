@@ -40,7 +40,7 @@ import {
 } from '../../secagg/messages.ts';
 import { packedBytes, unpack } from '../../secagg/packing.ts';
 import { buildTree, type Entry, pathTo, rootOf, sortEntries } from '../../secagg/roster.ts';
-import { compareBytes, hex, joined, KEY_BYTES, SLOTS } from '../../secagg/suite.ts';
+import { compareBytes, hex, joined, KEY_BYTES, label, SLOTS } from '../../secagg/suite.ts';
 import { blankMemory, type Memory, studyCrypto } from './hostile-crypto.ts';
 
 /** The code that is attacked: that of `secagg`, or a copy with a fault planted in it. */
@@ -272,6 +272,21 @@ export async function recordWorld(
   };
   await addBoxesOf(impersonated, boxes, world);
   return world;
+}
+
+/** The same round with other clients in league with the server: they did nothing so far that others see. */
+export function inLeagueWith(world: World, corrupt: readonly number[]): World {
+  const impersonated = [...world.known].filter((index) => !world.clients.has(index));
+  const known = new Set([...corrupt, ...impersonated]);
+  const honest = [...world.clients.keys()].filter((index) => !known.has(index));
+  return { ...world, known, signers: new Set(corrupt), honest };
+}
+
+/** The order of the ring that a graph was drawn as; of a complete graph, some order. */
+export function ringOf({ binding, config, graph, federation: { crypto } }: World): number[] {
+  const { context, root } = binding;
+  const seed = crypto.sha256(label('graph'), context, root, config.beacon);
+  return createRandom(seed).permutation(graph.clients);
 }
 
 /** Boxes that the server makes in the name of clients whose box secrets it has. */
