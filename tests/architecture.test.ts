@@ -31,7 +31,7 @@ const TABLE: readonly Row[] = [
   { part: 'backend/kernels', files: /^backend\/kernels\.ts$/, imports: [] },
   {
     part: 'backend/shared',
-    files: /^backend\/(network|noise-program|row-sums|rows)\.ts$/,
+    files: /^backend\/(mask-program|network|noise-program|row-sums|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
   {
@@ -54,7 +54,7 @@ const TABLE: readonly Row[] = [
   { part: 'secagg', files: /^secagg\//, imports: ground },
   {
     part: 'aggregate',
-    files: /^(aggregate|aggregate-files|private-release|screen)\.ts$/,
+    files: /^(aggregate|aggregate-files|private-release|screen|secure-noise)\.ts$/,
     imports: road,
   },
   { part: 'analysis', files: /^analysis\//, imports: road },
@@ -81,6 +81,8 @@ const NODE_ONLY: readonly RegExp[] = [
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,
+  /^secagg\/file-journal\.ts$/,
+  /^secagg\/masks-node\.ts$/,
   /^secagg\/crypto\/(create-node|native-node|team-worker-node)\.ts$/,
   /^lab\/bench\/(files|machine|python|versus)\.ts$/,
 ];

@@ -40,6 +40,13 @@ export type ColumnWork =
       readonly program: Uint32Array;
       readonly tables: Uint32Array;
     }
+  /** See mask-program.ts; the keys are secrets. */
+  | {
+      readonly op: 'addMasks';
+      readonly keys: Uint32Array;
+      readonly count: number;
+      readonly added: number;
+    }
   | {
       readonly op: 'addSimulatedNoise';
       readonly law: SimulatedNoise['law'];

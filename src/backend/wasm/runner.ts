@@ -155,6 +155,17 @@ export class Runner {
         return this.#sumRows(rows, work);
       case 'addLatticeNoise':
         return this.#addLatticeNoise(rows, work, firstCol);
+      case 'addMasks':
+        return {
+          rows,
+          table: work.keys,
+          isSecret: true,
+          apply: (p, keys) => {
+            const masks = [keys, work.count, work.added] as const;
+            const cols = roundUp(p.cols, MIN_COLS);
+            kernels.addMasks(p.x, cols, ...masks, (firstCol + p.from) / 16, p.out);
+          },
+        };
       case 'addSimulatedNoise':
         return {
           rows,
