@@ -222,6 +222,8 @@ export function forkForStudy(client: SecureClient, journal: Journal): SecureClie
 export class SecureClient {
   readonly #options: ClientOptions;
   #state: State = { phase: 'idle' };
+  /** Hashes of the messages that were answered in phases that are over. */
+  readonly #past: Uint8Array[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
   static {
@@ -299,6 +301,8 @@ export class SecureClient {
     const { crypto } = this.#options;
     const digest = crypto.sha256(message);
     if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply.slice() };
+    // Networks repeat: what was answered in an earlier phase may come again when that is over.
+    if (this.#past.some((earlier) => sameBytes(earlier, digest))) return {};
     const envelope = openMessage(message);
     try {
       if (state.phase === 'idle') return await this.#begin(envelope, { digest, now });
@@ -339,7 +343,9 @@ export class SecureClient {
   }
 
   #enter(next: State): void {
-    wipeBetween(this.#state, next);
+    const last = this.#state;
+    if ('asked' in last && last !== next) this.#past.push(last.asked);
+    wipeBetween(last, next);
     this.#state = next;
   }
 
