@@ -20,6 +20,7 @@
  * @module
  */
 
+import type { SecureClient } from '../../secagg/client.ts';
 import { encodeConsents, openMessage, parseUnmask } from '../../secagg/messages.ts';
 import { joined, sameBytes } from '../../secagg/suite.ts';
 import { viewHash } from '../../secagg/view.ts';
@@ -27,7 +28,6 @@ import { bitmapsOf, halfOf, KINDS } from './hostile.ts';
 import {
   consentOf,
   forkAgain,
-  type MaskedClient,
   maskedClient,
   messageTo,
   tell,
@@ -60,45 +60,69 @@ export interface Answers {
   readonly answers: readonly Answer[];
   /** Questions that were put to it. */
   readonly asked: number;
+  /** Second views that it signed after a first one. */
+  readonly signedAgain: number;
 }
 
-/** Asks client `client` of a recorded round everything. Takes 2^(n−1)·4ⁿ questions. */
-export async function answersOf(world: World, client: number): Promise<Answers> {
+/**
+ * Asks client `client` of a recorded round everything. Takes 2^(n−1)·4ⁿ questions, and, to ask for a
+ * second view `again`, 4ⁿ more for each that it signs.
+ */
+export async function answersOf(
+  world: World,
+  client: number,
+  { again = false }: { readonly again?: boolean } = {},
+): Promise<Answers> {
   const near = world.graph.neighbours(client);
   const answers: Answer[] = [];
   let asked = 0;
+  let signedAgain = 0;
   for (const boxes of subsetsOf(bitsOf(near))) {
     asked++;
     const masked = await maskedClient(world, client, listOf(boxes));
     if (masked === undefined) continue;
     answers.push({ boxes, view: undefined, reveals: new Map() });
-    for (let sharers = 0; sharers < 2 ** world.graph.clients; sharers++) {
-      for (let survivors = 0; survivors < 2 ** world.graph.clients; survivors++) {
+    for (const view of viewsOf(world)) {
+      asked++;
+      const signed = await signs(world, masked.client, view);
+      if (signed === undefined) continue;
+      const reveals = new Map<Bits, Revealed>();
+      for (const signers of subsetsOf(bitsOf(near))) {
         asked++;
-        const signed = await signs(world, masked, { sharers, survivors });
-        if (signed === undefined) continue;
-        const reveals = new Map<Bits, Revealed>();
-        for (const signers of subsetsOf(bitsOf(near))) {
-          asked++;
-          const told = await revealsTo(world, { client, signed, signers });
-          if (told !== undefined) reveals.set(signers, told);
-        }
-        answers.push({ boxes, view: { sharers, survivors }, reveals });
+        const told = await revealsTo(world, { client, signed, signers });
+        if (told !== undefined) reveals.set(signers, told);
+      }
+      answers.push({ boxes, view, reveals });
+      if (!again) continue;
+      for (const second of viewsOf(world)) {
+        const isSame = second.sharers === view.sharers && second.survivors === view.survivors;
+        if (isSame) continue;
+        asked++;
+        if ((await signs(world, signed.client, second)) !== undefined) signedAgain++;
       }
     }
   }
-  return { client, answers, asked };
+  return { client, answers, asked, signedAgain };
+}
+
+/** Every pair of bitmaps. */
+function* viewsOf({ graph }: World): Generator<NonNullable<Answer['view']>, void> {
+  for (let sharers = 0; sharers < 2 ** graph.clients; sharers++) {
+    for (let survivors = 0; survivors < 2 ** graph.clients; survivors++) {
+      yield { sharers, survivors };
+    }
+  }
 }
 
 /** A client that has signed, and what. */
 interface SignedClient {
-  readonly client: MaskedClient['client'];
+  readonly client: SecureClient;
   readonly hash: Uint8Array;
 }
 
 async function signs(
   world: World,
-  { client }: MaskedClient,
+  client: SecureClient,
   view: NonNullable<Answer['view']>,
 ): Promise<SignedClient | undefined> {
   const bitmaps = bitmapsOf(world, {

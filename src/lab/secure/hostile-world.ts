@@ -80,7 +80,11 @@ export async function studyFederation(
   const all: StudyIdentity[] = [];
   for (let i = 0; i < clients; i++) all.push(await identity());
   all.sort((a, b) => compareBytes(a.publicKey, b.publicKey));
-  return { server, clients: all, crypto, random, memory: blankMemory() };
+  const memory = blankMemory();
+  const remembering = studyCrypto(crypto, memory, {
+    randomBytes: (length) => bytesFrom(random, length),
+  });
+  return { server, clients: all, crypto: remembering, random, memory };
 }
 
 /** What a recorded round is. */
