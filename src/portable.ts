@@ -50,6 +50,7 @@ export type {
   NoiseTable,
   Ops,
   Pairs,
+  Quantization,
   Regime,
   RowScreen,
   RowSource,

@@ -36,7 +36,7 @@ const TABLE: readonly Row[] = [
   },
   {
     part: 'backend/engine',
-    files: /^backend\/(engine|matrix|pass|simulated-noise|words)\.ts$/,
+    files: /^backend\/(engine|matrix|pass|secure|simulated-noise|words)\.ts$/,
     imports: body,
   },
   { part: 'backend/reference', files: /^backend\/reference\//, imports: body },

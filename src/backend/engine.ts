@@ -19,6 +19,7 @@ import type {
   MaskKeys,
   Matrix,
   Pairs,
+  Quantization,
   RowScreen,
   RowSource,
   SimulatedNoise,
@@ -30,6 +31,7 @@ import type {
 import * as matrix from './matrix.ts';
 import { blockColumns, type Cut, narrowed, type Pass, passOf, widestRows } from './pass.ts';
 import { checkBuffer } from './rows.ts';
+import * as secure from './secure.ts';
 import { addSimulatedNoise } from './simulated-noise.ts';
 import * as words from './words.ts';
 
@@ -142,14 +144,21 @@ export class Engine implements Backend {
   addLatticeNoise(x: Words, noise: LatticeNoise): Words {
     return words.addLatticeNoise(x, noise);
   }
-  addMasks(x: Words, masks: MaskKeys): Words {
-    return words.addMasks(x, masks);
-  }
   rankSum(x: Words, from: number, to: number): Words {
     return words.rankSum(x, from, to);
   }
   sumRows(x: Words, groups: readonly (readonly number[])[]): Words {
     return words.sumRows(x, groups);
+  }
+
+  addMasks(x: Words, masks: MaskKeys): Words {
+    return secure.addMasks(x, masks);
+  }
+  quantize(x: Matrix, quantization: Quantization): Words {
+    return secure.quantize(x, quantization);
+  }
+  dequantize(x: Words, options: { readonly scale: number }): Matrix {
+    return secure.dequantize(x, options);
   }
 
   // Results
@@ -313,7 +322,7 @@ export class Engine implements Backend {
     const node = asAnyNode('x', x);
     void this.#exclusively(async () => {
       for (const part of matrix.nodesOf(node)) {
-        if (part.op === 'addMasks') forget(part.masks);
+        forgetKeys(part);
         if (part.op !== 'source') continue;
         this.#toScreen.delete(part);
         this.#evict(part);
@@ -559,8 +568,13 @@ export class Engine implements Backend {
       case 'addLatticeNoise':
         return kernels.addLatticeNoise(await of(node.x), node.noise, shard.from);
       case 'addMasks':
-        assertKept(node.masks);
+        assertKeys(node.masks.keys);
         return kernels.addMasks(await of(node.x), node.masks, shard.from);
+      case 'quantize':
+        assertKeys(node.quantization.key);
+        return kernels.quantize(await of(node.x), node.quantization, shard.from);
+      case 'dequantize':
+        return kernels.dequantize(await of(node.x), node.scale);
       case 'rankSum':
         return kernels.rankSum(await of(node.x), node.from, node.to);
       case 'sumRows':
@@ -639,14 +653,16 @@ export class Engine implements Backend {
   }
 }
 
-/** Overwrites keys; signs of 0 tell it. */
-function forget({ keys, signs }: MaskKeys): void {
-  keys.fill(0);
-  signs.fill(0);
+/** Overwrites the keys that serve once. No key is zeros before. */
+function forgetKeys(node: matrix.Node): void {
+  if (node.op === 'addMasks') node.masks.keys.fill(0);
+  if (node.op === 'quantize') node.quantization.key.fill(0);
 }
 
-function assertKept({ signs }: MaskKeys): void {
-  if (signs[0] === 0) throw new TypeError('the masks were released: their keys are overwritten');
+function assertKeys(keys: Uint8Array): void {
+  if (keys.subarray(0, 32).every((byte) => byte === 0)) {
+    throw new TypeError('the words were released, and their keys are overwritten');
+  }
 }
 
 /** What blocks of columns tell of rows, added up. */

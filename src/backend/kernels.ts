@@ -143,6 +143,28 @@ export interface MaskKeys {
   readonly signs: Int8Array;
 }
 
+/**
+ * How numbers become integers. With x clamped to ±clip (NaN counts as 0), v is x · scale rounded to
+ * f32, or 0 where |v| < 2⁻⁶⁴. It is rounded up where r < 2²⁴ · (v − ⌊v⌋), exactly, else down; r is the
+ * upper 24 bits of a word of ChaCha20 (RFC 8439), which column j takes as masks do. So the mean of what
+ * comes out is v, but for less than 2⁻²⁴ above it. Last, the integer is clamped to ±limit.
+ */
+export interface Quantization {
+  /** An f32 of at least 2⁻¹⁰⁰, and at most 2³⁰ / scale. */
+  readonly clip: number;
+  /** Steps in 1: an f32 in [2⁻⁶⁰, 2⁶⁰]. */
+  readonly scale: number;
+  /** In [1, 2³¹ − 1]. */
+  readonly limit: number;
+  /**
+   * 32 bytes from the platform's CSPRNG, which nothing else is made from: the rounding tells what a
+   * number was between two steps. An expression keeps a copy of its own.
+   */
+  readonly key: Uint8Array;
+  /** Three words. Default: zeros. */
+  readonly nonce?: readonly [number, number, number];
+}
+
 /** Operations on words: exact, and the same bits on every backend. */
 export interface ModularOps {
   /** An expression over rows that the caller holds. They must not change while it is in use. */
@@ -173,6 +195,16 @@ export interface SecureOps {
    * more. 1×d → 1×d
    */
   addMasks(x: Words, masks: MaskKeys): Words;
+  /**
+   * The one row of `x` as integers; d ≤ 2³⁴. `release` overwrites the key, and the words cannot be read
+   * any more. 1×d → 1×d
+   */
+  quantize(x: Matrix, quantization: Quantization): Words;
+  /**
+   * The one row of `x`, as i32, times `scale`, an f32 in [2⁻⁶⁰, 2⁶⁰]: the integer is rounded to f32,
+   * and so is its product. 1×d → 1×d
+   */
+  dequantize(x: Words, options: { readonly scale: number }): Matrix;
 }
 
 /**
@@ -374,6 +406,9 @@ export interface TileKernels {
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile>;
   /** Column 0 of the tile is column `firstCol` of the words, a multiple of 16. */
   addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile>;
+  /** As `addMasks`. Clip and scale are f32. */
+  quantize(x: Tile, quantization: Required<Quantization>, firstCol: number): Promise<Tile>;
+  dequantize(x: Tile, scale: number): Promise<Tile>;
   /** As `addLatticeNoise`. */
   addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile>;
   rankSum(x: Tile, from: number, to: number): Promise<Tile>;

@@ -13,6 +13,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   Matrix,
+  Quantization,
   RowSource,
   SimulatedNoise,
   Weights,
@@ -32,9 +33,10 @@ export type MatrixNode =
   | NearestMean
   | SignSum
   | Deviation
-  | AddSimulatedNoise;
+  | AddSimulatedNoise
+  | Dequantize;
 /** An expression of words; words.ts builds them. */
-export type WordNode = WordSource | AddLatticeNoise | AddMasks | RankSum | SumRows;
+export type WordNode = WordSource | AddLatticeNoise | AddMasks | Quantize | RankSum | SumRows;
 export type AnySource = Source | WordSource;
 
 export interface Source extends Matrix {
@@ -83,6 +85,12 @@ export interface AddSimulatedNoise extends Matrix {
   readonly noise: SimulatedNoise;
 }
 
+export interface Dequantize extends Matrix {
+  readonly op: 'dequantize';
+  readonly x: WordNode;
+  readonly scale: number;
+}
+
 /** Rows are carried as if their words were floats: nothing but kernels looks at them. */
 export interface WordSource extends Words {
   readonly op: 'source';
@@ -98,6 +106,12 @@ export interface AddMasks extends Words {
   readonly x: WordNode;
   /** Zeros once the node is released. */
   readonly masks: MaskKeys;
+}
+export interface Quantize extends Words {
+  readonly op: 'quantize';
+  readonly x: MatrixNode;
+  /** Its key is zeros once the node is released. */
+  readonly quantization: Required<Quantization>;
 }
 export interface RankSum extends Words {
   readonly op: 'rankSum';

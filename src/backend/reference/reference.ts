@@ -10,6 +10,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   PairBlock,
+  Quantization,
   RowScreen,
   RowSource,
   SimulatedNoise,
@@ -20,6 +21,7 @@ import type {
 import { fingerprintWords } from './fingerprint.ts';
 import { addLatticeNoise } from './lattice-noise.ts';
 import { addMasks } from './masks.ts';
+import { dequantize, quantize } from './quantize.ts';
 import { addSimulatedNoise } from './simulated-noise.ts';
 
 /** A tile in memory: row i starts at `starts[i]`. */
@@ -119,6 +121,20 @@ export class ReferenceKernels implements TileKernels {
     const out = allocate(1, x.cols);
     rowOf(out, 0).set(rowOf(own(x), 0));
     addMasks(new Uint32Array(out.data.buffer), masks, firstCol);
+    return out;
+  }
+
+  async quantize(x: Tile, quantization: Required<Quantization>, firstCol: number): Promise<Tile> {
+    const out = allocate(1, x.cols);
+    const integers = new Int32Array(out.data.buffer);
+    quantize(rowOf(own(x), 0), { ...quantization, firstCol, integers });
+    return out;
+  }
+
+  async dequantize(x: Tile, scale: number): Promise<Tile> {
+    const out = allocate(1, x.cols);
+    const integers = integersOf(own(x), 0);
+    for (let j = 0; j < x.cols; j++) out.data[j] = dequantize(integers[j]!, scale);
     return out;
   }
 

@@ -166,6 +166,20 @@ export class Runner {
             kernels.addMasks(p.x, cols, ...masks, (firstCol + p.from) / 16, p.out);
           },
         };
+      case 'quantize':
+        return {
+          rows,
+          table: work.state,
+          isSecret: true,
+          apply: (p, state) => {
+            const { clip, scale, limit } = work;
+            const cols = roundUp(p.cols, MIN_COLS);
+            const steps = [state, clip, scale, limit] as const;
+            kernels.quantize(p.x, cols, ...steps, (firstCol + p.from) / 16, p.out);
+          },
+        };
+      case 'dequantize':
+        return { rows, apply: (p) => kernels.dequantize(p.x, p.cols, work.scale, p.out) };
       case 'addSimulatedNoise':
         return {
           rows,

@@ -13,6 +13,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   PairBlock,
+  Quantization,
   Regime,
   RowScreen,
   RowSource,
@@ -252,7 +253,8 @@ export class WasmKernels implements TileKernels {
   }
 
   async addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
-    const { program, tables } = noiseProgram(noise);
+    const { program: secret, tables } = noiseProgram(noise);
+    const program = this.#secret(secret);
     const draws = noise.draws.length;
     const work = { op: 'addLatticeNoise', draws, program, tables } as const;
     try {
@@ -263,16 +265,41 @@ export class WasmKernels implements TileKernels {
   }
 
   async addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
-    const program = maskProgram(masks, this.#team !== undefined);
-    const effort = MASK_EFFORT * program.count;
+    const { keys: secret, count, added } = maskProgram(masks);
+    const keys = this.#secret(secret);
+    const work = { op: 'addMasks', keys, count, added } as const;
     try {
-      return await this.#columns({ op: 'addMasks', ...program }, own(x).values, {
-        firstCol,
-        effort,
-      });
+      return await this.#columns(work, own(x).values, { firstCol, effort: MASK_EFFORT * count });
     } finally {
-      program.keys.fill(0);
+      keys.fill(0);
     }
+  }
+
+  async quantize(
+    x: Tile,
+    { key, nonce, clip, scale, limit }: Required<Quantization>,
+    firstCol: number,
+  ): Promise<Tile> {
+    const state = this.#secret(chacha20State(key, nonce));
+    const work = { op: 'quantize', state, clip, scale, limit } as const;
+    try {
+      return await this.#columns(work, own(x).values, { firstCol, effort: MASK_EFFORT });
+    } finally {
+      state.fill(0);
+    }
+  }
+
+  async dequantize(x: Tile, scale: number): Promise<Tile> {
+    return this.#columns({ op: 'dequantize', scale }, own(x).values);
+  }
+
+  /** In memory that the team shares, so that no thread has a copy which nobody overwrites. */
+  #secret(words: Uint32Array): Uint32Array {
+    if (this.#team === undefined) return words;
+    const shared = new Uint32Array(new SharedArrayBuffer(words.byteLength));
+    shared.set(words);
+    words.fill(0);
+    return shared;
   }
 
   async addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {

@@ -6,7 +6,15 @@
  */
 
 import { chacha20State } from '../../core/chacha20.ts';
-import type { LatticeNoise, MaskKeys, Regime, SimulatedNoise, Tile, Weights } from '../kernels.ts';
+import type {
+  LatticeNoise,
+  MaskKeys,
+  Quantization,
+  Regime,
+  SimulatedNoise,
+  Tile,
+  Weights,
+} from '../kernels.ts';
 import { maskProgram } from '../mask-program.ts';
 import { noiseProgram } from '../noise-program.ts';
 import type { RowSumProgram } from '../row-sums.ts';
@@ -253,6 +261,32 @@ export class ColumnKernels {
     } finally {
       this.#destroySecret(secret, keys);
     }
+  }
+
+  async quantize(
+    x: Tile,
+    { key, nonce, clip, scale, limit }: Required<Quantization>,
+    firstCol: number,
+  ): Promise<Tile> {
+    const state = chacha20State(key, nonce);
+    let secret: GPUBuffer | undefined;
+    try {
+      secret = await dataBuffer(this.#session, 'rounding state', state);
+      return await this.#run('quantize', x, {
+        extra: [secret],
+        params: [limit, x.cols, bitsOf(clip), bitsOf(scale)],
+        columns: BLOCK_COLS * COLUMN_GROUP,
+        operations: DRAW_OPERATIONS,
+        firstCol,
+      });
+    } finally {
+      this.#destroySecret(secret, state);
+    }
+  }
+
+  async dequantize(x: Tile, scale: number): Promise<Tile> {
+    const params = [bitsOf(scale), x.cols];
+    return this.#run('dequantize', x, { params, columns: 4 * COLUMN_GROUP });
   }
 
   /** The key goes before the memory does: what gets it next finds zeros. */

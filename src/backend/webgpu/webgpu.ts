@@ -10,6 +10,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   PairBlock,
+  Quantization,
   Regime,
   RowScreen,
   RowSource,
@@ -198,6 +199,12 @@ export class WebGpuKernels implements TileKernels {
   }
   addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
     return this.#at.columns.addMasks(x, masks, firstCol);
+  }
+  quantize(x: Tile, quantization: Required<Quantization>, firstCol: number): Promise<Tile> {
+    return this.#at.columns.quantize(x, quantization, firstCol);
+  }
+  dequantize(x: Tile, scale: number): Promise<Tile> {
+    return this.#at.columns.dequantize(x, scale);
   }
   async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {
     const { used, ...sums } = rowSumProgram(groups);

@@ -13,6 +13,7 @@ export { deviation } from './deviation';
 export { nearestMeanNetwork } from './nearest-mean';
 export { nearestMeanSearch } from './nearest-mean-search';
 export { pairs } from './pairs';
+export { dequantize, quantize } from './quantize';
 export { rankMeanNetwork } from './rank-mean';
 export { rankMeanSearch } from './rank-mean-search';
 export { rankSumNetwork, rankSumSearch } from './rank-sum';
