@@ -54,7 +54,7 @@ const TABLE: readonly Row[] = [
   { part: 'secagg', files: /^secagg\//, imports: ground },
   {
     part: 'aggregate',
-    files: /^(aggregate|aggregate-files|private-release|screen)\.ts$/,
+    files: /^(aggregate|aggregate-files|private-release|screen|secure-noise)\.ts$/,
     imports: road,
   },
   { part: 'analysis', files: /^analysis\//, imports: road },
@@ -75,13 +75,15 @@ const TABLE: readonly Row[] = [
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
-  /^backend\/wasm\/spawn-node\.ts$/,
+  /^core\/spawn-node\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,
+  /^secagg\/file-journal\.ts$/,
   /^secagg\/masks-node\.ts$/,
+  /^secagg\/crypto\/(create-node|native-node|team-worker-node)\.ts$/,
   /^lab\/bench\/(files|machine|python|versus)\.ts$/,
 ];
 

@@ -35,6 +35,15 @@ export interface BoxOptions {
   readonly associated: Uint8Array;
 }
 
+/** A primitive that has an implementation of its own. */
+export type Primitive = 'sha256' | 'hkdf' | 'boxes' | 'agreement' | 'signatures';
+
+/** By whom a primitive may be done: portable code, Node's OpenSSL, a browser's Web Cryptography. */
+export type Implementation = 'noble' | 'node' | 'web';
+
+/** By whom each primitive is done. */
+export type Admitted = Readonly<Record<Primitive, Implementation>>;
+
 /**
  * Primitives of suite 0x0001. Arguments of a wrong length are `TypeError`s that do not quote them;
  * bytes that an attacker chose are never an exception.
@@ -42,6 +51,8 @@ export interface BoxOptions {
 export interface CryptoProvider {
   /** For people: `noble`, or which primitives another implementation was admitted for. */
   readonly name: string;
+  /** By whom each primitive is done; what did not pass its known answers is not here. */
+  readonly admitted: Admitted;
   /** From the platform's CSPRNG. */
   randomBytes(length: number): Uint8Array;
   /** SHA-256 of the parts, one after the other. 32 bytes */

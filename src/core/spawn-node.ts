@@ -31,7 +31,7 @@ export const nodeSpawner: WorkerSpawner = {
       .on('exit', (code) => fail(new Error(`the thread ended with exit code ${code}`)));
     worker.unref();
     return {
-      post: (message) => worker.postMessage(message),
+      post: (message, moved = []) => worker.postMessage(message, [...moved]),
       hold: (busy) => (busy ? worker.ref() : worker.unref()),
       async end() {
         isOver = true;

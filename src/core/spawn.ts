@@ -1,14 +1,14 @@
 /**
- * What the thread pool asks of a platform: interfaces only. `spawn-node.ts` and `spawn-browser.ts`
- * alone know what a worker is.
+ * What threads ask of a platform: interfaces only. `spawn-node.ts` and `spawn-browser.ts` alone know
+ * what a worker is.
  *
  * @module
  */
 
-/** A worker, as the pool sees it. */
+/** A worker, as whoever gives it work sees it. */
 export interface SpawnedWorker {
-  /** Sends a message; what it holds is copied, shared memory is shared. */
-  post(message: unknown): void;
+  /** Sends a message; what it holds is copied, shared memory is shared, buffers of `moved` go over. */
+  post(message: unknown, moved?: readonly ArrayBuffer[]): void;
   /** While `busy`, the worker keeps its process alive, where there is one. At first it does not. */
   hold(busy: boolean): void;
   /** Ends it, whatever it does; nothing is heard of it from then on. */

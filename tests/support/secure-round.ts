@@ -1,0 +1,184 @@
+/**
+ * Rounds of secure aggregation for tests: clients and a server in one place, everything from a seed, each
+ * message delivered at once and in order.
+ *
+ * @module
+ */
+
+import { createRandom } from '../../src/core/random.ts';
+import { type Identity, SecureClient } from '../../src/secagg/client.ts';
+import { encodingOf, type RoundConfig } from '../../src/secagg/config.ts';
+import { nobleCrypto } from '../../src/secagg/crypto/noble.ts';
+import type { CryptoProvider } from '../../src/secagg/crypto/provider.ts';
+import { withSlots } from '../../src/secagg/encode.ts';
+import { allowList } from '../../src/secagg/enrolment.ts';
+import { memoryJournal } from '../../src/secagg/journal.ts';
+import { referenceMasks } from '../../src/secagg/masks.ts';
+import { type MessageType, openMessage } from '../../src/secagg/messages.ts';
+import type { ClientPolicy } from '../../src/secagg/policy.ts';
+import { SecureServer } from '../../src/secagg/server.ts';
+import { hex } from '../../src/secagg/suite.ts';
+
+/** A configuration that makes sense, for so many clients. */
+export function roundConfig({
+  clients,
+  dimensions,
+  ...rest
+}: { clients: number; dimensions: number } & Partial<RoundConfig>): RoundConfig {
+  const wait = 10_000;
+  return {
+    federation: new Uint8Array(16).fill(1),
+    round: 1,
+    nonce: new Uint8Array(32).fill(2),
+    model: new Uint8Array(32).fill(3),
+    dimensions,
+    ringBits: 32,
+    valueBits: 16,
+    clip: 1,
+    maxSamples: 0,
+    maxClients: clients,
+    corrupt: 100_000,
+    dropout: 100_000,
+    sigma: 40,
+    eta: 20,
+    topology: 'complete',
+    degree: 0,
+    threshold: 0,
+    minStart: 3,
+    minSum: 3,
+    groupSize: 0,
+    noise: { law: 'none', shareVariance: 0, minHonest: 0 },
+    deadlines: { advertise: wait, shares: wait, masked: wait, consent: wait, unmask: wait },
+    beacon: new Uint8Array(32),
+    ...rest,
+  };
+}
+
+/** Bytes from a seed: for tests alone. */
+export function seededBytes(seed: number): (length: number) => Uint8Array {
+  const random = createRandom(seed);
+  return (length) => Uint8Array.from({ length }, () => random.uint32() & 0xff);
+}
+
+/** Cryptography whose randomness comes from a seed. */
+export function seededCrypto(seed: number): CryptoProvider {
+  return nobleCrypto({ randomBytes: seededBytes(seed) });
+}
+
+/** An identity from a seed. */
+export async function seededIdentity(seed: number): Promise<Identity> {
+  const crypto = seededCrypto(seed);
+  const secret = crypto.randomBytes(32);
+  return { secret, publicKey: await crypto.signingKey(secret) };
+}
+
+/** Entries of client i: integers that any sum of them can be told from. */
+export function entriesOf(i: number, dimensions: number): Int32Array {
+  return Int32Array.from({ length: dimensions }, (_, j) => (((i + 1) * 37 + j * 11) % 1000) - 500);
+}
+
+/** A message on its way. */
+export interface Sent {
+  /** Number of the client, in the order of seeds; −1 for the server. */
+  readonly from: number;
+  readonly to: number;
+  readonly message: Uint8Array;
+}
+
+/** What is run, and what is lost on the way. */
+export interface RoundOptions {
+  readonly config: RoundConfig;
+  readonly seed?: number;
+  readonly policy?: Partial<ClientPolicy>;
+  /** Messages that do not arrive, by type and number of the client they are of or for. */
+  readonly lost?: Partial<Record<MessageType, readonly number[]>>;
+  /** What all entries of a client are. Default: as `entriesOf` has them. */
+  readonly input?: (client: number) => number;
+}
+
+/** A round that was run to its end. */
+export interface RanRound {
+  readonly server: SecureServer;
+  readonly clients: readonly SecureClient[];
+  readonly identities: readonly Identity[];
+  readonly transcript: readonly Sent[];
+}
+
+/** Runs a round; phases end when nothing more is on its way. */
+export async function runRound(options: RoundOptions): Promise<RanRound> {
+  const { config, seed = 1, policy, lost = {}, input } = options;
+  const seeds = Array.from({ length: config.maxClients }, (_, i) => 1000 * seed + 1 + i);
+  const identities = await Promise.all(seeds.map(seededIdentity));
+  const names = identities.map(({ publicKey }) => hex(publicKey));
+  const enrolment = allowList(identities.map(({ publicKey }) => publicKey));
+  const identity = await seededIdentity(1000 * seed);
+  const masks = referenceMasks();
+  const serverCrypto = seededCrypto(1000 * seed + 999);
+  const server = SecureServer.start(
+    { config, identity, crypto: serverCrypto, masks, enrolment },
+    0,
+  );
+  const clients = identities.map(
+    (own, i) =>
+      new SecureClient({
+        identity: own,
+        crypto: seededCrypto(seeds[i]! + 500),
+        masks,
+        journal: memoryJournal(),
+        policy: {
+          serverKey: identity.publicKey,
+          federation: config.federation,
+          model: config.model,
+          dimensions: config.dimensions,
+          enrolment,
+          minSum: 3,
+          ...policy,
+        },
+        input: ({ canary }) =>
+          withSlots(encodingOf(config), {
+            entries:
+              input === undefined
+                ? entriesOf(i, config.dimensions)
+                : new Int32Array(config.dimensions).fill(input(i)),
+            weight: 2 ** encodingOf(config).weightBits,
+            ctxConstants: canary,
+          }),
+      }),
+  );
+  const transcript: Sent[] = [];
+  const arrives = (client: number, message: Uint8Array): boolean =>
+    lost[openMessage(message)!.type]?.includes(client) !== true;
+  const queue: { to: number; message: Uint8Array }[] = [];
+  const invitation = await server.invitation();
+  for (const to of clients.keys()) queue.push({ to, message: invitation });
+  let now = 0;
+  while ((server.phase !== 'done' && server.phase !== 'aborted') || queue.length > 0) {
+    const next = queue.shift();
+    if (next === undefined) {
+      now = server.until;
+      const { send } = await server.tick(now);
+      queue.push(...send.map(({ to, message }) => ({ to: names.indexOf(to), message })));
+      continue;
+    }
+    const { to, message } = next;
+    if (!arrives(to, message)) continue;
+    transcript.push({ from: -1, to, message });
+    const { reply } = await clients[to]!.handle(message, now);
+    if (reply === undefined || !arrives(to, reply)) continue;
+    transcript.push({ from: to, to: -1, message: reply });
+    const { send } = await server.handle(reply, now);
+    queue.push(...send.map((out) => ({ to: names.indexOf(out.to), message: out.message })));
+  }
+  return { server, clients, identities, transcript };
+}
+
+/** Σ entries of those in a sum, as words modulo 2³². */
+export function sumOf(numbers: readonly number[], dimensions: number): Uint32Array {
+  const sum = new Uint32Array(dimensions);
+  for (const i of numbers) {
+    entriesOf(i, dimensions).forEach((entry, j) => {
+      sum[j]! += entry;
+    });
+  }
+  return sum;
+}
