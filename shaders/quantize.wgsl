@@ -1,4 +1,4 @@
-// quantize — numbers as integers, rounded up or down as ChaCha20 says.
+// quantize — numbers as integers, rounded up or down as ChaCha20 says: see core/stochastic-rounding.ts.
 //
 // in   x        words of f32, the row starts at starts[0], a multiple of 4
 //      starts   1, u32
@@ -21,34 +21,32 @@ struct Params { limit: u32, cols: u32, clip: u32, scale: u32, first_quad: u32 }
 @group(0) @binding(4) var<uniform> p: Params;
 
 const INFINITE: u32 = 0x7f800000u;
-// Steps below 2^-64 count as none.
-const LEAST_EXPONENT: i32 = -87;
-const UNIT: u32 = 0x1000000u;
+// Values below 2^-24 count as none.
+const LEAST_EXPONENT: i32 = -47;
+const CHANCES: u32 = 0x1000000u;
 
-// By magnitudes. A positive number goes away from 0 where r < 2^24 · fraction; a negative one where it
-// does not go up, which is where r < 2^24 · (1 − fraction) fails.
+// By magnitudes. A positive number goes away from 0 where 2^24 · fraction, which is exact, is above r; a
+// negative one where it does not go up, which it does where 2^24 · (1 − fraction) is above r, rounded
+// to an integer as an f32 would be.
 fn quantized(word: u32, random: u32) -> u32 {
-    let magnitude = word & MAGNITUDE;
-    // NaN, and what is subnormal: far below a step.
-    if magnitude > INFINITE || magnitude < HIDDEN_BIT { return 0u; }
-    let steps = product(scaled_of(min(magnitude, p.clip)), scaled_of(p.scale));
-    if steps.exponent < LEAST_EXPONENT { return 0u; }
-    var whole = steps.significand << u32(max(steps.exponent, 0));
-    // 2^24 · fraction, rounded down and up.
-    var low = 0u;
-    var high = 0u;
-    if steps.exponent < 0 {
-        let places = u32(-steps.exponent);
-        whole = steps.significand >> min(places, 31u);
-        let fraction = steps.significand - (whole << min(places, 31u));
-        let up = 24u - min(places, 24u);
-        let down = min(places - min(places, 24u), 31u);
-        low = (fraction << up) >> down;
-        high = low + u32((low << down) != (fraction << up));
-    }
+    let magnitude = min(word & MAGNITUDE, p.clip);
+    // NaN, and what is subnormal: far below a chance.
+    if (word & MAGNITUDE) > INFINITE || magnitude < HIDDEN_BIT { return 0u; }
+    let value = product(scaled_of(magnitude), scaled_of(p.scale));
+    if value.exponent < LEAST_EXPONENT { return 0u; }
+    // At most 2^23, so that the exponent is 0 at most.
+    let places = u32(-value.exponent);
+    let whole = select(value.significand >> places, 0u, places >= 24u);
+    let fraction = value.significand - (whole << min(places, 24u));
+    // 2^24 · fraction, as an integer and what is left of it.
+    let down = max(places, 24u) - 24u;
+    let chances = fraction << (24u - min(places, 24u));
+    let least = chances >> down;
+    let rest = chances - (least << down);
+    let nearest = rounded(Scaled(least, 0), rest, (1u << down) >> 1u).significand;
     let r = random >> 8u;
     let negative = (word & SIGN) != 0u;
-    let away = select(high > r, r + low >= UNIT, negative);
+    let away = select(least + u32(rest != 0u) > r, r + nearest >= CHANCES, negative);
     let integer = min(whole + u32(away), p.limit);
     return select(integer, 0u - integer, negative);
 }

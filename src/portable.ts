@@ -50,7 +50,7 @@ export type {
   NoiseTable,
   Ops,
   Pairs,
-  Quantization,
+  QuantizeOptions,
   Regime,
   RowScreen,
   RowSource,

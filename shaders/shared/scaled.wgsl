@@ -20,7 +20,7 @@ fn word_of(value: Scaled) -> u32 {
 
 // One more where what was cut off is above half a unit, or is half of it and the significand odd.
 fn rounded(value: Scaled, rest: u32, half: u32) -> Scaled {
-    let up = rest > half || (rest == half && (value.significand & 1u) == 1u);
+    let up = rest > half || (rest == half && rest != 0u && (value.significand & 1u) == 1u);
     let significand = value.significand + u32(up);
     if significand == 2u * HIDDEN_BIT { return Scaled(HIDDEN_BIT, value.exponent + 1); }
     return Scaled(significand, value.exponent);

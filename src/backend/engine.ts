@@ -19,7 +19,7 @@ import type {
   MaskKeys,
   Matrix,
   Pairs,
-  Quantization,
+  QuantizeOptions,
   RowScreen,
   RowSource,
   SimulatedNoise,
@@ -154,8 +154,8 @@ export class Engine implements Backend {
   addMasks(x: Words, masks: MaskKeys): Words {
     return secure.addMasks(x, masks);
   }
-  quantize(x: Matrix, quantization: Quantization): Words {
-    return secure.quantize(x, quantization);
+  quantize(x: Matrix, options: QuantizeOptions): Words {
+    return secure.quantize(x, options);
   }
   dequantize(x: Words, options: { readonly scale: number }): Matrix {
     return secure.dequantize(x, options);
@@ -571,8 +571,8 @@ export class Engine implements Backend {
         assertKeys(node.masks.keys);
         return kernels.addMasks(await of(node.x), node.masks, shard.from);
       case 'quantize':
-        assertKeys(node.quantization.key);
-        return kernels.quantize(await of(node.x), node.quantization, shard.from);
+        assertKeys(node.options.key);
+        return kernels.quantize(await of(node.x), node.options, shard.from);
       case 'dequantize':
         return kernels.dequantize(await of(node.x), node.scale);
       case 'rankSum':
@@ -656,7 +656,7 @@ export class Engine implements Backend {
 /** Overwrites the keys that serve once. No key is zeros before. */
 function forgetKeys(node: matrix.Node): void {
   if (node.op === 'addMasks') node.masks.keys.fill(0);
-  if (node.op === 'quantize') node.quantization.key.fill(0);
+  if (node.op === 'quantize') node.options.key.fill(0);
 }
 
 function assertKeys(keys: Uint8Array): void {

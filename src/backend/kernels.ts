@@ -144,21 +144,19 @@ export interface MaskKeys {
 }
 
 /**
- * How numbers become integers. With x clamped to ±clip (NaN counts as 0), v is x · scale rounded to
- * f32, or 0 where |v| < 2⁻⁶⁴. It is rounded up where r < 2²⁴ · (v − ⌊v⌋), exactly, else down; r is the
- * upper 24 bits of a word of ChaCha20 (RFC 8439), which column j takes as masks do. So the mean of what
- * comes out is v, but for less than 2⁻²⁴ above it. Last, the integer is clamped to ±limit.
+ * How numbers become integers: as `quantized` of core/stochastic-rounding.ts says it, which takes, for
+ * column j, the word of ChaCha20 (RFC 8439) that a mask would.
  */
-export interface Quantization {
-  /** An f32 of at least 2⁻¹⁰⁰, and at most 2³⁰ / scale. */
+export interface QuantizeOptions {
+  /** Values beyond ± this are brought to it: an f32 above 0. */
   readonly clip: number;
-  /** Steps in 1: an f32 in [2⁻⁶⁰, 2⁶⁰]. */
+  /** Integers per unit: an f32 in [2⁻¹⁰⁰, 2¹⁰⁰], such that clip·scale is at most 2²³. */
   readonly scale: number;
-  /** In [1, 2³¹ − 1]. */
+  /** Integers are in [−limit, limit]; limit is in [1, 2²³]. */
   readonly limit: number;
   /**
-   * 32 bytes from the platform's CSPRNG, which nothing else is made from: the rounding tells what a
-   * number was between two steps. An expression keeps a copy of its own.
+   * 32 bytes from the platform's CSPRNG that serve this once: what is rounded up tells where a number
+   * was between two integers. An expression keeps a copy of its own.
    */
   readonly key: Uint8Array;
   /** Three words. Default: zeros. */
@@ -196,13 +194,13 @@ export interface SecureOps {
    */
   addMasks(x: Words, masks: MaskKeys): Words;
   /**
-   * The one row of `x` as integers; d ≤ 2³⁴. `release` overwrites the key, and the words cannot be read
+   * The one row of `x` as integers; NaN is 0, d ≤ 2³⁴. `release` overwrites the key, and the words cannot be read
    * any more. 1×d → 1×d
    */
-  quantize(x: Matrix, quantization: Quantization): Words;
+  quantize(x: Matrix, options: QuantizeOptions): Words;
   /**
-   * The one row of `x`, as i32, times `scale`, an f32 in [2⁻⁶⁰, 2⁶⁰]: the integer is rounded to f32,
-   * and so is its product. 1×d → 1×d
+   * The one row of `x`, as i32, times `scale`, which is taken as an f32 in [2⁻¹⁰⁰, 2⁹⁶]: the integer is
+   * rounded to f32, and so is its product. 1×d → 1×d
    */
   dequantize(x: Words, options: { readonly scale: number }): Matrix;
 }
@@ -406,8 +404,8 @@ export interface TileKernels {
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile>;
   /** Column 0 of the tile is column `firstCol` of the words, a multiple of 16. */
   addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile>;
-  /** As `addMasks`. Clip and scale are f32. */
-  quantize(x: Tile, quantization: Required<Quantization>, firstCol: number): Promise<Tile>;
+  /** As `addMasks`. */
+  quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile>;
   dequantize(x: Tile, scale: number): Promise<Tile>;
   /** As `addLatticeNoise`. */
   addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile>;

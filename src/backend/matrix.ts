@@ -13,7 +13,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   Matrix,
-  Quantization,
+  QuantizeOptions,
   RowSource,
   SimulatedNoise,
   Weights,
@@ -111,7 +111,7 @@ export interface Quantize extends Words {
   readonly op: 'quantize';
   readonly x: MatrixNode;
   /** Its key is zeros once the node is released. */
-  readonly quantization: Required<Quantization>;
+  readonly options: Required<QuantizeOptions>;
 }
 export interface RankSum extends Words {
   readonly op: 'rankSum';

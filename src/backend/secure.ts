@@ -5,7 +5,8 @@
  */
 
 import { assertInteger, assertPositive, show } from '../core/assert.ts';
-import type { MaskKeys, Matrix, Quantization, Words } from './kernels.ts';
+import { assertQuantization } from '../core/stochastic-rounding.ts';
+import type { MaskKeys, Matrix, QuantizeOptions, Words } from './kernels.ts';
 import { asNode, asWords, build } from './matrix.ts';
 import { checkStream, MAX_NOISE_COLS } from './words.ts';
 
@@ -14,11 +15,9 @@ const KEY_BYTES = 32;
 const MAX_MASKED_COLS: number = 16 * 2 ** 32;
 /** Blocks of columns times slices of keys are counted in 32 bits, too. */
 const MAX_MASKS: number = 2 ** 20;
-/** So that products with what is not subnormal are not, either, but for those that count as 0. */
-const MAX_SCALE = 2 ** 60;
-const MIN_CLIP = 2 ** -100;
-/** Of what integers are rounded from. */
-const MAX_STEPS = 2 ** 30;
+/** No product of it and an integer of 32 bits leaves the normal range. */
+const MIN_SCALE = 2 ** -100;
+const MAX_SCALE = 2 ** 96;
 
 /**
  * The one row of `x` and masks.
@@ -36,15 +35,14 @@ export function addMasks(x: Words, masks: MaskKeys): Words {
 /**
  * The one row of `x` as integers.
  *
- * @throws {TypeError | RangeError} that names what is wrong with `x` or the quantization.
+ * @throws {TypeError | RangeError} that names what is wrong with `x` or the options.
  */
-export function quantize(x: Matrix, quantization: Quantization): Words {
+export function quantize(x: Matrix, { key, nonce = [0, 0, 0], ...grid }: QuantizeOptions): Words {
   const node = asNode('x', x);
   if (node.rows !== 1) throw new RangeError(`quantize needs one row, got ${node.rows}`);
   assertInteger('columns that are quantized', node.cols, 1, MAX_NOISE_COLS);
-  const own = checkQuantization(quantization);
-  const shape = { rows: 1, cols: node.cols };
-  return build({ op: 'quantize', element: 'u32', ...shape, x: node, quantization: own });
+  const options = { ...assertQuantization(grid), ...checkStream({ key, nonce }) };
+  return build({ op: 'quantize', element: 'u32', rows: 1, cols: node.cols, x: node, options });
 }
 
 /**
@@ -55,31 +53,11 @@ export function quantize(x: Matrix, quantization: Quantization): Words {
 export function dequantize(x: Words, { scale }: { readonly scale: number }): Matrix {
   const node = asWords('x', x);
   if (node.rows !== 1) throw new RangeError(`dequantize needs one row, got ${node.rows}`);
-  return build({ op: 'dequantize', rows: 1, cols: node.cols, x: node, scale: checkScale(scale) });
-}
-
-function checkQuantization({
-  clip,
-  scale,
-  limit,
-  key,
-  nonce = [0, 0, 0],
-}: Quantization): Required<Quantization> {
-  const steps = checkScale(scale);
-  const bound = Math.fround(assertPositive('clip', clip));
-  if (!(bound >= MIN_CLIP && bound * steps <= MAX_STEPS)) {
-    throw new RangeError(`clip must be in [2^-100, 2^30 / scale], got ${clip} for scale ${scale}`);
+  const factor = Math.fround(assertPositive('scale', scale));
+  if (factor < MIN_SCALE || factor > MAX_SCALE) {
+    throw new RangeError(`scale must be in [2^-100, 2^96], got ${scale}`);
   }
-  assertInteger('limit', limit, 1, 2 ** 31 - 1);
-  return { clip: bound, scale: steps, limit, ...checkStream({ key, nonce }) };
-}
-
-function checkScale(scale: number): number {
-  const steps = Math.fround(assertPositive('scale', scale));
-  if (!(steps >= 1 / MAX_SCALE && steps <= MAX_SCALE)) {
-    throw new RangeError(`scale must be in [2^-60, 2^60], got ${scale}`);
-  }
-  return steps;
+  return build({ op: 'dequantize', rows: 1, cols: node.cols, x: node, scale: factor });
 }
 
 /** A copy of keys and signs that are such. */

@@ -4,25 +4,28 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Backend, Quantization } from '../../src/backend/kernels.ts';
+import type { Backend, QuantizeOptions } from '../../src/backend/kernels.ts';
 import { chacha20Block, chacha20State } from '../../src/core/chacha20.ts';
+import { quantized } from '../../src/core/stochastic-rounding.ts';
 import { expectSameWords, wordsOf } from '../support/words.ts';
 
 type MakeBackend = (memory?: number) => Promise<Backend>;
 
 const KEY = Uint8Array.from({ length: 32 }, (_, i) => 3 * i + 1);
-const UNIT = 2 ** 24;
+const CHANCES = 2 ** 24;
 
-/** A step is 1 and nothing is clipped. */
-export const PLAIN: Quantization = { clip: 2 ** 30, scale: 1, limit: 2 ** 31 - 1, key: KEY };
+/** A step is 1 and as much is admitted as can be. */
+export const PLAIN: QuantizeOptions = { clip: 2 ** 23, scale: 1, limit: 2 ** 23, key: KEY };
 
-const QUANTIZATIONS: readonly Quantization[] = [
+const GRIDS: readonly QuantizeOptions[] = [
   PLAIN,
   { ...PLAIN, clip: 8, scale: (2 ** 20 - 1) / 8, limit: 2 ** 20 - 1 },
-  { ...PLAIN, clip: 1, scale: 123_456.789, limit: 123_456, nonce: [1, 2, 2 ** 32 - 1] },
-  { ...PLAIN, clip: 1e-9, scale: 2 ** 59 },
-  { ...PLAIN, clip: 1e20, scale: 2 ** -60, limit: 5 },
-  { ...PLAIN, clip: 0.1, scale: 3, limit: 1 },
+  { ...PLAIN, clip: 1, scale: Math.fround(123_456.789), limit: 123_456, nonce: [1, 2, 0xffffffff] },
+  { ...PLAIN, clip: Math.fround(1e-24), scale: 2 ** 100 },
+  { ...PLAIN, clip: Math.fround(1e30), scale: 2 ** -100, limit: 5 },
+  { ...PLAIN, clip: Math.fround(0.1), scale: 3, limit: 1 },
+  // A clip below the normal range, which brings all to 0.
+  { ...PLAIN, clip: 2 ** -130 },
 ];
 
 /** Every kind of f32: all bits are random, so that exponents are, too, and NaN is among them. */
@@ -37,15 +40,15 @@ function somewhere(length: number, scale: number): Float32Array {
   });
 }
 
-/** What columns are rounded by: the upper 24 bits of their words. */
-function randomOf(cols: number): Uint32Array {
-  const state = chacha20State(KEY, [0, 0, 0]);
+/** Words of the keystream that columns are rounded by. */
+function wordsUnder(key: Uint8Array, cols: number): Uint32Array {
+  const state = chacha20State(key, [0, 0, 0]);
   const words = new Uint32Array(16 * Math.ceil(cols / 16));
   for (let block = 0; block < words.length / 16; block++) {
     state[12] = block;
     chacha20Block(state, words.subarray(16 * block, 16 * (block + 1)));
   }
-  return words.map((word) => word >>> 8);
+  return words.subarray(0, cols);
 }
 
 export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBackend): void {
@@ -62,7 +65,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
 
   async function integers(
     x: Float32Array | number[],
-    change: Partial<Quantization> = {},
+    change: Partial<QuantizeOptions> = {},
     on = backend,
   ): Promise<Int32Array> {
     const row = Float32Array.from(x);
@@ -82,7 +85,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
 
   describe(`numbers as integers on ${name}`, () => {
     test('are themselves where they are integers', async () => {
-      const x = [0, -0, 1, -1, 2, -3, 1000, -(2 ** 23), 2 ** 24 + 2, 2 ** 30, -(2 ** 30)];
+      const x = [0, -0, 1, -1, 2, -3, 1000, 2 ** 23 - 1, 2 ** 23, -(2 ** 23)];
       expect([...(await integers(x))]).toEqual(x.map((value) => value + 0));
     });
 
@@ -95,7 +98,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
 
     test('are 0 for NaN of every kind, and for what is too small to tell', async () => {
       const words = [0x7fc00000, 0xffc00000, 0x7f800001, 0xff812345, 0x7fffffff, 0xffffffff];
-      const least = new Uint32Array(Float32Array.of(2 ** -64).buffer)[0]!;
+      const least = new Uint32Array(Float32Array.of(2 ** -24).buffer)[0]!;
       words.push(1, 0x80000001, 0x007fffff, 0x807fffff, 0x00800000, least - 1, 0x80000000);
       const x = new Float32Array(Uint32Array.from(words).buffer);
       expect([...(await integers(x))]).toEqual(words.map(() => 0));
@@ -103,32 +106,35 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
 
     test('go up where the random word says so, to the last of its 24 bits', async () => {
       const cols = 320;
-      const r = randomOf(cols).subarray(0, cols);
+      const r = wordsUnder(KEY, cols).map((word) => word >>> 8);
       const at = (count: (r: number) => number, sign = 1) =>
-        Float32Array.from(r, (word) => (sign * count(word)) / UNIT);
+        Float32Array.from(r, (word) => (sign * count(word)) / CHANCES);
       const all = (value: number) => Array(cols).fill(value);
       // The fraction is r, and that and one more.
       expect([...(await integers(at((word) => word)))]).toEqual(all(0));
       expect([...(await integers(at((word) => word + 1)))]).toEqual(all(1));
       // Below 0 it is counted from the integer below.
-      expect([...(await integers(at((word) => UNIT - word, -1)))]).toEqual(all(-1));
-      expect([...(await integers(at((word) => UNIT - word - 1, -1)))]).toEqual(all(0));
+      expect([...(await integers(at((word) => CHANCES - word, -1)))]).toEqual(all(-1));
+      expect([...(await integers(at((word) => CHANCES - word - 1, -1)))]).toEqual(all(0));
     });
 
-    test('go up by fractions that no f32 tells from an integer, exactly', async () => {
-      const cols = 320;
-      const r = randomOf(cols).subarray(0, cols);
-      // Half a unit more than r has a place in f32 where r is below 2²³; below 0, where it is above.
-      const x = Float32Array.from(r, (word) =>
-        word < UNIT / 2 ? (word + 0.5) / UNIT : -(UNIT - word - 0.5) / UNIT,
+    test('are what the definition gives where fractions have more bits than chances', async () => {
+      const cols = 640;
+      const words = wordsUnder(KEY, cols);
+      const x = Float32Array.from(words, (word, j) => {
+        // A part of a chance above or below where it turns, on either side of 0.
+        const r = (word >>> 8) + ((j % 8) - 4) / 4;
+        return (j & 8) === 0 ? r / CHANCES : (r - CHANCES) / CHANCES;
+      });
+      const want = Int32Array.from(x, (value, j) => quantized(value, words[j]!, PLAIN));
+      expectSameWords(await integers(x), want);
+      expectSameWords(
+        await integers(
+          x.map((value) => value / 1024),
+          { scale: 1024, clip: 4 },
+        ),
+        want,
       );
-      const y = Float32Array.from(r, (word) =>
-        word < UNIT / 2 ? (word - 0.5) / UNIT : -(UNIT - word + 0.5) / UNIT,
-      );
-      // Half a unit above r is up: to 1, or below 0 to 0. Half a unit below it is one lower.
-      const up = [...r].map((word) => (word < UNIT / 2 ? 1 : 0));
-      expect([...(await integers(x))]).toEqual(up);
-      expect([...(await integers(y))]).toEqual(up.map((value) => value - 1));
     });
 
     test('are within a step of what they are of, and right in the mean', async () => {
@@ -140,12 +146,13 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
         const mean = found.reduce((sum, n) => sum + n, 0) / cols;
         // A coin of probability p has the variance p(1 − p); six standard errors.
         const p = value - Math.floor(value);
-        expect(Math.abs(mean - value)).toBeLessThan(6 * Math.sqrt((p * (1 - p)) / cols) + 2 ** -24);
+        const error = 6 * Math.sqrt((p * (1 - p)) / cols) + 1 / CHANCES;
+        expect(Math.abs(mean - value)).toBeLessThan(error);
       }
     });
 
-    test.each(QUANTIZATIONS.map((one, i) => [i, one] as const))(
-      'are the same for whatever comes, by quantization %i',
+    test.each(GRIDS.map((one, i) => [i, one] as const))(
+      'are the same for whatever comes, on grid %i',
       async (_, one) => {
         for (const x of [anything(3001), somewhere(3001, one.scale)]) {
           expectSameWords(await integers(x, one), await integers(x, one, meaning));
@@ -185,12 +192,12 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
       const rounded = [0, 1, -1, 2 ** 24, 2 ** 24 + 4, -(2 ** 24), 2 ** 25 + 4, 2 ** 31];
       expect([...(await numbers(x, 1))]).toEqual(rounded);
       expect([...(await numbers(x, 0.25))]).toEqual(rounded.map((value) => value / 4));
-      expect([...(await numbers([-(2 ** 31)], 2 ** -60))]).toEqual([-(2 ** -29)]);
+      expect([...(await numbers([-(2 ** 31)], 2 ** 96))]).toEqual([-(2 ** 127)]);
       // 3 · 0x1.555556p-2 is 1 + 2⁻²⁵·…, between 1 and its neighbour, nearer to 1.
       expect([...(await numbers([3], Math.fround(1 / 3)))]).toEqual([1]);
     });
 
-    test.each([1, 2 ** -60, 2 ** 60, 1 / 3, 0.1, 7.7e-5, 1 + 2 ** -23, 2 - 2 ** -23])(
+    test.each([1, 2 ** -100, 2 ** 96, 1 / 3, 0.1, 7.7e-5, 1 + 2 ** -23, 2 - 2 ** -23])(
       'are the same for a scale of %f',
       async (scale) => {
         const words = wordsOf(4001, 8).map((word, j) => (word | 0) >> (j % 32));
@@ -205,7 +212,10 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
       const [clip, steps] = [4, 2 ** 19 - 1];
       const x = Float32Array.from(wordsOf(2000), (word) => ((word / 2 ** 31 - 1) * clip) / 1.01);
       const words = backend.quantize(backend.matrix([x]), {
-        ...{ clip, scale: steps / clip, limit: steps, key: KEY },
+        clip,
+        scale: steps / clip,
+        limit: steps,
+        key: KEY,
       });
       const y = await backend.read(backend.dequantize(words, { scale: clip / steps }));
       // A step, and roundings of factors and products, some 2⁻²⁴ of 4 each.

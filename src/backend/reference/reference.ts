@@ -10,7 +10,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   PairBlock,
-  Quantization,
+  QuantizeOptions,
   RowScreen,
   RowSource,
   SimulatedNoise,
@@ -124,10 +124,10 @@ export class ReferenceKernels implements TileKernels {
     return out;
   }
 
-  async quantize(x: Tile, quantization: Required<Quantization>, firstCol: number): Promise<Tile> {
+  async quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile> {
     const out = allocate(1, x.cols);
     const integers = new Int32Array(out.data.buffer);
-    quantize(rowOf(own(x), 0), { ...quantization, firstCol, integers });
+    quantize(rowOf(own(x), 0), { ...options, firstCol, integers });
     return out;
   }
 

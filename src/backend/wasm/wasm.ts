@@ -13,7 +13,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   PairBlock,
-  Quantization,
+  QuantizeOptions,
   Regime,
   RowScreen,
   RowSource,
@@ -277,7 +277,7 @@ export class WasmKernels implements TileKernels {
 
   async quantize(
     x: Tile,
-    { key, nonce, clip, scale, limit }: Required<Quantization>,
+    { key, nonce, clip, scale, limit }: Required<QuantizeOptions>,
     firstCol: number,
   ): Promise<Tile> {
     const state = this.#secret(chacha20State(key, nonce));

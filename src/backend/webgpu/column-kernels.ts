@@ -9,7 +9,7 @@ import { chacha20State } from '../../core/chacha20.ts';
 import type {
   LatticeNoise,
   MaskKeys,
-  Quantization,
+  QuantizeOptions,
   Regime,
   SimulatedNoise,
   Tile,
@@ -265,7 +265,7 @@ export class ColumnKernels {
 
   async quantize(
     x: Tile,
-    { key, nonce, clip, scale, limit }: Required<Quantization>,
+    { key, nonce, clip, scale, limit }: Required<QuantizeOptions>,
     firstCol: number,
   ): Promise<Tile> {
     const state = chacha20State(key, nonce);

@@ -188,7 +188,7 @@ if value.significand==0u{return 0u;}
 return(u32(value.exponent+150)<<23u)|(value.significand&(HIDDEN_BIT-1u));
 }
 fn rounded(value:Scaled,rest:u32,half:u32)->Scaled{
-let up=rest>half||(rest==half&&(value.significand&1u)==1u);
+let up=rest>half||(rest==half&&rest!=0u&&(value.significand&1u)==1u);
 let significand=value.significand+u32(up);
 if significand==2u*HIDDEN_BIT{return Scaled(HIDDEN_BIT,value.exponent+1);}
 return Scaled(significand,value.exponent);
@@ -989,28 +989,24 @@ let d=settled((*high)[3],(*low)[3]);
 @group(0)@binding(3)var<storage,read_write>out:array<vec4u>;
 @group(0)@binding(4)var<uniform>p:Params;
 const INFINITE:u32=0x7f800000u;
-const LEAST_EXPONENT:i32= -87;
-const UNIT:u32=0x1000000u;
+const LEAST_EXPONENT:i32= -47;
+const CHANCES:u32=0x1000000u;
 fn quantized(word:u32,random:u32)->u32{
-let magnitude=word&MAGNITUDE;
-if magnitude>INFINITE||magnitude<HIDDEN_BIT{return 0u;}
-let steps=product(scaled_of(min(magnitude,p.clip)),scaled_of(p.scale));
-if steps.exponent<LEAST_EXPONENT{return 0u;}
-var whole=steps.significand<<u32(max(steps.exponent,0));
-var low=0u;
-var high=0u;
-if steps.exponent<0{
-let places=u32(-steps.exponent);
-whole=steps.significand>>min(places,31u);
-let fraction=steps.significand-(whole<<min(places,31u));
-let up=24u-min(places,24u);
-let down=min(places-min(places,24u),31u);
-low=(fraction<<up)>>down;
-high=low+u32((low<<down)!=(fraction<<up));
-}
+let magnitude=min(word&MAGNITUDE,p.clip);
+if(word&MAGNITUDE)>INFINITE||magnitude<HIDDEN_BIT{return 0u;}
+let value=product(scaled_of(magnitude),scaled_of(p.scale));
+if value.exponent<LEAST_EXPONENT{return 0u;}
+let places=u32(-value.exponent);
+let whole=select(value.significand>>places,0u,places>=24u);
+let fraction=value.significand-(whole<<min(places,24u));
+let down=max(places,24u)-24u;
+let chances=fraction<<(24u-min(places,24u));
+let least=chances>>down;
+let rest=chances-(least<<down);
+let nearest=rounded(Scaled(least,0),rest,(1u<<down)>>1u).significand;
 let r=random>>8u;
 let negative=(word&SIGN)!=0u;
-let away=select(high>r,r+low>=UNIT,negative);
+let away=select(least+u32(rest!=0u)>r,r+nearest>=CHANCES,negative);
 let integer=min(whole+u32(away),p.limit);
 return select(integer,0u-integer,negative);
 }

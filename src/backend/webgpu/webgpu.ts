@@ -10,7 +10,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   PairBlock,
-  Quantization,
+  QuantizeOptions,
   Regime,
   RowScreen,
   RowSource,
@@ -200,8 +200,8 @@ export class WebGpuKernels implements TileKernels {
   addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
     return this.#at.columns.addMasks(x, masks, firstCol);
   }
-  quantize(x: Tile, quantization: Required<Quantization>, firstCol: number): Promise<Tile> {
-    return this.#at.columns.quantize(x, quantization, firstCol);
+  quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile> {
+    return this.#at.columns.quantize(x, options, firstCol);
   }
   dequantize(x: Tile, scale: number): Promise<Tile> {
     return this.#at.columns.dequantize(x, scale);

@@ -1,5 +1,6 @@
 /**
- * quantize and dequantize: numbers as integers, rounded up or down as ChaCha20 says, and back.
+ * quantize and dequantize: numbers as integers, rounded up or down as ChaCha20 says (see
+ * core/stochastic-rounding.ts), and back.
  *
  * Sixty-four columns at a time: four blocks give each a word. No branch depends on a number or a word.
  *
@@ -14,9 +15,9 @@ const blocks: usize = memory.data(256, 16);
 
 const MAGNITUDE: i32 = 0x7fff_ffff;
 const INFINITE: i32 = 0x7f80_0000;
-/** Steps below this, 2⁻⁶⁴, count as none. */
-const LEAST: f32 = 5.421010862427522e-20;
-const UNIT: f32 = 16777216;
+/** Random bits as a number of chances; of a value below one of them nothing is left. */
+const CHANCES: f32 = 16777216;
+const LEAST: f32 = 1 / CHANCES;
 
 /**
  * `cols` is a multiple of 64. The first column is the first of block `firstBlock`, which counts modulo
@@ -47,28 +48,19 @@ export function quantize(
   memory.fill(blocks, 0, BLOCKS_BYTES);
 }
 
-/**
- * By magnitudes, whose fractions are exact. A positive number goes away from 0 where r < fraction; a
- * negative one where it does not go up, which is where r < 1 − fraction fails.
- */
+/** Clamping is done on magnitudes as integers, which knows what NaN is. */
 function rounded(x: v128, random: v128, clip: f32, scale: f32, limit: i32): v128 {
-  const negative = v128.shr<i32>(x, 31);
   const magnitude = v128.and(x, i32x4.splat(MAGNITUDE));
   const isNone = v128.gt<i32>(magnitude, i32x4.splat(INFINITE));
   const clipped = v128.min<i32>(magnitude, i32x4.splat(reinterpret<i32>(clip)));
-  const product = f32x4.mul(v128.andnot(clipped, isNone), f32x4.splat(scale));
-  const steps = v128.and(product, v128.ge<f32>(product, f32x4.splat(LEAST)));
-  const whole = f32x4.floor(steps);
-  const fraction = f32x4.mul(f32x4.sub(steps, whole), f32x4.splat(UNIT));
-  const r = f32x4.convert_i32x4_s(random);
-  const away = v128.bitselect(
-    v128.ge<f32>(fraction, f32x4.sub(f32x4.splat(UNIT), r)),
-    v128.lt<f32>(r, fraction),
-    negative,
-  );
-  const integer = i32x4.sub(i32x4.trunc_sat_f32x4_s(whole), away);
-  const limited = v128.min<i32>(integer, i32x4.splat(limit));
-  return i32x4.sub(v128.xor(limited, negative), negative);
+  const size = f32x4.mul(v128.andnot(clipped, isNone), f32x4.splat(scale));
+  const isSome = v128.ge<f32>(size, f32x4.splat(LEAST));
+  const v = v128.and(v128.or(size, v128.andnot(x, i32x4.splat(MAGNITUDE))), isSome);
+  const below = f32x4.floor(v);
+  const fraction = f32x4.mul(f32x4.sub(v, below), f32x4.splat(CHANCES));
+  const isUp = v128.lt<f32>(f32x4.convert_i32x4_s(random), fraction);
+  const integer = i32x4.sub(i32x4.trunc_sat_f32x4_s(below), isUp);
+  return v128.max<i32>(v128.min<i32>(integer, i32x4.splat(limit)), i32x4.splat(-limit));
 }
 
 /** `cols` is a multiple of 4. */
