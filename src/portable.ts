@@ -49,6 +49,7 @@ export type {
   NoiseDraw,
   NoiseTable,
   Ops,
+  PackedShape,
   Pairs,
   QuantizeOptions,
   Regime,

@@ -31,7 +31,7 @@ const TABLE: readonly Row[] = [
   { part: 'backend/kernels', files: /^backend\/kernels\.ts$/, imports: [] },
   {
     part: 'backend/shared',
-    files: /^backend\/(mask-program|network|noise-program|row-sums|rows)\.ts$/,
+    files: /^backend\/(mask-program|network|noise-program|packing|row-sums|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
   {

@@ -185,6 +185,14 @@ export interface ModularOps {
   squaredDistances(x: Words): Promise<Float64Array>;
 }
 
+/** How words lie in fewer bits: see `unpackWords`. */
+export interface PackedShape {
+  /** Of an entry, in [8, 32]. */
+  readonly bits: number;
+  /** Entries of a row. */
+  readonly cols: number;
+}
+
 /** What secure aggregation asks of a backend: exact, and the same bits on every one. */
 export interface SecureOps {
   /**
@@ -203,6 +211,12 @@ export interface SecureOps {
    * rounded to f32, and so is its product. 1×d → 1×d
    */
   dequantize(x: Words, options: { readonly scale: number }): Matrix;
+  /**
+   * Words out of packed rows that the caller holds: entry j has bits [j·b, (j+1)·b) of a row, whose bits
+   * are counted from the lowest of the first byte. What follows the last entry is not looked at. Rows
+   * must not change while they are in use. n × ⌈d·b/8⌉ bytes → n×d
+   */
+  unpackWords(rows: readonly Uint8Array[], shape: PackedShape): Words;
 }
 
 /**
@@ -320,6 +334,12 @@ export interface Backend extends Ops, ModularOps, SecureOps, SimulationOps, Asyn
   read(x: Matrix, into?: Float32Array): Promise<Float32Array>;
   /** The whole of `x`, row-major: in `into`, as `read` does it, or in a new array. */
   readWords(x: Words, into?: Uint32Array): Promise<Uint32Array>;
+  /**
+   * The low `bits` bits, in [8, 32], of each entry of the one row of `x`, packed as `unpackWords` takes
+   * them, zeros at the end of the last byte: in `into`, as `read` does it, or in a new array of
+   * ⌈d·bits/8⌉ bytes.
+   */
+  readPacked(x: Words, bits: number, into?: Uint8Array): Promise<Uint8Array>;
   /** The whole of each, in one pass over what they share. All are equally wide. */
   readAll(xs: readonly Matrix[]): Promise<Float32Array[]>;
   /**
@@ -407,6 +427,10 @@ export interface TileKernels {
   /** As `addMasks`. */
   quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile>;
   dequantize(x: Tile, scale: number): Promise<Tile>;
+  /** The first `cols` entries of packed rows; see packing.ts. */
+  unpack(x: Tile, bits: number, cols: number): Promise<Tile>;
+  /** The one row, packed: ⌈cols·bits/32⌉ words, with zeros at their end. */
+  pack(x: Tile, bits: number): Promise<Tile>;
   /** As `addLatticeNoise`. */
   addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile>;
   rankSum(x: Tile, from: number, to: number): Promise<Tile>;

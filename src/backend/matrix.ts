@@ -36,7 +36,14 @@ export type MatrixNode =
   | AddSimulatedNoise
   | Dequantize;
 /** An expression of words; words.ts builds them. */
-export type WordNode = WordSource | AddLatticeNoise | AddMasks | Quantize | RankSum | SumRows;
+export type WordNode =
+  | WordSource
+  | Unpack
+  | AddLatticeNoise
+  | AddMasks
+  | Quantize
+  | RankSum
+  | SumRows;
 export type AnySource = Source | WordSource;
 
 export interface Source extends Matrix {
@@ -94,7 +101,17 @@ export interface Dequantize extends Matrix {
 /** Rows are carried as if their words were floats: nothing but kernels looks at them. */
 export interface WordSource extends Words {
   readonly op: 'source';
+  /** Bits of an entry, where they are packed: see packing.ts. */
+  readonly bits?: number;
   readonly sources: readonly RowSource[];
+}
+/** Rows of entries of fewer bits; nothing but an unpacking looks at it, which gives its columns. */
+export interface PackedSource extends WordSource {
+  readonly bits: number;
+}
+export interface Unpack extends Words {
+  readonly op: 'unpack';
+  readonly x: PackedSource;
 }
 export interface AddLatticeNoise extends Words {
   readonly op: 'addLatticeNoise';

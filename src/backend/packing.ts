@@ -25,7 +25,7 @@ function maskOf(bits: number): number {
 }
 
 /** Fills `into` with the first entries of a packed row. */
-export function unpackRow(packed: Uint32Array, bits: number, into: Uint32Array): void {
+export function unpackRow(packed: Int32Array, bits: number, into: Int32Array): void {
   const mask = maskOf(bits);
   let word = 0;
   let shift = 0;
@@ -41,7 +41,7 @@ export function unpackRow(packed: Uint32Array, bits: number, into: Uint32Array):
 }
 
 /** Packs the low bits of each entry; `into` has as many words as they take, and zeros at its end. */
-export function packRow(values: Uint32Array, bits: number, into: Uint32Array): void {
+export function packRow(values: Int32Array, bits: number, into: Int32Array): void {
   const mask = maskOf(bits);
   let word = 0;
   let shift = 0;

@@ -6,8 +6,10 @@
 
 import { assertInteger, assertPositive, show } from '../core/assert.ts';
 import { assertQuantization } from '../core/stochastic-rounding.ts';
-import type { MaskKeys, Matrix, QuantizeOptions, Words } from './kernels.ts';
+import type { MaskKeys, Matrix, PackedShape, QuantizeOptions, Words } from './kernels.ts';
 import { asNode, asWords, build } from './matrix.ts';
+import { MAX_BITS, MIN_BITS, packedBytes } from './packing.ts';
+import { bytesRow } from './rows.ts';
 import { checkStream, MAX_NOISE_COLS } from './words.ts';
 
 const KEY_BYTES = 32;
@@ -58,6 +60,34 @@ export function dequantize(x: Words, { scale }: { readonly scale: number }): Mat
     throw new RangeError(`scale must be in [2^-100, 2^96], got ${scale}`);
   }
   return build({ op: 'dequantize', rows: 1, cols: node.cols, x: node, scale: factor });
+}
+
+/**
+ * The words of packed rows.
+ *
+ * @throws {TypeError | RangeError} if there is no row or one is not of ⌈cols·bits/8⌉ bytes; names it.
+ */
+export function unpackWords(rows: readonly Uint8Array[], { bits, cols }: PackedShape): Words {
+  if (!Array.isArray(rows)) throw new TypeError(`rows must be an array, got ${show(rows)}`);
+  assertInteger('number of rows', rows.length, 1);
+  assertInteger('cols', cols, 1);
+  const bytes = packedBytes(cols, checkBits(bits));
+  for (const [i, row] of rows.entries()) {
+    if (!(row instanceof Uint8Array)) {
+      throw new TypeError(`row ${i} must be a Uint8Array, got ${show(row)}`);
+    }
+    if (row.length !== bytes) {
+      throw new RangeError(`row ${i} must have ${bytes} bytes, got ${row.length}`);
+    }
+  }
+  const shape = { element: 'u32', rows: rows.length, cols } as const;
+  const sources = rows.map(bytesRow);
+  return build({ op: 'unpack', ...shape, x: build({ op: 'source', ...shape, bits, sources }) });
+}
+
+/** Bits that an entry can be packed in. */
+export function checkBits(bits: number): number {
+  return assertInteger('bits', bits, MIN_BITS, MAX_BITS);
 }
 
 /** A copy of keys and signs that are such. */

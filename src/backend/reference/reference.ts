@@ -18,6 +18,7 @@ import type {
   TileKernels,
   Weights,
 } from '../kernels.ts';
+import { packedWords, packRow, unpackRow } from '../packing.ts';
 import { fingerprintWords } from './fingerprint.ts';
 import { addLatticeNoise } from './lattice-noise.ts';
 import { addMasks } from './masks.ts';
@@ -135,6 +136,20 @@ export class ReferenceKernels implements TileKernels {
     const out = allocate(1, x.cols);
     const integers = integersOf(own(x), 0);
     for (let j = 0; j < x.cols; j++) out.data[j] = dequantize(integers[j]!, scale);
+    return out;
+  }
+
+  async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
+    const out = allocate(x.rows, cols);
+    for (let i = 0; i < x.rows; i++) {
+      unpackRow(integersOf(own(x), i), bits, integersOf(out, i));
+    }
+    return out;
+  }
+
+  async pack(x: Tile, bits: number): Promise<Tile> {
+    const out = allocate(1, packedWords(x.cols, bits));
+    packRow(integersOf(own(x), 0), bits, integersOf(out, 0));
     return out;
   }
 

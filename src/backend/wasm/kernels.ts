@@ -128,6 +128,8 @@ export interface Kernels {
     firstBlock: number,
     out: number,
   ): void;
+  unpack(x: number, bits: number, cols: number, out: number): void;
+  pack(x: number, bits: number, cols: number, out: number): void;
   dequantize(x: number, cols: number, scale: number, out: number): void;
   sumRows(
     x: number,

@@ -7,6 +7,7 @@
 
 import { BackendError } from '../../core/errors.ts';
 import type { PairBlock, RowScreen } from '../kernels.ts';
+import { packedWords } from '../packing.ts';
 import {
   type CombinePlan,
   combinePlan,
@@ -516,6 +517,35 @@ export class Runner {
       this.#kernels.squaredDistances(x, stride, n, cols, from, to, sums);
     }
     return new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8);
+  }
+
+  // Packing, which changes the width of rows
+
+  /** Unpacks as many entries as `out` has. */
+  unpack(packed: Float32Array, bits: number, out: Float32Array): void {
+    const [x, at] = this.#place([4 * packedWords(MAX_COLS, bits) + 8, 4 * MAX_COLS]) as [
+      number,
+      number,
+    ];
+    const floats = this.#floats();
+    for (const { from, to } of cut({ from: 0, to: out.length }, MAX_COLS)) {
+      floats.set(packed.subarray(packedWords(from, bits), packedWords(to, bits)), x / 4);
+      this.#kernels.unpack(x, bits, to - from, at);
+      out.set(floats.subarray(at / 4, at / 4 + to - from), from);
+    }
+  }
+
+  /** Packs a row into as many words as it takes. */
+  pack(row: Float32Array, bits: number, packed: Float32Array): void {
+    const [x, at] = this.#place([4 * MAX_COLS, 4 * MAX_COLS]) as [number, number];
+    const floats = this.#floats();
+    for (const { from, to } of cut({ from: 0, to: row.length }, MAX_COLS)) {
+      floats.set(row.subarray(from, to), x / 4);
+      this.#kernels.pack(x, bits, to - from, at);
+      const start = packedWords(from, bits);
+      const words = packedWords(to, bits) - start;
+      packed.set(floats.subarray(at / 4, at / 4 + words), start);
+    }
   }
 
   // Memory

@@ -25,6 +25,7 @@ import type {
 } from '../kernels.ts';
 import { maskProgram } from '../mask-program.ts';
 import { noiseProgram } from '../noise-program.ts';
+import { packedWords } from '../packing.ts';
 import { rowSumProgram } from '../row-sums.ts';
 import { isDeviceRow } from '../rows.ts';
 import type { DistanceBlock, Job, Team, UnitResult, WasmRegime } from './job.ts';
@@ -291,6 +292,32 @@ export class WasmKernels implements TileKernels {
 
   async dequantize(x: Tile, scale: number): Promise<Tile> {
     return this.#columns({ op: 'dequantize', scale }, own(x).values);
+  }
+
+  async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
+    return this.#reshaped(own(x).values, cols, (row, out) => this.#runner.unpack(row, bits, out));
+  }
+
+  async pack(x: Tile, bits: number): Promise<Tile> {
+    const words = packedWords(x.cols, bits);
+    return this.#reshaped(own(x).values, words, (row, out) => this.#runner.pack(row, bits, out));
+  }
+
+  /** Rows of another width, made on this thread: they cost little more than a copy. */
+  #reshaped(
+    rows: readonly Float32Array[],
+    cols: number,
+    body: (row: Float32Array, out: Float32Array) => void,
+  ): RowTile {
+    const slab = this.#slabs.take(rows.length * cols);
+    const outputs = rowsIn(slab, rows.length, cols);
+    try {
+      for (const [i, row] of rows.entries()) body(row, outputs[i]!);
+    } catch (error) {
+      this.#slabs.release(slab);
+      throw error;
+    }
+    return tileOf(outputs, [slab]);
   }
 
   /** In memory that the team shares, so that no thread has a copy which nobody overwrites. */

@@ -313,6 +313,7 @@ export type ShaderName =
   | 'deviation'
   | 'nearest_mean'
   | 'nearest_mean_search'
+  | 'pack'
   | 'pair_sums'
   | 'pairs'
   | 'quantize'
@@ -327,6 +328,7 @@ export type ShaderName =
   | 'sign_sum'
   | 'squared_distances'
   | 'sum_rows'
+  | 'unpack'
   | 'widen';
 
 export const shaders: Readonly<Record<ShaderName, string>> = {
@@ -726,6 +728,33 @@ let copies=f32(p.count-nearer-below_bound);
 total.sum=add(total.sum,copies*scaled(word_of(bound),-top),p.zero);
 }
 out[col] =total_word(total,f32(p.count),top,p.zero);
+}
+`,
+  pack: `${columns}struct Params{bits:u32,cols:u32}
+@group(0)@binding(0)var<storage,read>x:array<u32>;
+@group(0)@binding(1)var<storage,read>starts:array<u32>;
+@group(0)@binding(2)var<storage,read_write>out:array<u32>;
+@group(0)@binding(3)var<uniform>p:Params;
+@compute@workgroup_size(WG_SIZE)
+fn pack(
+@builtin(workgroup_id)group:vec3u,
+@builtin(num_workgroups)groups:vec3u,
+@builtin(local_invocation_index)local:u32,
+){
+let number=column_of(group,groups,local);
+let first=number/p.bits*32u;
+let begin=number%p.bits*32u;
+if first+begin/p.bits>=p.cols{return;}
+let mask=0xffffffffu>>(32u-p.bits);
+var word=0u;
+for(var k=begin/p.bits;k*p.bits<begin+32u;k++){
+let col=first+k;
+if col>=p.cols{break;}
+let value=x[starts[0] +col] &mask;
+let bit=k*p.bits;
+if bit<begin{word|=value>>(begin-bit);}else{word|=value<<(bit-begin);}
+}
+out[number] =word;
 }
 `,
   pair_sums: `${bits}${sum}${triangle}struct Params{
@@ -1671,6 +1700,40 @@ let end=program[4u*k+3u];
 for(;at<middle;at++){sum+=x[starts[program[at]] /4u+quad];}
 for(;at<end;at++){sum-=x[starts[program[at]] /4u+quad];}
 out[k*(p.stride/4u)+quad] =sum;
+}
+}
+`,
+  unpack: `${columns}struct Params{bits:u32,cols:u32,rows:u32,stride:u32}
+@group(0)@binding(0)var<storage,read>x:array<u32>;
+@group(0)@binding(1)var<storage,read>starts:array<u32>;
+@group(0)@binding(2)var<storage,read_write>out:array<vec4u>;
+@group(0)@binding(3)var<uniform>p:Params;
+fn entry(start:u32,col:u32)->u32{
+let bit=col%32u*p.bits;
+let at=start+col/32u*p.bits+bit/32u;
+let shift=bit%32u;
+var value=x[at] >>shift;
+if shift+p.bits>32u{value|=x[at+1u] <<(32u-shift);}
+return value&(0xffffffffu>>(32u-p.bits));
+}
+@compute@workgroup_size(WG_SIZE)
+fn unpack(
+@builtin(workgroup_id)group:vec3u,
+@builtin(num_workgroups)groups:vec3u,
+@builtin(local_invocation_index)local:u32,
+){
+let quad=column_of(group,groups,local);
+let col=4u*quad;
+if col>=p.cols{return;}
+for(var row=0u;row<p.rows;row++){
+let start=starts[row];
+let words=vec4u(
+entry(start,col),
+entry(start,col+1u),
+entry(start,col+2u),
+entry(start,col+3u),
+);
+out[row*(p.stride/4u)+quad] =words;
 }
 }
 `,

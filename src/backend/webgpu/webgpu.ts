@@ -206,6 +206,12 @@ export class WebGpuKernels implements TileKernels {
   dequantize(x: Tile, scale: number): Promise<Tile> {
     return this.#at.columns.dequantize(x, scale);
   }
+  unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
+    return this.#at.columns.unpack(x, bits, cols);
+  }
+  pack(x: Tile, bits: number): Promise<Tile> {
+    return this.#at.columns.pack(x, bits);
+  }
   async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {
     const { used, ...sums } = rowSumProgram(groups);
     if (used.length === x.rows) return this.#at.columns.sumRows(x, sums);
