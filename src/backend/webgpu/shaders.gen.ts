@@ -1,265 +1,80 @@
 /** Linked from shaders/ by scripts/link-shaders.ts. Do not edit. @module */
 
-const bits = `const SIGN:u32=0x80000000u;
+const bits = `const bK:u32=0x80000000u;
 const MAGNITUDE:u32=0x7fffffffu;
-const INFINITE:u32=0x7f800000u;
-const NOT_A_NUMBER:u32=0x7fc00000u;
-const NO_EXPONENT:i32= -100000;
-fn is_finite(word:u32)->bool{
-return(word&INFINITE)!=INFINITE;
-}
-fn is_nan(word:u32)->bool{
-return(word&MAGNITUDE)>INFINITE;
-}
-fn exponent(word:u32)->i32{
-let magnitude=word&MAGNITUDE;
-if magnitude==0u{return NO_EXPONENT;}
-let field=i32(magnitude>>23u);
-if field>0{return field-127;}
-return i32(firstLeadingBit(magnitude))-149;
-}
-fn scaled(word:u32,shift:i32)->f32{
-let magnitude=word&MAGNITUDE;
-var field=i32(magnitude>>23u);
-var fraction=magnitude&0x007fffffu;
-if field==0{
-if magnitude==0u{return 0.0;}
-let up=23u-firstLeadingBit(magnitude);
-fraction=(magnitude<<up)&0x007fffffu;
-field=1-i32(up);
-}
-field+=shift;
-if field<=0{return 0.0;}
-return bitcast<f32>((word&SIGN)|(u32(min(field,254))<<23u)|fraction);
-}
-fn power(exponent:i32)->f32{
-return bitcast<f32>(u32(max(exponent,-127)+127)<<23u);
-}
-fn joined(value:f32,shift:i32)->u32{
-let word=bitcast<u32>(value);
-let sign=word&SIGN;
-let magnitude=word&MAGNITUDE;
-if magnitude<0x00800000u{return sign;}
-let field=i32(magnitude>>23u)+shift;
-let fraction=magnitude&0x007fffffu;
-if field>=255{return sign|INFINITE;}
-if field>0{return sign|(u32(field)<<23u)|fraction;}
-let down=1-field;
-if down>24{return sign;}
-let full=fraction|0x00800000u;
-let cut=full>>u32(down);
-let rest=full&((1u<<u32(down))-1u);
-let half=1u<<u32(down-1);
-let up=rest>half||(rest==half&&(cut&1u)==1u);
-return sign|(cut+u32(up));
-}
-const NEGATIVE_NAN_KEYS:u32=0x007fffffu;
-const INFINITE_KEY:u32=0xff000001u;
-fn key_of(word:u32)->u32{
-let negative=bitcast<u32>(bitcast<i32>(word)>>31u);
-return(word^(negative|SIGN))-NEGATIVE_NAN_KEYS;
-}
-fn finite_word(key:u32)->u32{
-let flipped=key+NEGATIVE_NAN_KEYS;
-let positive=bitcast<u32>(bitcast<i32>(flipped)>>31u);
-return flipped^(~positive|SIGN);
-}
-fn word_of(key:u32)->u32{
-return select(finite_word(key),NOT_A_NUMBER,key>INFINITE_KEY);
-}
+const cC:u32=0x7f800000u;
+const bE:u32=0x7fc00000u;
+const aV:i32= -100000;
+fn aY(word:u32)->bool{return(word&cC)!=cC;}
+fn cX(word:u32)->bool{return(word&MAGNITUDE)>cC;}
+fn aZ(word:u32)->i32{let a=word&MAGNITUDE;if a==0u{return aV;}let b=i32(a>>23u);if b>0{return b-127;}return i32(firstLeadingBit(a))-149;}
+fn bB(word:u32,a:i32)->f32{let b=word&MAGNITUDE;var c=i32(b>>23u);var e=b&0x007fffffu;if c==0{if b==0u{return 0.0;}let f=23u-firstLeadingBit(b);e=(b<<f)&0x007fffffu;c=1-i32(f);}c+=a;if c<=0{return 0.0;}return bitcast<f32>((word&bK)|(u32(min(c,254))<<23u)|e);}
+fn power(aZ:i32)->f32{return bitcast<f32>(u32(max(aZ,-127)+127)<<23u);}
+fn aS(a:f32,b:i32)->u32{let word=bitcast<u32>(a);let c=word&bK;let e=word&MAGNITUDE;if e<0x00800000u{return c;}let f=i32(e>>23u)+b;let g=e&0x007fffffu;if f>=255{return c|cC;}if f>0{return c|(u32(f)<<23u)|g;}let bX=1-f;if bX>24{return c;}let i=g|0x00800000u;let j=i>>u32(bX);let m=i&((1u<<u32(bX))-1u);let n=1u<<u32(bX-1);let o=m>n||(m==n&&(j&1u)==1u);return c|(j+u32(o));}
+const dM:u32=0x007fffffu;
+const dN:u32=0xff000001u;
+fn key_of(word:u32)->u32{let a=bitcast<u32>(bitcast<i32>(word)>>31u);return(word^(a|bK))-dM;}
+fn finite_word(a:u32)->u32{let flipped=a+dM;let b=bitcast<u32>(bitcast<i32>(flipped)>>31u);return flipped^(~b|bK);}
+fn word_of(a:u32)->u32{return select(finite_word(a),bE,a>dN);}
 `;
 
-const chacha20 = `struct ChaCha{a:vec4u,b:vec4u,c:vec4u,d:vec4u}
-fn rotated(words:vec4u,left:u32)->vec4u{
-return(words<<vec4u(left))|(words>>vec4u(32u-left));
-}
-fn four_quarter_rounds(state:ChaCha)->ChaCha{
-var s=state;
-s.a+=s.b;
-s.d=rotated(s.d^s.a,16u);
-s.c+=s.d;
-s.b=rotated(s.b^s.c,12u);
-s.a+=s.b;
-s.d=rotated(s.d^s.a,8u);
-s.c+=s.d;
-s.b=rotated(s.b^s.c,7u);
-return s;
-}
-fn chacha20_block(state:ChaCha)->ChaCha{
-var s=state;
-for(var round=0u;round<20u;round+=2u){
-s=four_quarter_rounds(s);
-s=four_quarter_rounds(ChaCha(s.a,s.b.yzwx,s.c.zwxy,s.d.wxyz));
-s=ChaCha(s.a,s.b.wxyz,s.c.zwxy,s.d.yzwx);
-}
-return ChaCha(s.a+state.a,s.b+state.b,s.c+state.c,s.d+state.d);
-}
+const chacha20 = `struct aI{a:vec4u,b:vec4u,i:vec4u,d:vec4u}
+fn dO(words:vec4u,left:u32)->vec4u{return(words<<vec4u(left))|(words>>vec4u(32u-left));}
+fn dP(aJ:aI)->aI{var s=aJ;s.a+=s.b;s.d=dO(s.d^s.a,16u);s.i+=s.d;s.b=dO(s.b^s.i,12u);s.a+=s.b;s.d=dO(s.d^s.a,8u);s.i+=s.d;s.b=dO(s.b^s.i,7u);return s;}
+fn aH(aJ:aI)->aI{var s=aJ;for(var a=0u;a<20u;a+=2u){s=dP(s);s=dP(aI(s.a,s.b.yzwx,s.i.zwxy,s.d.wxyz));s=aI(s.a,s.b.wxyz,s.i.zwxy,s.d.yzwx);}return aI(s.a+aJ.a,s.b+aJ.b,s.i+aJ.i,s.d+aJ.d);}
 `;
 
 const columns = `override WG_SIZE:u32=64;
-fn column_of(group:vec3u,groups:vec3u,local:u32)->u32{
-return(group.y*groups.x+group.x)*WG_SIZE+local;
-}
+fn aG(a:vec3u,b:vec3u,local:u32)->u32{return(a.y*b.x+a.x)*WG_SIZE+local;}
 `;
 
-const distance = `const FARTHEST:u32=0xffffffffu;
-const TAME_LEAST:u32=0x0c800000u;
-const TAME_END:u32=0x7e800000u;
-fn is_tame(word:u32)->bool{
-let magnitude=word&MAGNITUDE;
-return magnitude==0u||(magnitude>=TAME_LEAST&&magnitude<TAME_END);
-}
-fn tame_distance_word(word:u32,center:u32)->u32{
-return bitcast<u32>(bitcast<f32>(word)-bitcast<f32>(center))&MAGNITUDE;
-}
-fn distance_word(word:u32,center:u32)->u32{
-if word==center&& !is_nan(word){return 0u;}
-if!is_finite(word)|| !is_finite(center){return FARTHEST;}
-let top=max(exponent(word),exponent(center));
-let away=bitcast<u32>(scaled(word,-top)-scaled(center,-top))&MAGNITUDE;
-if away==0u{return 0u;}
-return away+(bitcast<u32>(top+23)<<23u);
-}
-fn distance_of(word:u32,center:u32,tame:bool)->u32{
-if tame{return tame_distance_word(word,center);}
-return distance_word(word,center);
-}
+const distance = `const bH:u32=0xffffffffu;
+const dQ:u32=0x0c800000u;
+const dR:u32=0x7e800000u;
+fn is_tame(word:u32)->bool{let a=word&MAGNITUDE;return a==0u||(a>=dQ&&a<dR);}
+fn tame_distance_word(word:u32,center:u32)->u32{return bitcast<u32>(bitcast<f32>(word)-bitcast<f32>(center))&MAGNITUDE;}
+fn bI(word:u32,center:u32)->u32{if word==center&& !cX(word){return 0u;}if!aY(word)|| !aY(center){return bH;}let top=max(aZ(word),aZ(center));let away=bitcast<u32>(bB(word,-top)-bB(center,-top))&MAGNITUDE;if away==0u{return 0u;}return away+(bitcast<u32>(top+23)<<23u);}
+fn bL(word:u32,center:u32,tame:bool)->u32{if tame{return tame_distance_word(word,center);}return bI(word,center);}
 `;
 
-const kept = `const SMALL:i32= -80;
-struct Kept{least:u32,greatest:u32,top:i32,sum:Sum}
-fn nothing_kept()->Kept{
-return Kept(0xffffffffu,0u,SMALL,Sum(0.0,0.0));
-}
-fn scale_of(key:u32)->i32{
-return clamp(i32((finite_word(key)>>23u)&0xffu)-127,SMALL,126);
-}
-fn widened(kept:Kept,least:u32,greatest:u32)->Kept{
-let top=max(kept.top,max(scale_of(least),scale_of(greatest)));
-let down=power(kept.top-top);
-let sum=Sum(kept.sum.high*down,kept.sum.low*down);
-return Kept(min(kept.least,least),max(kept.greatest,greatest),top,sum);
-}
-fn value_of(key:u32,unit:f32)->f32{
-return scaled_by(bitcast<f32>(finite_word(key)),unit,p.zero);
-}
-fn kept_word(kept:Kept,col:u32,begin:u32,end:u32)->u32{
-if kept.least==kept.greatest{return word_of(kept.least);}
-if kept.top==SMALL{return mean_between(col,kept.least,kept.greatest,begin,end);}
-var total=Total(kept.sum,0u);
-note_infinities(word_of(kept.least),&total);
-note_infinities(word_of(kept.greatest),&total);
-return total_word(total,f32(end-begin),kept.top,p.zero);
-}
-fn mean_between(col:u32,least:u32,greatest:u32,begin:u32,end:u32)->u32{
-if least==greatest{return word_of(least);}
-var top=NO_EXPONENT;
-var total=Total(Sum(0.0,0.0),0u);
-measure(word_of(least),&top,&total);
-measure(word_of(greatest),&top,&total);
-if total.infinities==0u{
-var up_to_least=0u;
-var below_greatest=0u;
-for(var i=0u;i<p.rows;i++){
-let word=x[starts[i] +col];
-let key=key_of(word);
-up_to_least+=u32(key<=least);
-below_greatest+=u32(key<greatest);
-if key<=least||key>=greatest{continue;}
-total.sum=add(total.sum,scaled(word,-top),p.zero);
-}
-let at_least=f32(up_to_least-begin)*scaled(word_of(least),-top);
-let at_greatest=f32(end-below_greatest)*scaled(word_of(greatest),-top);
-total.sum=add(add(total.sum,at_least,p.zero),at_greatest,p.zero);
-}
-return total_word(total,f32(end-begin),top,p.zero);
-}
+const kept = `const dS:i32= -80;
+struct dT{least:u32,Qa:u32,top:i32,sum:aX}
+fn nothing_kept()->dT{return dT(0xffffffffu,0u,dS,aX(0.0,0.0));}
+fn dU(a:u32)->i32{return clamp(i32((finite_word(a)>>23u)&0xffu)-127,dS,126);}
+fn widened(kept:dT,least:u32,a:u32)->dT{let top=max(kept.top,max(dU(least),dU(a)));let bX=power(kept.top-top);let sum=aX(kept.sum.A*bX,kept.sum.B*bX);return dT(min(kept.least,least),max(kept.Qa,a),top,sum);}
+fn value_of(a:u32,unit:f32)->f32{return scaled_by(bitcast<f32>(finite_word(a)),unit,p.zero);}
+fn kept_word(kept:dT,col:u32,begin:u32,end:u32)->u32{if kept.least==kept.Qa{return word_of(kept.least);}if kept.top==dS{return cE(col,kept.least,kept.Qa,begin,end);}var total=aW(kept.sum,0u);dV(word_of(kept.least),&total);dV(word_of(kept.Qa),&total);return bC(total,f32(end-begin),kept.top,p.zero);}
+fn cE(col:u32,least:u32,a:u32,begin:u32,end:u32)->u32{if least==a{return word_of(least);}var top=aV;var total=aW(aX(0.0,0.0),0u);bJ(word_of(least),&top,&total);bJ(word_of(a),&top,&total);if total.D==0u{var b=0u;var c=0u;for(var e=0u;e<p.n;e++){let word=x[starts[e]+col];let f=key_of(word);b+=u32(f<=least);c+=u32(f<a);if f<=least||f>=a{continue;}total.sum=add(total.sum,bB(word,-top),p.zero);}let g=f32(b-begin)*bB(word_of(least),-top);let i=f32(end-c)*bB(word_of(a),-top);total.sum=add(add(total.sum,g,p.zero),i,p.zero);}return bC(total,f32(end-begin),top,p.zero);}
 `;
 
 const sum = `override compensated:bool=true;
-struct Sum{high:f32,low:f32}
-fn opaque(value:f32,zero:u32)->f32{
-return bitcast<f32>(bitcast<u32>(value)^zero);
-}
-fn scaled_by(value:f32,unit:f32,zero:u32)->f32{
-return opaque(value*unit,zero);
-}
-fn two_sum(a:f32,b:f32,zero:u32)->Sum{
-let s=opaque(a+b,zero);
-if!compensated{return Sum(s,0.0);}
-let b_part=opaque(s-a,zero);
-let a_part=opaque(s-b_part,zero);
-return Sum(s,(a-a_part)+(b-b_part));
-}
-fn add(sum:Sum,value:f32,zero:u32)->Sum{
-let next=two_sum(sum.high,value,zero);
-return Sum(next.high,sum.low+next.low);
-}
-fn add_sums(a:Sum,b:Sum,zero:u32)->Sum{
-let next=two_sum(a.high,b.high,zero);
-return Sum(next.high,next.low+(a.low+b.low));
-}
-struct Total{sum:Sum,infinities:u32}
-const POSITIVE:u32=1u;
-const NEGATIVE:u32=2u;
-const INVALID:u32=4u;
-fn infinity_of(word:u32,factor_sign:u32)->u32{
-if is_nan(word){return INVALID;}
-return select(POSITIVE,NEGATIVE,((word^factor_sign)&SIGN)!=0u);
-}
-fn note_infinities(word:u32,total:ptr<function,Total>){
-if!is_finite(word){(*total).infinities|=infinity_of(word,0u);}
-}
-fn measure(word:u32,top:ptr<function,i32>,total:ptr<function,Total>){
-if is_finite(word){*top=max(*top,exponent(word));}
-note_infinities(word,total);
-}
-fn quotient(sum:Sum,divisor:f32,zero:u32)->f32{
-let first=opaque((sum.high+sum.low)/divisor,zero);
-let head=bitcast<f32>(bitcast<u32>(first)&0xfffff000u);
-let tail=opaque(first-head,zero);
-let missed=opaque(opaque(sum.high-head*divisor,zero)-tail*divisor,zero);
-return first+(missed+sum.low)/divisor;
-}
-fn total_word(total:Total,divisor:f32,shift:i32,zero:u32)->u32{
-switch total.infinities{
-case 0u:{return joined(quotient(total.sum,divisor,zero),shift);}
-case POSITIVE:{return INFINITE;}
-case NEGATIVE:{return INFINITE|SIGN;}
-default:{return NOT_A_NUMBER;}
-}
-}
+struct aX{A:f32,B:f32}
+fn bF(a:f32,zero:u32)->f32{return bitcast<f32>(bitcast<u32>(a)^zero);}
+fn scaled_by(a:f32,unit:f32,zero:u32)->f32{return bF(a*unit,zero);}
+fn dW(a:f32,b:f32,zero:u32)->aX{let s=bF(a+b,zero);if!compensated{return aX(s,0.0);}let c=bF(s-a,zero);let e=bF(s-c,zero);return aX(s,(a-e)+(b-c));}
+fn add(sum:aX,a:f32,zero:u32)->aX{let next=dW(sum.A,a,zero);return aX(next.A,sum.B+next.B);}
+fn bP(a:aX,b:aX,zero:u32)->aX{let next=dW(a.A,b.A,zero);return aX(next.A,next.B+(a.B+b.B));}
+struct aW{sum:aX,D:u32}
+const dX:u32=1u;
+const dY:u32=2u;
+const dZ:u32=4u;
+fn bA(word:u32,a:u32)->u32{if cX(word){return dZ;}return select(dX,dY,((word^a)&bK)!=0u);}
+fn dV(word:u32,total:ptr<function,aW>){if!aY(word){(*total).D|=bA(word,0u);}}
+fn bJ(word:u32,top:ptr<function,i32>,total:ptr<function,aW>){if aY(word){*top=max(*top,aZ(word));}dV(word,total);}
+fn eA(sum:aX,a:f32,zero:u32)->f32{let b=bF((sum.A+sum.B)/a,zero);let c=bitcast<f32>(bitcast<u32>(b)&0xfffff000u);let e=bF(b-c,zero);let f=bF(bF(sum.A-c*a,zero)-e*a,zero);return b+(f+sum.B)/a;}
+fn bC(total:aW,a:f32,b:i32,zero:u32)->u32{switch total.D{case 0u:{return aS(eA(total.sum,a,zero),b);}case dX:{return cC;}case dY:{return cC|bK;}default:{return bE;}}}
 `;
 
-const sums = `struct Sums{high:vec4f,low:vec4f,peak:vec4f}
-fn opaque4(values:vec4f,zero:u32)->vec4f{
-return bitcast<vec4f>(bitcast<vec4u>(values)^vec4u(zero));
-}
-fn add4(sums:Sums,terms:vec4f,zero:u32)->Sums{
-let peak=max(sums.peak,abs(terms));
-let s=opaque4(sums.high+terms,zero);
-if!compensated{return Sums(s,sums.low,peak);}
-let term_part=opaque4(s-sums.high,zero);
-let sum_part=opaque4(s-term_part,zero);
-return Sums(s,sums.low+((sums.high-sum_part)+(terms-term_part)),peak);
-}
+const sums = `struct aR{A:vec4f,B:vec4f,C:vec4f}
+fn eB(a:vec4f,zero:u32)->vec4f{return bitcast<vec4f>(bitcast<vec4u>(a)^vec4u(zero));}
+fn bD(a:aR,b:vec4f,zero:u32)->aR{let c=max(a.C,abs(b));let s=eB(a.A+b,zero);if!compensated{return aR(s,a.B,c);}let e=eB(s-a.A,zero);let f=eB(s-e,zero);return aR(s,a.B+((a.A-f)+(b-e)),c);}
 `;
 
-const triangle = `fn place_in_triangle(number:u32,width:u32)->vec2u{
-var row=0u;
-var rest=number;
-while rest>=width-row{
-rest-=width-row;
-row++;
-}
-return vec2u(row,row+rest);
-}
+const triangle = `fn bO(a:u32,b:u32)->vec2u{var row=0u;var c=a;while c>=b-row{c-=b-row;row++;}return vec2u(row,row+c);}
 `;
 
-const words = `const SIGN:u32=0x80000000u;
-fn flipped(word:u32)->u32{
-return word^SIGN;
-}
+const words = `const bK:u32=0x80000000u;
+fn flipped(word:u32)->u32{return word^bK;}
 `;
 
 export type ShaderName =
@@ -285,1259 +100,244 @@ export type ShaderName =
   | 'widen';
 
 export const shaders: Readonly<Record<ShaderName, string>> = {
-  add_lattice_noise: `${columns}${chacha20}struct Params{draws:u32,cols:u32,first_block:u32}
+  add_lattice_noise: `${columns}${chacha20}struct aA{c:u32,e:u32,f:u32}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read>tables:array<vec4u>;
-@group(0)@binding(3)var<storage,read>program:array<vec4u>;
-@group(0)@binding(4)var<storage,read_write>out:array<vec4u>;
-@group(0)@binding(5)var<uniform>p:Params;
-const STATE_ROWS:u32=4u;
-fn drawn(random:vec4u,draw:vec4u)->u32{
-let column=random.x&draw.y;
-let entry=tables[draw.x+column];
-let less=random.yzw<entry.xyz;
-let same=random.yzw==entry.xyz;
-let below=less.z|(same.z&(less.y|(same.y&less.x)));
-return select(entry.w,column-draw.z,below);
-}
-@compute@workgroup_size(WG_SIZE)
-fn add_lattice_noise(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let quad=column_of(group,groups,local);
-if 4u*quad>=p.cols{return;}
-let count=p.first_block+quad;
-var sum=x[starts[0] /4u+quad];
-for(var level=0u;level<p.draws;level++){
-let draw=program[STATE_ROWS+level];
-let last=program[3] +vec4u(count,0u,0u,level);
-let block=chacha20_block(ChaCha(program[0],program[1],program[2],last));
-sum+=draw.w*vec4u(
-drawn(block.a,draw),
-drawn(block.b,draw),
-drawn(block.c,draw),
-drawn(block.d,draw),
-);
-}
-out[quad] =sum;
-}
+@group(0)@binding(2)var<storage,read>aB:array<vec4u>;
+@group(0)@binding(3)var<storage,read>aC:array<vec4u>;
+@group(0)@binding(4)var<storage,read_write>aD:array<vec4u>;
+@group(0)@binding(5)var<uniform>p:aA;
+const aE:u32=4u;
+fn aF(a:vec4u,b:vec4u)->u32{let c=a.x&b.y;let e=aB[b.x+c];let f=a.yzw<e.xyz;let same=a.yzw==e.xyz;let g=f.z|(same.z&(f.y|(same.y&f.x)));return select(e.w,c-b.z,g);}
+@compute@workgroup_size(WG_SIZE)fn add_lattice_noise(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=aG(a,b,local);if 4u*c>=p.e{return;}let e=p.f+c;var sum=x[starts[0]/4u+c];for(var f=0u;f<p.c;f++){let g=aC[aE+f];let i=aC[3]+vec4u(e,0u,0u,f);let j=aH(aI(aC[0],aC[1],aC[2],i));sum+=g.w*vec4u(aF(j.a,g),aF(j.b,g),aF(j.i,g),aF(j.d,g),);}aD[c]=sum;}
 `,
-  add_simulated_noise: `${columns}${chacha20}struct Params{laplace:u32,cols:u32,scale:u32,first_block:u32}
+  add_simulated_noise: `${columns}${chacha20}struct aA{j:u32,e:u32,m:u32,f:u32}
 @group(0)@binding(0)var<storage,read>x:array<vec4f>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read>state:array<vec4u>;
-@group(0)@binding(3)var<storage,read_write>out:array<vec4f>;
-@group(0)@binding(4)var<uniform>p:Params;
-const ROOT_HALF=vec4u(0x3f3504f3u);
-fn minus_log(words:vec4u)->vec4f{
-let bits=bitcast<vec4u>(vec4f((words>>vec4u(8u))+1u))-ROOT_HALF;
-let m=bitcast<vec4f>((bits&vec4u(0x7fffffu))+ROOT_HALF);
-let s=(m-1.0)/(m+1.0);
-let t=s*s;
-let series=s*(2.0+t*(2.0/3.0+t*(2.0/5.0+t*(2.0/7.0+t*(2.0/9.0)))));
-return(24.0-vec4f(bits>>vec4u(23u)))*0.69314718-series;
-}
-fn cosine(words:vec4u)->vec4f{
-let c=abs(vec4f(words>>vec4u(8u))*0x1p-22-2.0)-1.0;
-let t=c*c;
-let tail= -4.6817541e-3+t*(1.6044118e-4-t*3.5988432e-6);
-return c*(1.5707964+t*(-0.6459641+t*(0.079692626+t*tail)));
-}
-@compute@workgroup_size(WG_SIZE)
-fn add_simulated_noise(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let quad=column_of(group,groups,local);
-if 4u*quad>=p.cols{return;}
-let count=vec4u(p.first_block+quad,0u,0u,0u);
-let block=chacha20_block(ChaCha(state[0],state[1],state[2],state[3] +count));
-let size=minus_log(vec4u(block.a.x,block.b.x,block.c.x,block.d.x));
-let second=vec4u(block.a.y,block.b.y,block.c.y,block.d.y);
-var drawn=sqrt(2.0*size)*cosine(second);
-if p.laplace==1u{drawn=select(size,-size,second>=vec4u(0x80000000u));}
-out[quad] =x[starts[0] /4u+quad] +bitcast<f32>(p.scale)*drawn;
-}
+@group(0)@binding(2)var<storage,read>aJ:array<vec4u>;
+@group(0)@binding(3)var<storage,read_write>aD:array<vec4f>;
+@group(0)@binding(4)var<uniform>p:aA;
+const aK=vec4u(0x3f3504f3u);
+fn aL(words:vec4u)->vec4f{let bits=bitcast<vec4u>(vec4f((words>>vec4u(8u))+1u))-aK;let a=bitcast<vec4f>((bits&vec4u(0x7fffffu))+aK);let s=(a-1.0)/(a+1.0);let b=s*s;let c=s*(2.0+b*(2.0/3.0+b*(2.0/5.0+b*(2.0/7.0+b*(2.0/9.0)))));return(24.0-vec4f(bits>>vec4u(23u)))*0.69314718-c;}
+fn aM(words:vec4u)->vec4f{let a=abs(vec4f(words>>vec4u(8u))*0x1p-22-2.0)-1.0;let b=a*a;let c= -4.6817541e-3+b*(1.6044118e-4-b*3.5988432e-6);return a*(1.5707964+b*(-0.6459641+b*(0.079692626+b*c)));}
+@compute@workgroup_size(WG_SIZE)fn add_simulated_noise(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=aG(a,b,local);if 4u*c>=p.e{return;}let e=vec4u(p.f+c,0u,0u,0u);let f=aH(aI(aJ[0],aJ[1],aJ[2],aJ[3]+e));let g=aL(vec4u(f.a.x,f.b.x,f.i.x,f.d.x));let i=vec4u(f.a.y,f.b.y,f.i.y,f.d.y);var aF=sqrt(2.0*g)*aM(i);if p.j==1u{aF=select(g,-g,i>=vec4u(0x80000000u));}aD[c]=x[starts[0]/4u+c]+bitcast<f32>(p.m)*aF;}
 `,
-  combine: `${bits}${sum}${sums}${columns}struct Params{rows:u32,cols:u32,stride:u32,outputs:u32,zero:u32}
+  combine: `${bits}${sum}${sums}${columns}struct aA{n:u32,e:u32,o:u32,q:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read>factors:array<vec4u>;
-@group(0)@binding(3)var<storage,read>weights:array<vec2u>;
-@group(0)@binding(4)var<storage,read_write>out:array<vec4u>;
-@group(0)@binding(5)var<uniform>p:Params;
+@group(0)@binding(2)var<storage,read>aN:array<vec4u>;
+@group(0)@binding(3)var<storage,read>aO:array<vec2u>;
+@group(0)@binding(4)var<storage,read_write>aD:array<vec4u>;
+@group(0)@binding(5)var<uniform>p:aA;
 override OUTPUTS:u32=1;
-const LARGE:u32=0x6f800000u;
-struct Target{first:u32,col:u32}
-fn write(sums:Sums,largest:vec4u,header:vec2u,place:Target,k:u32)->u32{
-let output=place.first+k;
-if output>=p.outputs{return 0u;}
-let shift=bitcast<i32>(header.x);
-let values=sums.high+sums.low;
-out[(output*p.stride+place.col)/4u] =vec4u(
-joined(values.x,shift),
-joined(values.y,shift),
-joined(values.z,shift),
-joined(values.w,shift),
-);
-let sure=(sums.peak>=vec4f(bitcast<f32>(header.y)))&(largest<vec4u(LARGE));
-let unsure= !(sure|(largest==vec4u(0u)));
-return dot(vec4u(unsure),vec4u(1u,2u,4u,8u))<<(4u*k);
-}
-fn word_at(row:u32,col:u32)->u32{
-let at=starts[row] +col;
-return x[at/4u][at%4u];
-}
-fn looked_up(output:u32,col:u32)->u32{
-let first=output*p.rows;
-var top=NO_EXPONENT;
-var total=Total(Sum(0.0,0.0),0u);
-for(var i=0u;i<p.rows;i++){
-let weight=weights[first+i];
-if weight.x==0u{continue;}
-let word=word_at(i,col);
-if is_finite(word){
-top=max(top,exponent(word)+bitcast<i32>(weight.y));
-}else{
-total.infinities|=infinity_of(word,weight.x);
-}
-}
-for(var i=0u;i<p.rows&&total.infinities==0u;i++){
-let weight=weights[first+i];
-if weight.x==0u{continue;}
-let term=scaled(word_at(i,col),bitcast<i32>(weight.y)-top);
-total.sum=add(total.sum,bitcast<f32>(weight.x)*term,p.zero);
-}
-return total_word(total,1.0,top,p.zero);
-}
-@compute@workgroup_size(WG_SIZE)
-fn combine(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let place=Target(group.z*OUTPUTS,4u*column_of(group,groups,local));
-if place.col>=p.cols{return;}
-let first=group.z*(p.rows+2u);
-var largest=vec4u(0u);
-var a=Sums(vec4f(0.0),vec4f(0.0),vec4f(0.0));
-var b=a;
-var c=a;
-var d=a;
-for(var i=0u;i<p.rows;i++){
-let factor_words=factors[first+2u+i];
-if all(factor_words==vec4u(0u)){continue;}
-let words=x[(starts[i] +place.col)/4u];
-largest=max(largest,words&vec4u(MAGNITUDE));
-let values=bitcast<vec4f>(words);
-let factor=bitcast<vec4f>(factor_words);
-a=add4(a,factor.x*values,p.zero);
-if OUTPUTS>1u{b=add4(b,factor.y*values,p.zero);}
-if OUTPUTS>2u{c=add4(c,factor.z*values,p.zero);}
-if OUTPUTS>3u{d=add4(d,factor.w*values,p.zero);}
-}
-let exponents=factors[first];
-let floors=factors[first+1u];
-var unsure=write(a,largest,vec2u(exponents.x,floors.x),place,0u);
-if OUTPUTS>1u{unsure|=write(b,largest,vec2u(exponents.y,floors.y),place,1u);}
-if OUTPUTS>2u{unsure|=write(c,largest,vec2u(exponents.z,floors.z),place,2u);}
-if OUTPUTS>3u{unsure|=write(d,largest,vec2u(exponents.w,floors.w),place,3u);}
-for(;unsure>0u;unsure&=unsure-1u){
-let bit=firstTrailingBit(unsure);
-let output=place.first+bit/4u;
-let col=place.col+bit%4u;
-if col>=p.cols{continue;}
-out[(output*p.stride+col)/4u][col%4u] =looked_up(output,col);
-}
-}
+const aP:u32=0x6f800000u;
+struct aQ{t:u32,col:u32}
+fn write(a:aR,largest:vec4u,b:vec2u,place:aQ,k:u32)->u32{let c=place.t+k;if c>=p.q{return 0u;}let e=bitcast<i32>(b.x);let f=a.A+a.B;aD[(c*p.o+place.col)/4u]=vec4u(aS(f.x,e),aS(f.y,e),aS(f.z,e),aS(f.w,e),);let g=(a.C>=vec4f(bitcast<f32>(b.y)))&(largest<vec4u(aP));let i= !(g|(largest==vec4u(0u)));return dot(vec4u(i),vec4u(1u,2u,4u,8u))<<(4u*k);}
+fn aT(row:u32,col:u32)->u32{let at=starts[row]+col;return x[at/4u][at%4u];}
+fn aU(a:u32,col:u32)->u32{let b=a*p.n;var top=aV;var total=aW(aX(0.0,0.0),0u);for(var c=0u;c<p.n;c++){let e=aO[b+c];if e.x==0u{continue;}let word=aT(c,col);if aY(word){top=max(top,aZ(word)+bitcast<i32>(e.y));}else{total.D|=bA(word,e.x);}}for(var c=0u;c<p.n&&total.D==0u;c++){let e=aO[b+c];if e.x==0u{continue;}let f=bB(aT(c,col),bitcast<i32>(e.y)-top);total.sum=add(total.sum,bitcast<f32>(e.x)*f,p.zero);}return bC(total,1.0,top,p.zero);}
+@compute@workgroup_size(WG_SIZE)fn combine(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let place=aQ(a.z*OUTPUTS,4u*aG(a,b,local));if place.col>=p.e{return;}let c=a.z*(p.n+2u);var largest=vec4u(0u);var e=aR(vec4f(0.0),vec4f(0.0),vec4f(0.0));var f=e;var g=e;var d=e;for(var i=0u;i<p.n;i++){let j=aN[c+2u+i];if all(j==vec4u(0u)){continue;}let words=x[(starts[i]+place.col)/4u];largest=max(largest,words&vec4u(MAGNITUDE));let m=bitcast<vec4f>(words);let n=bitcast<vec4f>(j);e=bD(e,n.x*m,p.zero);if OUTPUTS>1u{f=bD(f,n.y*m,p.zero);}if OUTPUTS>2u{g=bD(g,n.z*m,p.zero);}if OUTPUTS>3u{d=bD(d,n.w*m,p.zero);}}let o=aN[c];let q=aN[c+1u];var r=write(e,largest,vec2u(o.x,q.x),place,0u);if OUTPUTS>1u{r|=write(f,largest,vec2u(o.y,q.y),place,1u);}if OUTPUTS>2u{r|=write(g,largest,vec2u(o.z,q.z),place,2u);}if OUTPUTS>3u{r|=write(d,largest,vec2u(o.w,q.w),place,3u);}for(;r>0u;r&=r-1u){let t=firstTrailingBit(r);let y=place.t+t/4u;let col=place.col+t%4u;if col>=p.e{continue;}aD[(y*p.o+col)/4u][col%4u]=aU(y,col);}}
 `,
-  deviation: `${bits}${sum}${columns}struct Params{rows:u32,cols:u32,zero:u32}
+  deviation: `${bits}${sum}${columns}struct aA{n:u32,e:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read_write>out:array<u32>;
-@group(0)@binding(3)var<uniform>p:Params;
-@compute@workgroup_size(WG_SIZE)
-fn deviation(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let col=column_of(group,groups,local);
-if col>=p.cols{return;}
-var top=NO_EXPONENT;
-for(var i=0u;i<p.rows;i++){
-let word=x[starts[i] +col];
-if!is_finite(word){
-out[col] =NOT_A_NUMBER;
-return;
-}
-top=max(top,exponent(word));
-}
-var sum=Sum(0.0,0.0);
-for(var i=0u;i<p.rows;i++){
-sum=add(sum,scaled(x[starts[i] +col],-top),p.zero);
-}
-let mean=opaque((sum.high+sum.low)/f32(p.rows),p.zero);
-var squares=Sum(0.0,0.0);
-var rest=Sum(0.0,0.0);
-for(var i=0u;i<p.rows;i++){
-let difference=opaque(scaled(x[starts[i] +col],-top)-mean,p.zero);
-squares=add(squares,difference*difference,p.zero);
-rest=add(rest,difference,p.zero);
-}
-let left=rest.high+rest.low;
-let variance=max(0.0,squares.high+squares.low-left*left/f32(p.rows));
-out[col] =joined(sqrt(variance/f32(p.rows-1u)),top);
-}
+@group(0)@binding(2)var<storage,read_write>aD:array<u32>;
+@group(0)@binding(3)var<uniform>p:aA;
+@compute@workgroup_size(WG_SIZE)fn deviation(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}var top=aV;for(var c=0u;c<p.n;c++){let word=x[starts[c]+col];if!aY(word){aD[col]=bE;return;}top=max(top,aZ(word));}var sum=aX(0.0,0.0);for(var c=0u;c<p.n;c++){sum=add(sum,bB(x[starts[c]+col],-top),p.zero);}let e=bF((sum.A+sum.B)/f32(p.n),p.zero);var f=aX(0.0,0.0);var g=aX(0.0,0.0);for(var c=0u;c<p.n;c++){let i=bF(bB(x[starts[c]+col],-top)-e,p.zero);f=add(f,i*i,p.zero);g=add(g,i,p.zero);}let left=g.A+g.B;let j=max(0.0,f.A+f.B-left*left/f32(p.n));aD[col]=aS(sqrt(j/f32(p.n-1u)),top);}
 `,
-  nearest_mean: `${bits}${sum}${columns}${distance}struct Params{rows:u32,cols:u32,count:u32,zero:u32}
+  nearest_mean: `${bits}${sum}${columns}${distance}struct aA{n:u32,e:u32,E:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read>centers:array<u32>;
-@group(0)@binding(3)var<storage,read_write>out:array<u32>;
-@group(0)@binding(4)var<uniform>p:Params;
-@compute@workgroup_size(WG_SIZE)
-fn nearest_mean(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let col=column_of(group,groups,local);
-if col>=p.cols{return;}
-let center=centers[col];
-#slot sort
-if tame{
-var far=FARTHEST;
-var left=p.count;
-var largest=0u;
-var bits=0u;
-var total=Total(Sum(0.0,0.0),0u);
-#slot tame
-out[col] =select(total_word(total,f32(p.count),top,p.zero),bits,p.count==1u);
-return;
-}
-#slot list
-for(var i=0u;i<p.rows;i++){away[i] =distance_word(words[i],center);}
-var far=FARTHEST;
-for(var i=0u;i+p.count<=p.rows;i++){
-far=min(far,max(away[i],away[i+p.count-1u]));
-}
-var left=p.count;
-for(var i=0u;i<p.rows;i++){left-=u32(away[i] <far);}
-var taken=0u;
-for(var i=0u;i<p.rows;i++){
-if away[i] >far||(away[i] ==far&&left==0u){continue;}
-left-=u32(away[i] ==far);
-words[taken] =words[i];
-taken++;
-}
-if p.count==1u{
-out[col] =word_of(key_of(words[0]));
-return;
-}
-var top=NO_EXPONENT;
-var total=Total(Sum(0.0,0.0),0u);
-for(var i=0u;i<p.count;i++){measure(words[i],&top,&total);}
-for(var i=0u;i<p.count&&total.infinities==0u;i++){
-total.sum=add(total.sum,scaled(words[i],-top),p.zero);
-}
-out[col] =total_word(total,f32(p.count),top,p.zero);
-}
+@group(0)@binding(2)var<storage,read>bG:array<u32>;
+@group(0)@binding(3)var<storage,read_write>aD:array<u32>;
+@group(0)@binding(4)var<uniform>p:aA;
+@compute@workgroup_size(WG_SIZE)fn nearest_mean(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}let center=bG[col];#slot sort
+if tame{var far=bH;var left=p.E;var largest=0u;var bits=0u;var total=aW(aX(0.0,0.0),0u);#slot tame
+aD[col]=select(bC(total,f32(p.E),top,p.zero),bits,p.E==1u);return;}#slot list
+for(var c=0u;c<p.n;c++){away[c]=bI(words[c],center);}var far=bH;for(var c=0u;c+p.E<=p.n;c++){far=min(far,max(away[c],away[c+p.E-1u]));}var left=p.E;for(var c=0u;c<p.n;c++){left-=u32(away[c]<far);}var e=0u;for(var c=0u;c<p.n;c++){if away[c]>far||(away[c]==far&&left==0u){continue;}left-=u32(away[c]==far);words[e]=words[c];e++;}if p.E==1u{aD[col]=word_of(key_of(words[0]));return;}var top=aV;var total=aW(aX(0.0,0.0),0u);for(var c=0u;c<p.E;c++){bJ(words[c],&top,&total);}for(var c=0u;c<p.E&&total.D==0u;c++){total.sum=add(total.sum,bB(words[c],-top),p.zero);}aD[col]=bC(total,f32(p.E),top,p.zero);}
 `,
-  nearest_mean_search: `${bits}${sum}${columns}${distance}struct Params{rows:u32,cols:u32,count:u32,zero:u32}
+  nearest_mean_search: `${bits}${sum}${columns}${distance}struct aA{n:u32,e:u32,E:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read>centers:array<u32>;
-@group(0)@binding(3)var<storage,read_write>out:array<u32>;
-@group(0)@binding(4)var<uniform>p:Params;
-@compute@workgroup_size(WG_SIZE)
-fn nearest_mean_search(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let col=column_of(group,groups,local);
-if col>=p.cols{return;}
-let center=centers[col];
-var tame=is_tame(center);
-for(var i=0u;i<p.rows&&tame;i++){tame=is_tame(x[starts[i] +col]);}
-var far=0u;
-for(var bit=SIGN;bit>0u;bit>>=1u){
-var below=0u;
-for(var i=0u;i<p.rows;i++){
-below+=u32(distance_of(x[starts[i] +col],center,tame)<(far|bit));
-}
-if below<p.count{far|=bit;}
-}
-var nearer=0u;
-for(var i=0u;i<p.rows;i++){
-nearer+=u32(distance_of(x[starts[i] +col],center,tame)<far);
-}
-let last=p.count-nearer-1u;
-var bound=0u;
-for(var bit=SIGN;bit>0u;bit>>=1u){
-var below=0u;
-for(var i=0u;i<p.rows;i++){
-let word=x[starts[i] +col];
-let at_bound=distance_of(word,center,tame)==far;
-below+=u32(at_bound&&key_of(word)<(bound|bit));
-}
-if below<=last{bound|=bit;}
-}
-if p.count==1u{
-out[col] =word_of(bound);
-return;
-}
-var top=NO_EXPONENT;
-var below_bound=0u;
-var total=Total(Sum(0.0,0.0),0u);
-for(var i=0u;i<p.rows;i++){
-let word=x[starts[i] +col];
-let away=distance_of(word,center,tame);
-let key=key_of(word);
-if away>far||(away==far&&key>bound){continue;}
-below_bound+=u32(away==far&&key<bound);
-measure(word,&top,&total);
-}
-if total.infinities==0u{
-for(var i=0u;i<p.rows;i++){
-let word=x[starts[i] +col];
-let away=distance_of(word,center,tame);
-if away<far||(away==far&&key_of(word)<bound){
-total.sum=add(total.sum,scaled(word,-top),p.zero);
-}
-}
-let copies=f32(p.count-nearer-below_bound);
-total.sum=add(total.sum,copies*scaled(word_of(bound),-top),p.zero);
-}
-out[col] =total_word(total,f32(p.count),top,p.zero);
-}
+@group(0)@binding(2)var<storage,read>bG:array<u32>;
+@group(0)@binding(3)var<storage,read_write>aD:array<u32>;
+@group(0)@binding(4)var<uniform>p:aA;
+@compute@workgroup_size(WG_SIZE)fn nearest_mean_search(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}let center=bG[col];var tame=is_tame(center);for(var c=0u;c<p.n&&tame;c++){tame=is_tame(x[starts[c]+col]);}var far=0u;for(var e=bK;e>0u;e>>=1u){var f=0u;for(var c=0u;c<p.n;c++){f+=u32(bL(x[starts[c]+col],center,tame)<(far|e));}if f<p.E{far|=e;}}var g=0u;for(var c=0u;c<p.n;c++){g+=u32(bL(x[starts[c]+col],center,tame)<far);}let i=p.E-g-1u;var j=0u;for(var e=bK;e>0u;e>>=1u){var f=0u;for(var c=0u;c<p.n;c++){let word=x[starts[c]+col];let m=bL(word,center,tame)==far;f+=u32(m&&key_of(word)<(j|e));}if f<=i{j|=e;}}if p.E==1u{aD[col]=word_of(j);return;}var top=aV;var n=0u;var total=aW(aX(0.0,0.0),0u);for(var c=0u;c<p.n;c++){let word=x[starts[c]+col];let away=bL(word,center,tame);let o=key_of(word);if away>far||(away==far&&o>j){continue;}n+=u32(away==far&&o<j);bJ(word,&top,&total);}if total.D==0u{for(var c=0u;c<p.n;c++){let word=x[starts[c]+col];let away=bL(word,center,tame);if away<far||(away==far&&key_of(word)<j){total.sum=add(total.sum,bB(word,-top),p.zero);}}let q=f32(p.E-g-n);total.sum=add(total.sum,q*bB(word_of(j),-top),p.zero);}aD[col]=bC(total,f32(p.E),top,p.zero);}
 `,
-  pair_sums: `${bits}${sum}${triangle}struct Params{
-tiles:u32,
-cells:u32,
-first_tile:u32,
-tiles_per_side:u32,
-blocks_on:u32,
-blocks_off:u32,
-lanes_on:u32,
-lanes_off:u32,
-slices:u32,
-slices_per_block:u32,
-zero:u32,
-}
-@group(0)@binding(0)var<storage,read>parts:array<vec4f>;
-@group(0)@binding(1)var<storage,read_write>out:array<vec4f>;
-@group(0)@binding(2)var<uniform>p:Params;
+  pair_sums: `${bits}${sum}${triangle}struct aA{F:u32,G:u32,H:u32,I:u32,J:u32,K:u32,L:u32,M:u32,N:u32,O:u32,zero:u32,}
+@group(0)@binding(0)var<storage,read>bM:array<vec4f>;
+@group(0)@binding(1)var<storage,read_write>aD:array<vec4f>;
+@group(0)@binding(2)var<uniform>p:aA;
 const WG_SIZE:u32=64;
-const PART:u32=16u*256u;
-@compute@workgroup_size(WG_SIZE)
-fn pair_sums(
-@builtin(workgroup_id)group:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let cell=group.y*WG_SIZE+local;
-let tile=group.x;
-let tile_place=place_in_triangle(p.first_tile+tile,p.tiles_per_side);
-let diagonal=tile_place.x==tile_place.y;
-let blocks=select(p.blocks_off,p.blocks_on,diagonal);
-let lanes=select(p.lanes_off,p.lanes_on,diagonal);
-if cell>=16u*blocks{return;}
-let first=group.z*p.slices_per_block;
-let last=min(p.slices,first+p.slices_per_block);
-var product=Sum(0.0,0.0);
-var distance=Sum(0.0,0.0);
-for(var slice=first;slice<last;slice++){
-let part=(slice*p.tiles+tile)*PART+(cell/blocks)*256u+cell%blocks;
-for(var lane=0u;lane<lanes;lane++){
-let sums=parts[part+lane*blocks];
-product=add_sums(product,Sum(sums.x,sums.y),p.zero);
-distance=add_sums(distance,Sum(sums.z,sums.w),p.zero);
-}
-}
-out[(group.z*p.tiles+tile)*p.cells+cell] =
-vec4f(product.high,product.low,distance.high,distance.low);
-}
+const bN:u32=16u*256u;
+@compute@workgroup_size(WG_SIZE)fn pair_sums(@builtin(workgroup_id)a:vec3u,@builtin(local_invocation_index)local:u32,){let b=a.y*WG_SIZE+local;let c=a.x;let e=bO(p.H+c,p.I);let f=e.x==e.y;let g=select(p.K,p.J,f);let i=select(p.M,p.L,f);if b>=16u*g{return;}let j=a.z*p.O;let m=min(p.N,j+p.O);var n=aX(0.0,0.0);var o=aX(0.0,0.0);for(var q=j;q<m;q++){let r=(q*p.F+c)*bN+(b/g)*256u+b%g;for(var t=0u;t<i;t++){let y=bM[r+t*g];n=bP(n,aX(y.x,y.y),p.zero);o=bP(o,aX(y.z,y.w),p.zero);}}aD[(a.z*p.F+c)*p.G+b]=vec4f(n.A,n.B,o.A,o.B);}
 `,
   pairs: `${bits}${sum}${triangle}override general:bool=false;
-const GENERAL:i32=100000;
+const bQ:i32=100000;
 const WG_SIZE:u32=256;
-const RUN:u32=8;
+const bR:u32=8;
 const RUNS:u32=4;
-struct Params{
-rows:u32,
-cols:u32,
-block_cols:u32,
-slice_cols:u32,
-slices_per_block:u32,
-tiles_per_side:u32,
-side:u32,
-groups:u32,
-lanes_on:u32,
-lanes_off:u32,
-chunk_on:u32,
-chunk_off:u32,
-first_slice:u32,
-first_tile:u32,
-zero:u32,
-}
+struct aA{n:u32,e:u32,P:u32,Q:u32,O:u32,I:u32,R:u32,S:u32,L:u32,M:u32,T:u32,U:u32,V:u32,H:u32,zero:u32,}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read>units:array<i32>;
-@group(0)@binding(3)var<storage,read_write>out:array<vec4f>;
-@group(0)@binding(4)var<uniform>p:Params;
-var<workgroup>sh_rows:array<vec4f,1024>;
-const HALF:u32=512;
-struct Parts{high:vec4f,low:vec4f}
-fn powers(shift:vec4i)->vec4f{
-return bitcast<vec4f>(vec4u(max(shift+vec4i(127),vec4i(0)))<<vec4u(23u));
-}
-fn down(own:i32,others:vec4i)->vec4f{
-return powers(vec4i(own)-max(vec4i(own),others));
-}
-fn units_of(first:u32,row:u32)->vec4i{
-let at=vec4u(first)+min(vec4u(row)+vec4u(0u,1u,2u,3u),vec4u(p.rows-1u));
-return vec4i(units[at.x],units[at.y],units[at.z],units[at.w]);
-}
-fn opaque_vector(values:vec4f)->vec4f{
-return bitcast<vec4f>(bitcast<vec4u>(values)^vec4u(p.zero));
-}
-fn settled(high:vec4f,low:vec4f)->Parts{
-let next=opaque_vector(high+low);
-if!compensated{return Parts(next,vec4f(0.0));}
-return Parts(next,low-opaque_vector(next-high));
-}
-fn scaled_words(words:vec4u,factor:f32,tiny:f32)->vec4f{
-let field=words&vec4u(INFINITE);
-let finite=select(words,vec4u(0u),field==vec4u(INFINITE));
-let fraction=vec4f(finite&vec4u(0x007fffffu))*tiny;
-let small=bitcast<vec4f>(bitcast<vec4u>(fraction)|(finite&vec4u(SIGN)));
-return select(bitcast<vec4f>(finite)*factor,small,field==vec4u(0u));
-}
-@compute@workgroup_size(WG_SIZE)
-fn pairs(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)launched:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let tile=p.first_tile+group.x;
-let tile_place=place_in_triangle(tile,p.tiles_per_side);
-let tile_a=tile_place.x;
-let tile_b=tile_place.y;
-let diagonal=tile_a==tile_b;
-let tiles=p.tiles_per_side*(p.tiles_per_side+1u)/2u;
-let slice=p.first_slice+group.y;
-let block=slice/p.slices_per_block;
-let begin=block*p.block_cols+(slice%p.slices_per_block)*p.slice_cols;
-let end=min(p.cols,min((block+1u)*p.block_cols,begin+p.slice_cols));
-let first_unit=block*(p.rows+tiles);
-let shared_unit=units[first_unit+p.rows+tile];
-if general!=(shared_unit==GENERAL){return;}
-let lanes=select(p.lanes_off,p.lanes_on,diagonal);
-let chunk=select(p.chunk_off,p.chunk_on,diagonal);
-let blocks=select(p.groups*p.groups,p.groups*(p.groups+1u)/2u,diagonal);
-let lane=local/blocks;
-let number=local%blocks;
-var place=vec2u(number/p.groups,number%p.groups);
-if diagonal{place=place_in_triangle(number,p.groups);}
-let group_a=place.x;
-let group_b=place.y;
-let place_b=select(HALF,0u,diagonal);
-let stages_b= !diagonal&&local>=WG_SIZE/2u;
-let task=select(local%(WG_SIZE/2u),local,diagonal);
-let task_group=task%p.groups;
-let task_col=4u*(task/p.groups);
-let task_row=select(tile_a,tile_b,stages_b)*p.side+4u*task_group;
-let task_place=select(0u,HALF,stages_b)+task_col*p.groups+task_group;
-let last=p.rows-1u;
-let rows=vec4u(task_row)+vec4u(0u,1u,2u,3u);
-let present=rows<vec4u(p.rows);
-let near=min(rows,vec4u(p.rows-1u));
-let start=vec4u(starts[near.x],starts[near.y],starts[near.z],starts[near.w]);
-var shift=vec4i(-shared_unit);
-if general{shift= -units_of(first_unit,task_row);}
-let factor=powers(shift);
-let tiny=powers(shift-vec4i(149));
-var to_a=mat4x4f();
-var to_b=mat4x4f();
-if general{
-let a=units_of(first_unit,tile_a*p.side+4u*group_a);
-let b=units_of(first_unit,tile_b*p.side+4u*group_b);
-to_a=mat4x4f(down(a.x,b),down(a.y,b),down(a.z,b),down(a.w,b));
-to_b=transpose(mat4x4f(down(b.x,a),down(b.y,a),down(b.z,a),down(b.w,a)));
-}
-var product_high=mat4x4f();
-var product_low=mat4x4f();
-var distance_high=mat4x4f();
-var distance_low=mat4x4f();
-var runs=0u;
-for(var first=begin;first<end;first+=chunk){
-let col=first+task_col;
-if task_col<chunk{
-var words=mat4x4f();
-if col<end{
-let quad=(start+vec4u(col))/vec4u(4u);
-let words_a=x[quad.x];
-let words_b=x[quad.y];
-let words_c=x[quad.z];
-let words_d=x[quad.w];
-let inside=vec4u(col)+vec4u(0u,1u,2u,3u)<vec4u(end);
-words[0] =scaled_words(
-select(vec4u(0u),words_a,inside&vec4<bool>(present.x)),factor.x,tiny.x,
-);
-words[1] =scaled_words(
-select(vec4u(0u),words_b,inside&vec4<bool>(present.y)),factor.y,tiny.y,
-);
-words[2] =scaled_words(
-select(vec4u(0u),words_c,inside&vec4<bool>(present.z)),factor.z,tiny.z,
-);
-words[3] =scaled_words(
-select(vec4u(0u),words_d,inside&vec4<bool>(present.w)),factor.w,tiny.w,
-);
-}
-let columns=transpose(words);
-sh_rows[task_place] =columns[0];
-sh_rows[task_place+p.groups] =columns[1];
-sh_rows[task_place+2u*p.groups] =columns[2];
-sh_rows[task_place+3u*p.groups] =columns[3];
-}
-workgroupBarrier();
-let width=min(chunk,end-first);
-if lane<lanes{
-for(var step=lane;step<width;step+=RUN*lanes){
-var product=mat4x4f();
-var distance=mat4x4f();
-var at=step*p.groups;
-for(var k=0u;k<RUN;k++){
-let a=sh_rows[at+group_a];
-let b=sh_rows[place_b+at+group_b];
-at+=lanes*p.groups;
-product[0] =fma(vec4f(a.x),b,product[0]);
-product[1] =fma(vec4f(a.y),b,product[1]);
-product[2] =fma(vec4f(a.z),b,product[2]);
-product[3] =fma(vec4f(a.w),b,product[3]);
-var away_x=a.x-b;
-var away_y=a.y-b;
-var away_z=a.z-b;
-var away_w=a.w-b;
-if general{
-away_x=a.x*to_a[0] -b*to_b[0];
-away_y=a.y*to_a[1] -b*to_b[1];
-away_z=a.z*to_a[2] -b*to_b[2];
-away_w=a.w*to_a[3] -b*to_b[3];
-}
-distance[0] =fma(away_x,away_x,distance[0]);
-distance[1] =fma(away_y,away_y,distance[1]);
-distance[2] =fma(away_z,away_z,distance[2]);
-distance[3] =fma(away_w,away_w,distance[3]);
-}
-product_low+=product;
-distance_low+=distance;
-runs++;
-if runs%RUNS==0u{
-settle(&product_high,&product_low);
-settle(&distance_high,&distance_low);
-}
-}
-}
-workgroupBarrier();
-}
-if lane>=lanes{return;}
-settle(&product_high,&product_low);
-settle(&distance_high,&distance_low);
-let cell=(group.y*launched.x+group.x)*16u*WG_SIZE+local;
-write(cell,product_high[0],product_low[0],distance_high[0],distance_low[0]);
-write(cell+4u*WG_SIZE,product_high[1],product_low[1],distance_high[1],distance_low[1]);
-write(cell+8u*WG_SIZE,product_high[2],product_low[2],distance_high[2],distance_low[2]);
-write(cell+12u*WG_SIZE,product_high[3],product_low[3],distance_high[3],distance_low[3]);
-}
-fn write(at:u32,product_high:vec4f,product_low:vec4f,distance_high:vec4f,distance_low:vec4f){
-let cells=transpose(mat4x4f(product_high,product_low,distance_high,distance_low));
-out[at] =cells[0];
-out[at+WG_SIZE] =cells[1];
-out[at+2u*WG_SIZE] =cells[2];
-out[at+3u*WG_SIZE] =cells[3];
-}
-fn settle(high:ptr<function,mat4x4f>,low:ptr<function,mat4x4f>){
-let a=settled((*high)[0],(*low)[0]);
-let b=settled((*high)[1],(*low)[1]);
-let c=settled((*high)[2],(*low)[2]);
-let d=settled((*high)[3],(*low)[3]);
-*high=mat4x4f(a.high,b.high,c.high,d.high);
-*low=mat4x4f(a.low,b.low,c.low,d.low);
-}
+@group(0)@binding(2)var<storage,read>bS:array<i32>;
+@group(0)@binding(3)var<storage,read_write>aD:array<vec4f>;
+@group(0)@binding(4)var<uniform>p:aA;
+var<workgroup>bT:array<vec4f,1024>;
+const bU:u32=512;
+struct bV{A:vec4f,B:vec4f}
+fn bW(a:vec4i)->vec4f{return bitcast<vec4f>(vec4u(max(a+vec4i(127),vec4i(0)))<<vec4u(23u));}
+fn bX(a:i32,b:vec4i)->vec4f{return bW(vec4i(a)-max(vec4i(a),b));}
+fn bY(a:u32,row:u32)->vec4i{let at=vec4u(a)+min(vec4u(row)+vec4u(0u,1u,2u,3u),vec4u(p.n-1u));return vec4i(bS[at.x],bS[at.y],bS[at.z],bS[at.w]);}
+fn bZ(a:vec4f)->vec4f{return bitcast<vec4f>(bitcast<vec4u>(a)^vec4u(p.zero));}
+fn cA(a:vec4f,b:vec4f)->bV{let next=bZ(a+b);if!compensated{return bV(next,vec4f(0.0));}return bV(next,b-bZ(next-a));}
+fn cB(words:vec4u,a:f32,b:f32)->vec4f{let c=words&vec4u(cC);let e=select(words,vec4u(0u),c==vec4u(cC));let f=vec4f(e&vec4u(0x007fffffu))*b;let g=bitcast<vec4f>(bitcast<vec4u>(f)|(e&vec4u(bK)));return select(bitcast<vec4f>(e)*a,g,c==vec4u(0u));}
+@compute@workgroup_size(WG_SIZE)fn pairs(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=p.H+a.x;let e=bO(c,p.I);let f=e.x;let g=e.y;let i=f==g;let j=p.I*(p.I+1u)/2u;let m=p.V+a.y;let n=m/p.O;let begin=n*p.P+(m%p.O)*p.Q;let end=min(p.e,min((n+1u)*p.P,begin+p.Q));let o=n*(p.n+j);let q=bS[o+p.n+c];if general!=(q==bQ){return;}let r=select(p.M,p.L,i);let t=select(p.U,p.T,i);let y=select(p.S*p.S,p.S*(p.S+1u)/2u,i);let z=local/y;let A=local%y;var place=vec2u(A/p.S,A%p.S);if i{place=bO(A,p.S);}let B=place.x;let C=place.y;let D=select(bU,0u,i);let E= !i&&local>=WG_SIZE/2u;let F=select(local%(WG_SIZE/2u),local,i);let G=F%p.S;let H=4u*(F/p.S);let I=select(f,g,E)*p.R+4u*G;let J=select(0u,bU,E)+H*p.S+G;let K=p.n-1u;let L=vec4u(I)+vec4u(0u,1u,2u,3u);let M=L<vec4u(p.n);let N=min(L,vec4u(p.n-1u));let O=vec4u(starts[N.x],starts[N.y],starts[N.z],starts[N.w]);var P=vec4i(-q);if general{P= -bY(o,I);}let Q=bW(P);let R=bW(P-vec4i(149));var S=mat4x4f();var T=mat4x4f();if general{let U=bY(o,f*p.R+4u*B);let V=bY(o,g*p.R+4u*C);S=mat4x4f(bX(U.x,V),bX(U.y,V),bX(U.z,V),bX(U.w,V));T=transpose(mat4x4f(bX(V.x,U),bX(V.y,U),bX(V.z,U),bX(V.w,U)));}var W=mat4x4f();var X=mat4x4f();var Y=mat4x4f();var Z=mat4x4f();var Aa=0u;for(var Ba=begin;Ba<end;Ba+=t){let col=Ba+H;if H<t{var words=mat4x4f();if col<end{let Ca=(O+vec4u(col))/vec4u(4u);let Da=x[Ca.x];let Ea=x[Ca.y];let Fa=x[Ca.z];let Ga=x[Ca.w];let Ha=vec4u(col)+vec4u(0u,1u,2u,3u)<vec4u(end);words[0]=cB(select(vec4u(0u),Da,Ha&vec4<bool>(M.x)),Q.x,R.x,);words[1]=cB(select(vec4u(0u),Ea,Ha&vec4<bool>(M.y)),Q.y,R.y,);words[2]=cB(select(vec4u(0u),Fa,Ha&vec4<bool>(M.z)),Q.z,R.z,);words[3]=cB(select(vec4u(0u),Ga,Ha&vec4<bool>(M.w)),Q.w,R.w,);}let Ia=transpose(words);bT[J]=Ia[0];bT[J+p.S]=Ia[1];bT[J+2u*p.S]=Ia[2];bT[J+3u*p.S]=Ia[3];}workgroupBarrier();let Ja=min(t,end-Ba);if z<r{for(var Ka=z;Ka<Ja;Ka+=bR*r){var La=mat4x4f();var Ma=mat4x4f();var at=Ka*p.S;for(var k=0u;k<bR;k++){let U=bT[at+B];let V=bT[D+at+C];at+=r*p.S;La[0]=fma(vec4f(U.x),V,La[0]);La[1]=fma(vec4f(U.y),V,La[1]);La[2]=fma(vec4f(U.z),V,La[2]);La[3]=fma(vec4f(U.w),V,La[3]);var Na=U.x-V;var Oa=U.y-V;var Pa=U.z-V;var Qa=U.w-V;if general{Na=U.x*S[0]-V*T[0];Oa=U.y*S[1]-V*T[1];Pa=U.z*S[2]-V*T[2];Qa=U.w*S[3]-V*T[3];}Ma[0]=fma(Na,Na,Ma[0]);Ma[1]=fma(Oa,Oa,Ma[1]);Ma[2]=fma(Pa,Pa,Ma[2]);Ma[3]=fma(Qa,Qa,Ma[3]);}X+=La;Z+=Ma;Aa++;if Aa%RUNS==0u{cD(&W,&X);cD(&Y,&Z);}}}workgroupBarrier();}if z>=r{return;}cD(&W,&X);cD(&Y,&Z);let Ra=(a.y*b.x+a.x)*16u*WG_SIZE+local;write(Ra,W[0],X[0],Y[0],Z[0]);write(Ra+4u*WG_SIZE,W[1],X[1],Y[1],Z[1]);write(Ra+8u*WG_SIZE,W[2],X[2],Y[2],Z[2]);write(Ra+12u*WG_SIZE,W[3],X[3],Y[3],Z[3]);}
+fn write(at:u32,a:vec4f,b:vec4f,c:vec4f,e:vec4f){let f=transpose(mat4x4f(a,b,c,e));aD[at]=f[0];aD[at+WG_SIZE]=f[1];aD[at+2u*WG_SIZE]=f[2];aD[at+3u*WG_SIZE]=f[3];}
+fn cD(a:ptr<function,mat4x4f>,b:ptr<function,mat4x4f>){let c=cA((*a)[0],(*b)[0]);let e=cA((*a)[1],(*b)[1]);let f=cA((*a)[2],(*b)[2]);let d=cA((*a)[3],(*b)[3]);*a=mat4x4f(c.A,e.A,f.A,d.A);*b=mat4x4f(c.B,e.B,f.B,d.B);}
 `,
-  rank_mean: `${bits}${sum}${columns}${kept}struct Params{rows:u32,cols:u32,begin:u32,end:u32,zero:u32}
+  rank_mean: `${bits}${sum}${columns}${kept}struct aA{n:u32,e:u32,begin:u32,end:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read_write>out:array<u32>;
-@group(0)@binding(3)var<uniform>p:Params;
-@compute@workgroup_size(WG_SIZE)
-fn rank_mean(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let col=column_of(group,groups,local);
-if col>=p.cols{return;}
-#slot sort
-out[col] =word;
-}
+@group(0)@binding(2)var<storage,read_write>aD:array<u32>;
+@group(0)@binding(3)var<uniform>p:aA;
+@compute@workgroup_size(WG_SIZE)fn rank_mean(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}#slot sort
+aD[col]=word;}
 `,
-  rank_mean_search: `${bits}${sum}${columns}${kept}struct Params{rows:u32,cols:u32,begin:u32,end:u32,zero:u32}
+  rank_mean_search: `${bits}${sum}${columns}${kept}struct aA{n:u32,e:u32,begin:u32,end:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read_write>out:array<u32>;
-@group(0)@binding(3)var<uniform>p:Params;
-@compute@workgroup_size(WG_SIZE)
-fn rank_mean_search(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let col=column_of(group,groups,local);
-if col>=p.cols{return;}
-var low=0u;
-var high=0u;
-for(var bit=SIGN;bit>0u;bit>>=1u){
-var below_low=0u;
-var below_high=0u;
-for(var i=0u;i<p.rows;i++){
-let key=key_of(x[starts[i] +col]);
-below_low+=u32(key<(low|bit));
-below_high+=u32(key<(high|bit));
-}
-if below_low<=p.begin{low|=bit;}
-if below_high<=p.end-1u{high|=bit;}
-}
-out[col] =mean_between(col,low,high,p.begin,p.end);
-}
+@group(0)@binding(2)var<storage,read_write>aD:array<u32>;
+@group(0)@binding(3)var<uniform>p:aA;
+@compute@workgroup_size(WG_SIZE)fn rank_mean_search(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}var c=0u;var e=0u;for(var f=bK;f>0u;f>>=1u){var g=0u;var i=0u;for(var j=0u;j<p.n;j++){let m=key_of(x[starts[j]+col]);g+=u32(m<(c|f));i+=u32(m<(e|f));}if g<=p.begin{c|=f;}if i<=p.end-1u{e|=f;}}aD[col]=cE(col,c,e,p.begin,p.end);}
 `,
-  rank_mean_split: `${bits}${sum}${columns}${kept}struct Params{rows:u32,cols:u32,begin:u32,end:u32,zero:u32}
+  rank_mean_split: `${bits}${sum}${columns}${kept}struct aA{n:u32,e:u32,begin:u32,end:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read_write>out:array<u32>;
-@group(0)@binding(3)var<uniform>p:Params;
+@group(0)@binding(2)var<storage,read_write>aD:array<u32>;
+@group(0)@binding(3)var<uniform>p:aA;
 override RUNS:u32=2;
 const DROPPED:u32=0xffffffffu;
 override WORDS:u32=4096;
 var<workgroup>sh_keys:array<u32,WORDS>;
-struct Place{run:i32,across:u32,column:u32}
-struct Facing{at:u32,missing:bool,edge:u32,wins_ties:bool}
-fn facing(place:Place,sum:i32)->Facing{
-let half=i32(RUNS/2u);
-let run=sum-place.run;
-let missing=run<0||run>=half;
-let at=(place.across+u32(clamp(run,0,half-1)))*WG_SIZE+place.column;
-let edge=select(0u,DROPPED,run>=half);
-return Facing(at,missing,edge,!missing&&place.across>0u);
-}
-fn met(other:Facing,published:u32)->u32{
-return select(published,other.edge,other.missing);
-}
-fn is_lower(key:u32,other:Facing,published:u32)->bool{
-let met=met(other,published);
-return key<met||(key==met&&other.wins_ties);
-}
-fn kept_value(key:u32,unit:f32)->f32{
-return select(value_of(key,unit),0.0,key==DROPPED);
-}
-fn key_at(row:u32,col:u32)->u32{
-if row>=p.rows{return DROPPED;}
-return min(key_of(x[starts[row] +col]),DROPPED-1u);
-}
-@compute@workgroup_size(WG_SIZE,RUNS)
-fn rank_mean_split(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_id)id:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let true_col=column_of(group,groups,id.x);
-let col=min(true_col,p.cols-1u);
-let run=id.y;
-#slot load
-for(var size=1u;size<RUNS/2u;size*=2u){
-{
-let other=run^(2u*size-1u);
-let partner=other*WG_SIZE+id.x;
-let lower=run<other;
-#slot end_to_end
-}
-for(var apart=size/2u;apart>0u;apart/=2u){
-let other=run^apart;
-let partner=other*WG_SIZE+id.x;
-let lower=run<other;
-#slot side_by_side
-}
-{
-#slot merge
-}
-}
-let half=RUNS/2u;
-let place=Place(i32(run%half),select(half,0u,run>=half),id.x);
-var least=DROPPED;
-var above=0u;
-#slot select
-workgroupBarrier();
-sh_keys[local] =least;
-sh_keys[WG_SIZE*RUNS+local] =above;
-workgroupBarrier();
-for(var other=id.x;other<WG_SIZE*RUNS;other+=WG_SIZE){
-least=min(least,sh_keys[other]);
-above=max(above,sh_keys[WG_SIZE*RUNS+other]);
-}
-if p.end-p.begin==1u{least=above-1u;}
-var kept=widened(nothing_kept(),least,above-1u);
-#slot add
-workgroupBarrier();
-sh_keys[local] =bitcast<u32>(kept.sum.high);
-sh_keys[WG_SIZE*RUNS+local] =bitcast<u32>(kept.sum.low);
-workgroupBarrier();
-if run>0u||true_col>=p.cols{return;}
-for(var other=id.x+WG_SIZE;other<WG_SIZE*RUNS;other+=WG_SIZE){
-let high=bitcast<f32>(sh_keys[other]);
-let low=bitcast<f32>(sh_keys[WG_SIZE*RUNS+other]);
-kept.sum=add_sums(kept.sum,Sum(high,low),p.zero);
-}
-out[col] =kept_word(kept,col,p.begin,p.end);
-}
+struct cF{run:i32,W:u32,X:u32}
+struct cG{at:u32,Y:bool,Z:u32,Aa:bool}
+fn facing(place:cF,sum:i32)->cG{let a=i32(RUNS/2u);let run=sum-place.run;let b=run<0||run>=a;let at=(place.W+u32(clamp(run,0,a-1)))*WG_SIZE+place.X;let c=select(0u,DROPPED,run>=a);return cG(at,b,c,!b&&place.W>0u);}
+fn met(a:cG,b:u32)->u32{return select(b,a.Z,a.Y);}
+fn is_lower(a:u32,b:cG,c:u32)->bool{let met=met(b,c);return a<met||(a==met&&b.Aa);}
+fn kept_value(a:u32,unit:f32)->f32{return select(value_of(a,unit),0.0,a==DROPPED);}
+fn key_at(row:u32,col:u32)->u32{if row>=p.n{return DROPPED;}return min(key_of(x[starts[row]+col]),DROPPED-1u);}
+@compute@workgroup_size(WG_SIZE,RUNS)fn rank_mean_split(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_id)c:vec3u,@builtin(local_invocation_index)local:u32,){let e=aG(a,b,c.x);let col=min(e,p.e-1u);let run=c.y;#slot load
+for(var f=1u;f<RUNS/2u;f*=2u){{let g=run^(2u*f-1u);let partner=g*WG_SIZE+c.x;let lower=run<g;#slot end_to_end
+}for(var i=f/2u;i>0u;i/=2u){let g=run^i;let partner=g*WG_SIZE+c.x;let lower=run<g;#slot side_by_side
+}{#slot merge
+}}let j=RUNS/2u;let place=cF(i32(run%j),select(j,0u,run>=j),c.x);var least=DROPPED;var above=0u;#slot select
+workgroupBarrier();sh_keys[local]=least;sh_keys[WG_SIZE*RUNS+local]=above;workgroupBarrier();for(var g=c.x;g<WG_SIZE*RUNS;g+=WG_SIZE){least=min(least,sh_keys[g]);above=max(above,sh_keys[WG_SIZE*RUNS+g]);}if p.end-p.begin==1u{least=above-1u;}var kept=widened(nothing_kept(),least,above-1u);#slot add
+workgroupBarrier();sh_keys[local]=bitcast<u32>(kept.sum.A);sh_keys[WG_SIZE*RUNS+local]=bitcast<u32>(kept.sum.B);workgroupBarrier();if run>0u||e>=p.e{return;}for(var g=c.x+WG_SIZE;g<WG_SIZE*RUNS;g+=WG_SIZE){let m=bitcast<f32>(sh_keys[g]);let n=bitcast<f32>(sh_keys[WG_SIZE*RUNS+g]);kept.sum=bP(kept.sum,aX(m,n),p.zero);}aD[col]=kept_word(kept,col,p.begin,p.end);}
 `,
-  rank_mean_stream: `${bits}${sum}${columns}${kept}struct Params{rows:u32,cols:u32,begin:u32,end:u32,chunk:u32,zero:u32}
+  rank_mean_stream: `${bits}${sum}${columns}${kept}struct aA{n:u32,e:u32,begin:u32,end:u32,Ba:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read_write>out:array<u32>;
-@group(0)@binding(3)var<uniform>p:Params;
-@compute@workgroup_size(WG_SIZE)
-fn rank_mean_stream(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let col=column_of(group,groups,local);
-if col>=p.cols{return;}
-var kept=nothing_kept();
-var row=p.begin+p.rows-p.end;
-#slot fill
-for(;row+p.chunk<=p.rows;row+=p.chunk){
-#slot step
-}
-for(;row<p.rows;row++){
-#slot insert
-}
-out[col] =kept_word(kept,col,p.begin,p.end);
-}
+@group(0)@binding(2)var<storage,read_write>aD:array<u32>;
+@group(0)@binding(3)var<uniform>p:aA;
+@compute@workgroup_size(WG_SIZE)fn rank_mean_stream(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}var kept=nothing_kept();var row=p.begin+p.n-p.end;#slot fill
+for(;row+p.Ba<=p.n;row+=p.Ba){#slot step
+}for(;row<p.n;row++){#slot insert
+}aD[col]=kept_word(kept,col,p.begin,p.end);}
 `,
-  rank_sum: `${columns}${words}struct Params{rows:u32,cols:u32}
+  rank_sum: `${columns}${words}struct aA{n:u32,e:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read_write>out:array<u32>;
-@group(0)@binding(3)var<uniform>p:Params;
-@compute@workgroup_size(WG_SIZE)
-fn rank_sum(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let col=column_of(group,groups,local);
-if col>=p.cols{return;}
-#slot sort
-out[col] =word;
-}
+@group(0)@binding(2)var<storage,read_write>aD:array<u32>;
+@group(0)@binding(3)var<uniform>p:aA;
+@compute@workgroup_size(WG_SIZE)fn rank_sum(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}#slot sort
+aD[col]=word;}
 `,
-  rank_sum_search: `${columns}${words}struct Params{rows:u32,cols:u32,begin:u32,end:u32}
+  rank_sum_search: `${columns}${words}struct aA{n:u32,e:u32,begin:u32,end:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read_write>out:array<u32>;
-@group(0)@binding(3)var<uniform>p:Params;
-@compute@workgroup_size(WG_SIZE)
-fn rank_sum_search(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let col=column_of(group,groups,local);
-if col>=p.cols{return;}
-var low=0u;
-var high=0u;
-for(var bit=SIGN;bit>0u;bit>>=1u){
-var below_low=0u;
-var below_high=0u;
-for(var i=0u;i<p.rows;i++){
-let key=flipped(x[starts[i] +col]);
-below_low+=u32(key<(low|bit));
-below_high+=u32(key<(high|bit));
-}
-if below_low<=p.begin{low|=bit;}
-if below_high<=p.end-1u{high|=bit;}
-}
-var sum=0u;
-var above_low=0u;
-var below_high=0u;
-for(var i=0u;i<p.rows;i++){
-let word=x[starts[i] +col];
-let key=flipped(word);
-sum+=select(0u,word,key>low&&key<high);
-above_low+=u32(key>low);
-below_high+=u32(key<high);
-}
-let of_low=p.rows-p.begin-above_low;
-let of_high=p.end-below_high;
-let ends=of_low*flipped(low)+of_high*flipped(high);
-out[col] =select(sum+ends,(p.end-p.begin)*flipped(low),low==high);
-}
+@group(0)@binding(2)var<storage,read_write>aD:array<u32>;
+@group(0)@binding(3)var<uniform>p:aA;
+@compute@workgroup_size(WG_SIZE)fn rank_sum_search(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}var c=0u;var e=0u;for(var f=bK;f>0u;f>>=1u){var g=0u;var i=0u;for(var j=0u;j<p.n;j++){let m=flipped(x[starts[j]+col]);g+=u32(m<(c|f));i+=u32(m<(e|f));}if g<=p.begin{c|=f;}if i<=p.end-1u{e|=f;}}var sum=0u;var n=0u;var i=0u;for(var j=0u;j<p.n;j++){let word=x[starts[j]+col];let m=flipped(word);sum+=select(0u,word,m>c&&m<e);n+=u32(m>c);i+=u32(m<e);}let o=p.n-p.begin-n;let q=p.end-i;let r=o*flipped(c)+q*flipped(e);aD[col]=select(sum+r,(p.end-p.begin)*flipped(c),c==e);}
 `,
-  screen: `${bits}${sum}struct Params{rows:u32,cols:u32,block_cols:u32,first_col:u32,first_block:u32,zero:u32}
-struct Look{
-non_finite:u32,
-exponent:i32,
-high:f32,
-low:f32,
-print:vec2u,
-}
+  screen: `${bits}${sum}struct aA{n:u32,e:u32,P:u32,Ca:u32,f:u32,zero:u32}
+struct cH{Da:u32,Ea:i32,A:f32,B:f32,Fa:vec2u,}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read_write>out:array<Look>;
-@group(0)@binding(3)var<uniform>p:Params;
+@group(0)@binding(2)var<storage,read_write>aD:array<cH>;
+@group(0)@binding(3)var<uniform>p:aA;
 const WG_SIZE:u32=256;
-const GROUP_ROWS:u32=4;
-const HEADROOM:i32=30;
-const MAX_SHIFT:i32=126;
-const FIRST_LIMIT:u32=32u<<23u;
-struct Seen{
-non_finite:u32,
-largest:u32,
-limit:u32,
-shift:i32,
-sum:Sum,
-print:vec2u,
-}
-var<workgroup>sh_sums:array<vec4u,WG_SIZE>;
-var<workgroup>sh_prints:array<vec2u,WG_SIZE>;
-fn mix(words:vec4u)->vec4u{
-var h=words;
-h=(h^(h>>vec4u(16u)))*0x85ebca6bu;
-h=(h^(h>>vec4u(13u)))*0xc2b2ae35u;
-return h^(h>>vec4u(16u));
-}
-fn total_of(words:vec4u)->u32{
-return(words.x+words.y)+(words.z+words.w);
-}
-fn shift_of(top:i32)->i32{
-return min(HEADROOM-top,MAX_SHIFT);
-}
-fn with_words(before:Seen,words:vec4u,low_numbers:vec4u,high_numbers:vec4u)->Seen{
-var seen=before;
-let folded=words^(words>>vec4u(15u));
-seen.print+=vec2u(total_of(folded*low_numbers),total_of(folded*high_numbers));
-let magnitudes=words&vec4u(MAGNITUDE);
-let finite=magnitudes<vec4u(INFINITE);
-seen.non_finite+=total_of(select(vec4u(1u),vec4u(0u),finite));
-let kept=select(vec4u(0u),magnitudes,finite);
-let largest=max(max(kept.x,kept.y),max(kept.z,kept.w));
-seen.largest=max(seen.largest,largest);
-if largest>=seen.limit{
-let shift=shift_of(exponent(largest));
-let factor=power(2*(shift-seen.shift));
-seen.sum=Sum(seen.sum.high*factor,seen.sum.low*factor);
-seen.shift=shift;
-seen.limit=((largest>>23u)+1u)<<23u;
-}
-let subnormal=kept<vec4u(0x00800000u);
-let small=vec4f(kept)*power(seen.shift-149);
-let values=select(bitcast<vec4f>(kept)*power(seen.shift),small,subnormal);
-let squares=values*values;
-seen.sum=add(seen.sum,(squares.x+squares.y)+(squares.z+squares.w),p.zero);
-return seen;
-}
-fn words_at(start:u32,col:u32,end:u32)->vec4u{
-let words=x[(start+col)/4u];
-if col+4u<=end{return words;}
-return select(vec4u(0u),words,vec4u(col)+vec4u(0u,1u,2u,3u)<vec4u(end));
-}
-fn joined_looks(a:Look,b:Look)->Look{
-let top=max(a.exponent,b.exponent);
-let to_a=power(2*(shift_of(top)-shift_of(a.exponent)));
-let to_b=power(2*(shift_of(top)-shift_of(b.exponent)));
-let sum=add_sums(
-Sum(a.high*to_a,a.low*to_a),Sum(b.high*to_b,b.low*to_b),p.zero,
-);
-return Look(a.non_finite+b.non_finite,top,sum.high,sum.low,a.print+b.print);
-}
-fn keep(local:u32,look:Look){
-sh_sums[local] =vec4u(
-look.non_finite,bitcast<u32>(look.exponent),bitcast<u32>(look.high),bitcast<u32>(look.low),
-);
-sh_prints[local] =look.print;
-}
-fn kept(local:u32)->Look{
-let sums=sh_sums[local];
-return Look(
-sums.x,bitcast<i32>(sums.y),bitcast<f32>(sums.z),bitcast<f32>(sums.w),sh_prints[local],
-);
-}
-fn finish(seen:Seen,row:u32,block:u32,local:u32){
-var look=Look(
-seen.non_finite,exponent(seen.largest),seen.sum.high,seen.sum.low,seen.print,
-);
-workgroupBarrier();
-keep(local,look);
-for(var half=WG_SIZE/2u;half>0u;half/=2u){
-workgroupBarrier();
-if local<half{
-look=joined_looks(look,kept(local+half));
-keep(local,look);
-}
-}
-if local==0u{out[block*p.rows+row] =look;}
-}
-@compute@workgroup_size(WG_SIZE)
-fn screen(
-@builtin(workgroup_id)group:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let block=p.first_block+group.y;
-let begin=block*p.block_cols;
-let end=min(p.cols,begin+p.block_cols);
-let row=group.x*GROUP_ROWS;
-let last=p.rows-1u;
-let start_a=starts[row];
-let start_b=starts[min(row+1u,last)];
-let start_c=starts[min(row+2u,last)];
-let start_d=starts[min(row+3u,last)];
-let nothing=Seen(0u,0u,FIRST_LIMIT,MAX_SHIFT,Sum(0.0,0.0),vec2u(0u,0u));
-var a=nothing;
-var b=nothing;
-var c=nothing;
-var d=nothing;
-for(var col=begin+4u*local;col<end;col+=4u*WG_SIZE){
-var words_a=words_at(start_a,col,end);
-var words_b=words_at(start_b,col,end);
-var words_c=words_at(start_c,col,end);
-var words_d=words_at(start_d,col,end);
-let place=vec4u(p.first_col+col)+vec4u(0u,1u,2u,3u);
-let low_numbers=mix(place*0x9e3779b1u)|vec4u(1u);
-let high_numbers=mix(place*0x85ebca77u)|vec4u(1u);
-for(var k=0u;k<GROUP_ROWS;k++){
-let seen=with_words(a,words_a,low_numbers,high_numbers);
-a=b;
-b=c;
-c=d;
-d=seen;
-words_a=words_b;
-words_b=words_c;
-words_c=words_d;
-}
-}
-for(var k=0u;k<min(GROUP_ROWS,p.rows-row);k++){
-finish(a,row+k,block,local);
-a=b;
-b=c;
-c=d;
-}
-}
+const cI:u32=4;
+const cJ:i32=30;
+const cK:i32=126;
+const cL:u32=32u<<23u;
+struct cM{Da:u32,largest:u32,Ga:u32,Ha:i32,sum:aX,Fa:vec2u,}
+var<workgroup>cN:array<vec4u,WG_SIZE>;
+var<workgroup>cO:array<vec2u,WG_SIZE>;
+fn cP(words:vec4u)->vec4u{var h=words;h=(h^(h>>vec4u(16u)))*0x85ebca6bu;h=(h^(h>>vec4u(13u)))*0xc2b2ae35u;return h^(h>>vec4u(16u));}
+fn cQ(words:vec4u)->u32{return(words.x+words.y)+(words.z+words.w);}
+fn cR(top:i32)->i32{return min(cJ-top,cK);}
+fn cS(a:cM,words:vec4u,b:vec4u,c:vec4u)->cM{var e=a;let f=words^(words>>vec4u(15u));e.Fa+=vec2u(cQ(f*b),cQ(f*c));let g=words&vec4u(MAGNITUDE);let i=g<vec4u(cC);e.Da+=cQ(select(vec4u(1u),vec4u(0u),i));let kept=select(vec4u(0u),g,i);let largest=max(max(kept.x,kept.y),max(kept.z,kept.w));e.largest=max(e.largest,largest);if largest>=e.Ga{let j=cR(aZ(largest));let m=power(2*(j-e.Ha));e.sum=aX(e.sum.A*m,e.sum.B*m);e.Ha=j;e.Ga=((largest>>23u)+1u)<<23u;}let n=kept<vec4u(0x00800000u);let o=vec4f(kept)*power(e.Ha-149);let q=select(bitcast<vec4f>(kept)*power(e.Ha),o,n);let r=q*q;e.sum=add(e.sum,(r.x+r.y)+(r.z+r.w),p.zero);return e;}
+fn cT(a:u32,col:u32,end:u32)->vec4u{let words=x[(a+col)/4u];if col+4u<=end{return words;}return select(vec4u(0u),words,vec4u(col)+vec4u(0u,1u,2u,3u)<vec4u(end));}
+fn cU(a:cH,b:cH)->cH{let top=max(a.Ea,b.Ea);let c=power(2*(cR(top)-cR(a.Ea)));let e=power(2*(cR(top)-cR(b.Ea)));let sum=bP(aX(a.A*c,a.B*c),aX(b.A*e,b.B*e),p.zero,);return cH(a.Da+b.Da,top,sum.A,sum.B,a.Fa+b.Fa);}
+fn cV(local:u32,a:cH){cN[local]=vec4u(a.Da,bitcast<u32>(a.Ea),bitcast<u32>(a.A),bitcast<u32>(a.B),);cO[local]=a.Fa;}
+fn kept(local:u32)->cH{let a=cN[local];return cH(a.x,bitcast<i32>(a.y),bitcast<f32>(a.z),bitcast<f32>(a.w),cO[local],);}
+fn cW(a:cM,row:u32,b:u32,local:u32){var c=cH(a.Da,aZ(a.largest),a.sum.A,a.sum.B,a.Fa,);workgroupBarrier();cV(local,c);for(var e=WG_SIZE/2u;e>0u;e/=2u){workgroupBarrier();if local<e{c=cU(c,kept(local+e));cV(local,c);}}if local==0u{aD[b*p.n+row]=c;}}
+@compute@workgroup_size(WG_SIZE)fn screen(@builtin(workgroup_id)a:vec3u,@builtin(local_invocation_index)local:u32,){let b=p.f+a.y;let begin=b*p.P;let end=min(p.e,begin+p.P);let row=a.x*cI;let c=p.n-1u;let e=starts[row];let f=starts[min(row+1u,c)];let g=starts[min(row+2u,c)];let i=starts[min(row+3u,c)];let j=cM(0u,0u,cL,cK,aX(0.0,0.0),vec2u(0u,0u));var m=j;var n=j;var o=j;var d=j;for(var col=begin+4u*local;col<end;col+=4u*WG_SIZE){var q=cT(e,col,end);var r=cT(f,col,end);var t=cT(g,col,end);var y=cT(i,col,end);let place=vec4u(p.Ca+col)+vec4u(0u,1u,2u,3u);let z=cP(place*0x9e3779b1u)|vec4u(1u);let A=cP(place*0x85ebca77u)|vec4u(1u);for(var k=0u;k<cI;k++){let B=cS(m,q,z,A);m=n;n=o;o=d;d=B;q=r;r=t;t=y;}}for(var k=0u;k<min(cI,p.n-row);k++){cW(m,row+k,b,local);m=n;n=o;o=d;}}
 `,
-  self_test: `${bits}${sum}struct Params{count:u32,zero:u32}
+  self_test: `${bits}${sum}struct aA{E:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
-@group(0)@binding(1)var<storage,read_write>out:array<u32>;
-@group(0)@binding(2)var<uniform>p:Params;
-@compute@workgroup_size(1)
-fn self_test(){
-for(var i=0u;i<p.count;i++){
-let word=x[i];
-let at=8u*i;
-out[at] =u32(is_finite(word))|(u32(is_nan(word))<<1u);
-out[at+1u] =key_of(word);
-out[at+2u] =word_of(key_of(word));
-if is_finite(word){
-out[at+3u] =bitcast<u32>(exponent(word));
-let unit=scaled(word,-exponent(word));
-out[at+4u] =bitcast<u32>(unit);
-out[at+5u] =joined(unit,exponent(word));
-let sum=add(add(Sum(33554432.0,0.0),unit,p.zero),-33554432.0,p.zero);
-out[at+6u] =bitcast<u32>(sum.high+sum.low);
-}
-}
-}
+@group(0)@binding(1)var<storage,read_write>aD:array<u32>;
+@group(0)@binding(2)var<uniform>p:aA;
+@compute@workgroup_size(1)fn self_test(){for(var a=0u;a<p.E;a++){let word=x[a];let at=8u*a;aD[at]=u32(aY(word))|(u32(cX(word))<<1u);aD[at+1u]=key_of(word);aD[at+2u]=word_of(key_of(word));if aY(word){aD[at+3u]=bitcast<u32>(aZ(word));let unit=bB(word,-aZ(word));aD[at+4u]=bitcast<u32>(unit);aD[at+5u]=aS(unit,aZ(word));let sum=add(add(aX(33554432.0,0.0),unit,p.zero),-33554432.0,p.zero);aD[at+6u]=bitcast<u32>(sum.A+sum.B);}}}
 `,
-  sign_sum: `${bits}${columns}struct Params{rows:u32,cols:u32}
+  sign_sum: `${bits}${columns}struct aA{n:u32,e:u32}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read_write>out:array<vec4u>;
-@group(0)@binding(3)var<uniform>p:Params;
-@compute@workgroup_size(WG_SIZE)
-fn sign_sum(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let col=4u*column_of(group,groups,local);
-if col>=p.cols{return;}
-var sum=vec4i(0);
-for(var i=0u;i<p.rows;i++){
-let words=x[(starts[i] +col)/4u];
-let magnitude=words&vec4u(MAGNITUDE);
-let sign=(bitcast<vec4i>(words)>>vec4u(31u))|vec4i(1);
-let counts=(magnitude>vec4u(0u))&(magnitude<=vec4u(INFINITE));
-sum+=select(vec4i(0),sign,counts);
-}
-out[col/4u] =bitcast<vec4u>(vec4f(sum));
-}
+@group(0)@binding(2)var<storage,read_write>aD:array<vec4u>;
+@group(0)@binding(3)var<uniform>p:aA;
+@compute@workgroup_size(WG_SIZE)fn sign_sum(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=4u*aG(a,b,local);if col>=p.e{return;}var sum=vec4i(0);for(var c=0u;c<p.n;c++){let words=x[(starts[c]+col)/4u];let e=words&vec4u(MAGNITUDE);let f=(bitcast<vec4i>(words)>>vec4u(31u))|vec4i(1);let g=(e>vec4u(0u))&(e<=vec4u(cC));sum+=select(vec4i(0),f,g);}aD[col/4u]=bitcast<vec4u>(vec4f(sum));}
 `,
-  squared_distances: `${triangle}struct Params{
-rows:u32,
-cols:u32,
-block_cols:u32,
-slice_cols:u32,
-slices_per_block:u32,
-tiles_per_side:u32,
-side:u32,
-groups:u32,
-lanes_on:u32,
-lanes_off:u32,
-chunk_on:u32,
-chunk_off:u32,
-first_slice:u32,
-first_tile:u32,
-}
+  squared_distances: `${triangle}struct aA{n:u32,e:u32,P:u32,Q:u32,O:u32,I:u32,R:u32,S:u32,L:u32,M:u32,T:u32,U:u32,V:u32,H:u32,}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read_write>out:array<atomic<u32>>;
-@group(0)@binding(3)var<uniform>p:Params;
+@group(0)@binding(2)var<storage,read_write>aD:array<atomic<u32>>;
+@group(0)@binding(3)var<uniform>p:aA;
 const WG_SIZE:u32=256;
-const RUN:u32=8;
+const bR:u32=8;
 const RUNS:u32=3;
-const BOUND:u32=0x01ffffffu;
-const OVER:u32=1u;
-const WIDE:u32=2u;
-var<workgroup>sh_rows:array<vec4i,1024>;
-const HALF:u32=512;
-struct Terms{high:vec4u,cross:vec4i,low:vec4u}
-struct Sums{low:vec4u,high:vec4u}
-fn with_square(terms:Terms,difference:vec4i)->Terms{
-let h=difference>>vec4u(13u);
-let l=difference&vec4i(0x1fff);
-return Terms(
-terms.high+vec4u(h*h),
-terms.cross+h*l,
-terms.low+vec4u(l*l),
-);
-}
-fn plus(sums:Sums,low:vec4u,high:vec4u)->Sums{
-let next=sums.low+low;
-return Sums(next,sums.high+high+vec4u(next<low));
-}
-fn with_terms(sums:Sums,terms:Terms)->Sums{
-let high=plus(sums,terms.high<<vec4u(26u),terms.high>>vec4u(6u));
-let cross=bitcast<vec4u>(terms.cross<<vec4u(14u));
-let both=plus(high,cross,bitcast<vec4u>(terms.cross>>vec4u(18u)));
-return plus(both,terms.low,vec4u(0u));
-}
-fn too_large(words:vec4u)->vec4<bool>{
-return words+vec4u(BOUND)>vec4u(2u*BOUND);
-}
-fn put(at:u32,low:u32,high:u32){
-let next=atomicAdd(&out[at],low)+low;
-let more=high+u32(next<low);
-if atomicAdd(&out[at+1u],more)+more<more{atomicOr(&out[at+2u],OVER);}
-}
-@compute@workgroup_size(WG_SIZE)
-fn squared_distances(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)launched:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let tile_place=place_in_triangle(p.first_tile+group.x,p.tiles_per_side);
-let tile_a=tile_place.x;
-let tile_b=tile_place.y;
-let diagonal=tile_a==tile_b;
-let slice=p.first_slice+group.y;
-let block=slice/p.slices_per_block;
-let begin=block*p.block_cols+(slice%p.slices_per_block)*p.slice_cols;
-let end=min(p.cols,min((block+1u)*p.block_cols,begin+p.slice_cols));
-let lanes=select(p.lanes_off,p.lanes_on,diagonal);
-let chunk=select(p.chunk_off,p.chunk_on,diagonal);
-let blocks=select(p.groups*p.groups,p.groups*(p.groups+1u)/2u,diagonal);
-let lane=local/blocks;
-let number=local%blocks;
-var place=vec2u(number/p.groups,number%p.groups);
-if diagonal{place=place_in_triangle(number,p.groups);}
-let group_a=place.x;
-let group_b=place.y;
-let place_b=select(HALF,0u,diagonal);
-let stages_b= !diagonal&&local>=WG_SIZE/2u;
-let task=select(local%(WG_SIZE/2u),local,diagonal);
-let task_group=task%p.groups;
-let task_col=4u*(task/p.groups);
-let task_row=select(tile_a,tile_b,stages_b)*p.side+4u*task_group;
-let task_place=select(0u,HALF,stages_b)+task_col*p.groups+task_group;
-let rows=vec4u(task_row)+vec4u(0u,1u,2u,3u);
-let present=rows<vec4u(p.rows);
-let near=min(rows,vec4u(p.rows-1u));
-let start=vec4u(starts[near.x],starts[near.y],starts[near.z],starts[near.w]);
-let nothing=Terms(vec4u(0u),vec4i(0),vec4u(0u));
-var terms_x=nothing;
-var terms_y=nothing;
-var terms_z=nothing;
-var terms_w=nothing;
-var sums_x=Sums(vec4u(0u),vec4u(0u));
-var sums_y=sums_x;
-var sums_z=sums_x;
-var sums_w=sums_x;
-var runs=0u;
-var wide=vec4<bool>();
-for(var first=begin;first<end;first+=chunk){
-let col=first+task_col;
-if task_col<chunk{
-var a=vec4u(0u);
-var b=vec4u(0u);
-var c=vec4u(0u);
-var d=vec4u(0u);
-if col<end{
-let quad=(start+vec4u(col))/vec4u(4u);
-let inside=vec4u(col)+vec4u(0u,1u,2u,3u)<vec4u(end);
-a=select(vec4u(0u),x[quad.x],inside&vec4<bool>(present.x));
-b=select(vec4u(0u),x[quad.y],inside&vec4<bool>(present.y));
-c=select(vec4u(0u),x[quad.z],inside&vec4<bool>(present.z));
-d=select(vec4u(0u),x[quad.w],inside&vec4<bool>(present.w));
-}
-let columns=array(
-vec4u(a.x,b.x,c.x,d.x),
-vec4u(a.y,b.y,c.y,d.y),
-vec4u(a.z,b.z,c.z,d.z),
-vec4u(a.w,b.w,c.w,d.w),
-);
-wide|=too_large(columns[0])|too_large(columns[1]);
-wide|=too_large(columns[2])|too_large(columns[3]);
-sh_rows[task_place] =bitcast<vec4i>(columns[0]);
-sh_rows[task_place+p.groups] =bitcast<vec4i>(columns[1]);
-sh_rows[task_place+2u*p.groups] =bitcast<vec4i>(columns[2]);
-sh_rows[task_place+3u*p.groups] =bitcast<vec4i>(columns[3]);
-}
-workgroupBarrier();
-let width=min(chunk,end-first);
-if lane<lanes{
-for(var step=lane;step<width;step+=RUN*lanes){
-var at=step*p.groups;
-for(var k=0u;k<RUN;k++){
-let a=sh_rows[at+group_a];
-let b=sh_rows[place_b+at+group_b];
-at+=lanes*p.groups;
-terms_x=with_square(terms_x,vec4i(a.x)-b);
-terms_y=with_square(terms_y,vec4i(a.y)-b);
-terms_z=with_square(terms_z,vec4i(a.z)-b);
-terms_w=with_square(terms_w,vec4i(a.w)-b);
-}
-runs++;
-if runs==RUNS{
-sums_x=with_terms(sums_x,terms_x);
-sums_y=with_terms(sums_y,terms_y);
-sums_z=with_terms(sums_z,terms_z);
-sums_w=with_terms(sums_w,terms_w);
-terms_x=nothing;
-terms_y=nothing;
-terms_z=nothing;
-terms_w=nothing;
-runs=0u;
-}
-}
-}
-workgroupBarrier();
-}
-let tile_at=3u*p.side*p.side*
-((block-p.first_slice/p.slices_per_block)*launched.x+group.x);
-for(var k=0u;k<4u;k++){
-if wide[k]{spoil(tile_at,4u*task_group+k,vec2<bool>(!stages_b,stages_b||diagonal));}
-}
-if lane>=lanes{return;}
-let cells=Place(tile_a*p.side,tile_b*p.side,4u*group_a,4u*group_b,tile_at);
-put_row(cells,0u,with_terms(sums_x,terms_x));
-put_row(cells,1u,with_terms(sums_y,terms_y));
-put_row(cells,2u,with_terms(sums_z,terms_z));
-put_row(cells,3u,with_terms(sums_w,terms_w));
-}
-fn spoil(tile_at:u32,row:u32,sides:vec2<bool>){
-for(var other=0u;other<p.side;other++){
-if sides.x{atomicOr(&out[tile_at+3u*(row*p.side+other)+2u],WIDE);}
-if sides.y{atomicOr(&out[tile_at+3u*(other*p.side+row)+2u],WIDE);}
-}
-}
-struct Place{side_a:u32,side_b:u32,a:u32,b:u32,tile_at:u32}
-fn put_row(place:Place,k:u32,sums:Sums){
-put_pair(place,vec2u(k,0u),vec2u(sums.low.x,sums.high.x));
-put_pair(place,vec2u(k,1u),vec2u(sums.low.y,sums.high.y));
-put_pair(place,vec2u(k,2u),vec2u(sums.low.z,sums.high.z));
-put_pair(place,vec2u(k,3u),vec2u(sums.low.w,sums.high.w));
-}
-fn put_pair(place:Place,which:vec2u,sum:vec2u){
-let a=place.a+which.x;
-let b=place.b+which.y;
-if place.side_b+b>=p.rows||place.side_a+a>=place.side_b+b{return;}
-put(place.tile_at+3u*(a*p.side+b),sum.x,sum.y);
-}
+const cY:u32=0x01ffffffu;
+const cZ:u32=1u;
+const dA:u32=2u;
+var<workgroup>bT:array<vec4i,1024>;
+const bU:u32=512;
+struct dB{A:vec4u,Ia:vec4i,B:vec4u}
+struct aR{B:vec4u,A:vec4u}
+fn dC(a:dB,b:vec4i)->dB{let h=b>>vec4u(13u);let l=b&vec4i(0x1fff);return dB(a.A+vec4u(h*h),a.Ia+h*l,a.B+vec4u(l*l),);}
+fn dD(a:aR,b:vec4u,c:vec4u)->aR{let next=a.B+b;return aR(next,a.A+c+vec4u(next<b));}
+fn dE(a:aR,b:dB)->aR{let c=dD(a,b.A<<vec4u(26u),b.A>>vec4u(6u));let e=bitcast<vec4u>(b.Ia<<vec4u(14u));let f=dD(c,e,bitcast<vec4u>(b.Ia>>vec4u(18u)));return dD(f,b.B,vec4u(0u));}
+fn dF(words:vec4u)->vec4<bool>{return words+vec4u(cY)>vec4u(2u*cY);}
+fn dG(at:u32,a:u32,b:u32){let next=atomicAdd(&aD[at],a)+a;let c=b+u32(next<a);if atomicAdd(&aD[at+1u],c)+c<c{atomicOr(&aD[at+2u],cZ);}}
+@compute@workgroup_size(WG_SIZE)fn squared_distances(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=bO(p.H+a.x,p.I);let e=c.x;let f=c.y;let g=e==f;let i=p.V+a.y;let j=i/p.O;let begin=j*p.P+(i%p.O)*p.Q;let end=min(p.e,min((j+1u)*p.P,begin+p.Q));let m=select(p.M,p.L,g);let n=select(p.U,p.T,g);let o=select(p.S*p.S,p.S*(p.S+1u)/2u,g);let q=local/o;let r=local%o;var place=vec2u(r/p.S,r%p.S);if g{place=bO(r,p.S);}let t=place.x;let y=place.y;let z=select(bU,0u,g);let A= !g&&local>=WG_SIZE/2u;let B=select(local%(WG_SIZE/2u),local,g);let C=B%p.S;let D=4u*(B/p.S);let E=select(e,f,A)*p.R+4u*C;let F=select(0u,bU,A)+D*p.S+C;let G=vec4u(E)+vec4u(0u,1u,2u,3u);let H=G<vec4u(p.n);let I=min(G,vec4u(p.n-1u));let J=vec4u(starts[I.x],starts[I.y],starts[I.z],starts[I.w]);let K=dB(vec4u(0u),vec4i(0),vec4u(0u));var L=K;var M=K;var N=K;var O=K;var P=aR(vec4u(0u),vec4u(0u));var Q=P;var R=P;var S=P;var T=0u;var U=vec4<bool>();for(var V=begin;V<end;V+=n){let col=V+D;if D<n{var W=vec4u(0u);var X=vec4u(0u);var Y=vec4u(0u);var d=vec4u(0u);if col<end{let Z=(J+vec4u(col))/vec4u(4u);let Aa=vec4u(col)+vec4u(0u,1u,2u,3u)<vec4u(end);W=select(vec4u(0u),x[Z.x],Aa&vec4<bool>(H.x));X=select(vec4u(0u),x[Z.y],Aa&vec4<bool>(H.y));Y=select(vec4u(0u),x[Z.z],Aa&vec4<bool>(H.z));d=select(vec4u(0u),x[Z.w],Aa&vec4<bool>(H.w));}let Ba=array(vec4u(W.x,X.x,Y.x,d.x),vec4u(W.y,X.y,Y.y,d.y),vec4u(W.z,X.z,Y.z,d.z),vec4u(W.w,X.w,Y.w,d.w),);U|=dF(Ba[0])|dF(Ba[1]);U|=dF(Ba[2])|dF(Ba[3]);bT[F]=bitcast<vec4i>(Ba[0]);bT[F+p.S]=bitcast<vec4i>(Ba[1]);bT[F+2u*p.S]=bitcast<vec4i>(Ba[2]);bT[F+3u*p.S]=bitcast<vec4i>(Ba[3]);}workgroupBarrier();let Ca=min(n,end-V);if q<m{for(var Da=q;Da<Ca;Da+=bR*m){var at=Da*p.S;for(var k=0u;k<bR;k++){let W=bT[at+t];let X=bT[z+at+y];at+=m*p.S;L=dC(L,vec4i(W.x)-X);M=dC(M,vec4i(W.y)-X);N=dC(N,vec4i(W.z)-X);O=dC(O,vec4i(W.w)-X);}T++;if T==RUNS{P=dE(P,L);Q=dE(Q,M);R=dE(R,N);S=dE(S,O);L=K;M=K;N=K;O=K;T=0u;}}}workgroupBarrier();}let Ea=3u*p.R*p.R*((j-p.V/p.O)*b.x+a.x);for(var k=0u;k<4u;k++){if U[k]{dH(Ea,4u*C+k,vec2<bool>(!A,A||g));}}if q>=m{return;}let Fa=cF(e*p.R,f*p.R,4u*t,4u*y,Ea);dI(Fa,0u,dE(P,L));dI(Fa,1u,dE(Q,M));dI(Fa,2u,dE(R,N));dI(Fa,3u,dE(S,O));}
+fn dH(a:u32,row:u32,b:vec2<bool>){for(var c=0u;c<p.R;c++){if b.x{atomicOr(&aD[a+3u*(row*p.R+c)+2u],dA);}if b.y{atomicOr(&aD[a+3u*(c*p.R+row)+2u],dA);}}}
+struct cF{Ja:u32,Ka:u32,a:u32,b:u32,La:u32}
+fn dI(place:cF,k:u32,a:aR){dJ(place,vec2u(k,0u),vec2u(a.B.x,a.A.x));dJ(place,vec2u(k,1u),vec2u(a.B.y,a.A.y));dJ(place,vec2u(k,2u),vec2u(a.B.z,a.A.z));dJ(place,vec2u(k,3u),vec2u(a.B.w,a.A.w));}
+fn dJ(place:cF,a:vec2u,sum:vec2u){let b=place.a+a.x;let c=place.b+a.y;if place.Ka+c>=p.n||place.Ja+b>=place.Ka+c{return;}dG(place.La+3u*(b*p.R+c),sum.x,sum.y);}
 `,
-  sum_rows: `${columns}struct Params{rows:u32,cols:u32,stride:u32,groups:u32,each:u32,needs_total:u32}
+  sum_rows: `${columns}struct aA{n:u32,e:u32,o:u32,S:u32,Ma:u32,Na:u32}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
-@group(0)@binding(2)var<storage,read>program:array<u32>;
-@group(0)@binding(3)var<storage,read_write>out:array<vec4u>;
-@group(0)@binding(4)var<uniform>p:Params;
-@compute@workgroup_size(WG_SIZE)
-fn sum_rows(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)launched:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let quad=column_of(group,launched,local);
-if 4u*quad>=p.cols{return;}
-var total=vec4u(0u);
-if p.needs_total==1u{
-for(var row=0u;row<p.rows;row++){total+=x[starts[row] /4u+quad];}
-}
-let first=group.z*p.each;
-for(var k=first;k<min(p.groups,first+p.each);k++){
-var sum=total*program[4u*k];
-var at=program[4u*k+1u];
-let middle=program[4u*k+2u];
-let end=program[4u*k+3u];
-for(;at<middle;at++){sum+=x[starts[program[at]] /4u+quad];}
-for(;at<end;at++){sum-=x[starts[program[at]] /4u+quad];}
-out[k*(p.stride/4u)+quad] =sum;
-}
-}
+@group(0)@binding(2)var<storage,read>aC:array<u32>;
+@group(0)@binding(3)var<storage,read_write>aD:array<vec4u>;
+@group(0)@binding(4)var<uniform>p:aA;
+@compute@workgroup_size(WG_SIZE)fn sum_rows(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=aG(a,b,local);if 4u*c>=p.e{return;}var total=vec4u(0u);if p.Na==1u{for(var row=0u;row<p.n;row++){total+=x[starts[row]/4u+c];}}let e=a.z*p.Ma;for(var k=e;k<min(p.S,e+p.Ma);k++){var sum=total*aC[4u*k];var at=aC[4u*k+1u];let f=aC[4u*k+2u];let end=aC[4u*k+3u];for(;at<f;at++){sum+=x[starts[aC[at]]/4u+c];}for(;at<end;at++){sum-=x[starts[aC[at]]/4u+c];}aD[k*(p.o/4u)+c]=sum;}}
 `,
-  widen: `struct Params{begin:u32,quads:u32,brain:u32}
-@group(0)@binding(0)var<storage,read>halves:array<vec2u>;
-@group(0)@binding(1)var<storage,read_write>out:array<vec4u>;
-@group(0)@binding(2)var<uniform>p:Params;
+  widen: `struct aA{begin:u32,Oa:u32,Pa:u32}
+@group(0)@binding(0)var<storage,read>dK:array<vec2u>;
+@group(0)@binding(1)var<storage,read_write>aD:array<vec4u>;
+@group(0)@binding(2)var<uniform>p:aA;
 const WG_SIZE:u32=256;
-fn widened(half:u32)->u32{
-let sign=(half&0x8000u)<<16u;
-let rest=half&0x7fffu;
-if rest>=0x7c00u{return sign|0x7f800000u|(rest<<13u);}
-if rest>=0x0400u{return sign|((rest<<13u)+(112u<<23u));}
-if rest==0u{return sign;}
-let first=firstLeadingBit(rest);
-return sign|((first+103u)<<23u)|((rest<<(23u-first))&0x007fffffu);
-}
-fn widened_pair(word:u32)->vec2u{
-if p.brain==1u{return vec2u(word<<16u,word&0xffff0000u);}
-return vec2u(widened(word&0xffffu),widened(word>>16u));
-}
-@compute@workgroup_size(WG_SIZE)
-fn widen(
-@builtin(workgroup_id)group:vec3u,
-@builtin(num_workgroups)groups:vec3u,
-@builtin(local_invocation_index)local:u32,
-){
-let quad=(group.y*groups.x+group.x)*WG_SIZE+local;
-if quad>=p.quads{return;}
-let words=halves[quad];
-out[p.begin+quad] =vec4u(widened_pair(words.x),widened_pair(words.y));
-}
+fn widened(a:u32)->u32{let b=(a&0x8000u)<<16u;let c=a&0x7fffu;if c>=0x7c00u{return b|0x7f800000u|(c<<13u);}if c>=0x0400u{return b|((c<<13u)+(112u<<23u));}if c==0u{return b;}let e=firstLeadingBit(c);return b|((e+103u)<<23u)|((c<<(23u-e))&0x007fffffu);}
+fn dL(word:u32)->vec2u{if p.Pa==1u{return vec2u(word<<16u,word&0xffff0000u);}return vec2u(widened(word&0xffffu),widened(word>>16u));}
+@compute@workgroup_size(WG_SIZE)fn widen(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=(a.y*b.x+a.x)*WG_SIZE+local;if c>=p.Oa{return;}let words=dK[c];aD[p.begin+c]=vec4u(dL(words.x),dL(words.y));}
 `,
 };
