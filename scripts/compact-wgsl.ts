@@ -1,0 +1,150 @@
+/**
+ * WGSL without what only its readers need: comments, spaces and long names. Browsers load shaders as
+ * text, and no minifier of programs looks into it.
+ *
+ * Texts are compacted together, so that they may still be joined. What is declared outside of functions
+ * gets two letters, the second a capital: no keyword is written so. What is declared in a function,
+ * parameters included, gets a letter, anew in each function; members get a letter too, but for those
+ * that could be components of a vector.
+ *
+ * @module
+ */
+
+/** A slot, a word, a number or a sign. */
+const TOKEN =
+  /#slot \w+|[A-Za-z_]\w*|0[xX][\da-fA-F.]+(?:[pP][+-]?\d+)?[iufh]?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[iufh]?|[-+*/%&|^=!<>~]+|[^\s\w]/g;
+const COMMENT = /\/\/.*$/gm;
+const WORD = /^[A-Za-z_]/;
+/** Letters or digits that meet, or signs that meet, could be read as one token. */
+const MEET = /^(?:\w[\w#]|[-+*/%&|^=!<>~]{2})$/;
+/** A member's name that could also choose components of a vector. */
+const SWIZZLE = /^(?:[xyzw]{1,4}|[rgba]{1,4})$/;
+/** Words that mean something in `var<…>` and `ptr<…>`, where they could be declared too. */
+const CONTEXT = /^(?:function|private|workgroup|uniform|storage|read|write|read_write)$/;
+const LETTERS = [...'abcdefghijklmnopqrstuvwxyz'];
+const CAPITALS = LETTERS.map((letter) => letter.toUpperCase());
+const SINGLE: readonly string[] = [...LETTERS, ...CAPITALS];
+const GLOBALS: readonly string[] = LETTERS.flatMap((a) => CAPITALS.map((b) => a + b));
+const OTHERS: readonly string[] = [...SINGLE, ...GLOBALS.map((name) => `${name[1]}${name[0]}`)];
+
+interface Token {
+  readonly text: string;
+  /** Of a word: whether it names an attribute or what is built in. */
+  readonly isAttribute: boolean;
+  /** Of a word: whether a dot or the body of a struct makes it a member. */
+  readonly isMember: boolean;
+  /** The names that the function it stands in declares; `undefined` outside. */
+  readonly locals: Set<string> | undefined;
+}
+
+interface Parsed {
+  readonly tokens: readonly Token[];
+  readonly globals: ReadonlySet<string>;
+  readonly members: ReadonlySet<string>;
+  readonly overrides: ReadonlySet<string>;
+}
+
+/** What is declared where. */
+function parse(code: string): Parsed {
+  if (code.includes('/*')) throw new Error('comments must be of one line: //');
+  const texts = code.replace(COMMENT, '').match(TOKEN) ?? [];
+  const globals = new Set<string>();
+  const members = new Set<string>();
+  const overrides = new Set<string>();
+  const tokens: Token[] = [];
+  let depth = 0;
+  let inStruct = false;
+  let locals: Set<string> | undefined;
+  for (const [i, text] of texts.entries()) {
+    const before = texts[i - 1];
+    if (depth === 0 && (text === 'fn' || text === 'struct')) {
+      inStruct = text === 'struct';
+      locals = inStruct ? undefined : new Set();
+    }
+    if (text === '{') depth++;
+    const isField = inStruct && depth === 1 && texts[i + 1] === ':';
+    const isParameter = locals !== undefined && depth === 0 && texts[i + 1] === ':';
+    if (isField) members.add(text);
+    else if (isParameter) locals!.add(text);
+    else if (before === 'override') overrides.add(text);
+    else if (before === 'fn' || before === 'struct' || before === 'alias') globals.add(text);
+    else if (/^(?:let|const|var)$/.test(declarator(texts, i))) (locals ?? globals).add(text);
+    const isAttribute = before === '@' || texts[i - 2] === 'builtin';
+    tokens.push({ text, isAttribute, isMember: isField || before === '.', locals });
+    if (text === '}' && --depth === 0) {
+      inStruct = false;
+      locals = undefined;
+    }
+  }
+  return { tokens, globals, members, overrides };
+}
+
+/** The word before a token; of `var<storage, read> x`, `var`. */
+function declarator(texts: readonly string[], i: number): string {
+  if (!WORD.test(texts[i]!)) return '';
+  if (texts[i - 1] !== '>') return texts[i - 1] ?? '';
+  const opening = texts.lastIndexOf('<', i);
+  return texts[opening - 1] === 'var' ? 'var' : '';
+}
+
+/** Hands out names of a list that are not taken. */
+function namer(
+  list: readonly string[],
+  isTaken: (name: string) => boolean,
+): (old: string) => string {
+  const names = list.filter((name) => !isTaken(name));
+  const given = new Map<string, string>();
+  return (old) => {
+    const name = given.get(old) ?? names[given.size];
+    if (name === undefined) throw new Error(`no short name is left for ${old}`);
+    given.set(old, name);
+    return name;
+  };
+}
+
+/**
+ * The texts, compacted.
+ *
+ * @param kept - Names that programs speak of: entry points, and all in texts that fill slots.
+ *   Overrides need not be among them.
+ */
+export function compact(
+  sources: ReadonlyMap<string, string>,
+  kept: ReadonlySet<string>,
+): Map<string, string> {
+  const parsed = new Map([...sources].map(([name, code]) => [name, parse(code)]));
+  const all = [...parsed.values()];
+  // Pipelines set overrides by name.
+  const fixed = new Set([...kept, ...all.flatMap(({ overrides }) => [...overrides])]);
+  const globals = new Set(all.flatMap((text) => [...text.globals]));
+  const members = new Set(all.flatMap((text) => [...text.members]));
+  const isFixed = (name: string): boolean => fixed.has(name) || CONTEXT.test(name);
+  const globalName = namer(GLOBALS, isFixed);
+  const memberName = namer(OTHERS, (name) => isFixed(name) || SWIZZLE.test(name));
+  const localNames = new Map<Set<string>, (old: string) => string>();
+  const renamed = ({ text, isAttribute, isMember, locals }: Token): string => {
+    if (!WORD.test(text) || isAttribute || isFixed(text)) return text;
+    if (isMember) return members.has(text) && !SWIZZLE.test(text) ? memberName(text) : text;
+    // A local name that is also a global one goes with it: which of them is meant stays as it was.
+    if (globals.has(text)) return globalName(text);
+    if (!locals?.has(text)) return text;
+    const localName = localNames.get(locals) ?? namer(OTHERS, isFixed);
+    localNames.set(locals, localName);
+    return localName(text);
+  };
+  return new Map([...parsed].map(([name, { tokens }]) => [name, joined(tokens.map(renamed))]));
+}
+
+/** Tokens in a row, with the spaces that keep them apart. A declaration is a line: compilers name it. */
+function joined(texts: readonly string[]): string {
+  let code = '';
+  let depth = 0;
+  for (const text of texts) {
+    if (MEET.test(`${code.at(-1)}${text[0]}`)) code += ' ';
+    code += text;
+    if (text === '{') depth++;
+    if (text === '}') depth--;
+    if (text.startsWith('#') || (depth === 0 && /^[;}]$/.test(text))) code += '\n';
+  }
+  return code;
+}
