@@ -33,8 +33,14 @@ interface Token {
   readonly isAttribute: boolean;
   /** Of a word: whether a dot or the body of a struct makes it a member. */
   readonly isMember: boolean;
-  /** The names that the function it stands in declares; `undefined` outside. */
-  readonly locals: Set<string> | undefined;
+  /** The function it stands in, if any. */
+  readonly scope: Scope | undefined;
+}
+
+/** The names that a function declares, and whether it has a slot: text in it may speak of them. */
+interface Scope {
+  readonly locals: Set<string>;
+  hasSlot: boolean;
 }
 
 interface Parsed {
@@ -54,26 +60,27 @@ function parse(code: string): Parsed {
   const tokens: Token[] = [];
   let depth = 0;
   let inStruct = false;
-  let locals: Set<string> | undefined;
+  let scope: Scope | undefined;
   for (const [i, text] of texts.entries()) {
     const before = texts[i - 1];
     if (depth === 0 && (text === 'fn' || text === 'struct')) {
       inStruct = text === 'struct';
-      locals = inStruct ? undefined : new Set();
+      scope = inStruct ? undefined : { locals: new Set(), hasSlot: false };
     }
     if (text === '{') depth++;
     const isField = inStruct && depth === 1 && texts[i + 1] === ':';
-    const isParameter = locals !== undefined && depth === 0 && texts[i + 1] === ':';
+    const isParameter = depth === 0 && texts[i + 1] === ':';
     if (isField) members.add(text);
-    else if (isParameter) locals!.add(text);
+    else if (scope && isParameter) scope.locals.add(text);
+    else if (scope && text.startsWith('#slot')) scope.hasSlot = true;
     else if (before === 'override') overrides.add(text);
     else if (before === 'fn' || before === 'struct' || before === 'alias') globals.add(text);
-    else if (/^(?:let|const|var)$/.test(declarator(texts, i))) (locals ?? globals).add(text);
+    else if (/^(?:let|const|var)$/.test(declarator(texts, i))) (scope?.locals ?? globals).add(text);
     const isAttribute = before === '@' || texts[i - 2] === 'builtin';
-    tokens.push({ text, isAttribute, isMember: isField || before === '.', locals });
+    tokens.push({ text, isAttribute, isMember: isField || before === '.', scope });
     if (text === '}' && --depth === 0) {
       inStruct = false;
-      locals = undefined;
+      scope = undefined;
     }
   }
   return { tokens, globals, members, overrides };
@@ -118,19 +125,24 @@ export function compact(
   const fixed = new Set([...kept, ...all.flatMap(({ overrides }) => [...overrides])]);
   const globals = new Set(all.flatMap((text) => [...text.globals]));
   const members = new Set(all.flatMap((text) => [...text.members]));
-  const isFixed = (name: string): boolean => fixed.has(name) || CONTEXT.test(name);
+  const isFixed = (name: string): boolean => fixed.has(name);
   const globalName = namer(GLOBALS, isFixed);
   const memberName = namer(OTHERS, (name) => isFixed(name) || SWIZZLE.test(name));
-  const localNames = new Map<Set<string>, (old: string) => string>();
-  const renamed = ({ text, isAttribute, isMember, locals }: Token): string => {
-    if (!WORD.test(text) || isAttribute || isFixed(text)) return text;
-    if (isMember) return members.has(text) && !SWIZZLE.test(text) ? memberName(text) : text;
+  const localNames = new Map<Scope, (old: string) => string>();
+  const localName = (scope: Scope, old: string): string => {
+    const name = localNames.get(scope) ?? namer(OTHERS, isFixed);
+    localNames.set(scope, name);
+    return name(old);
+  };
+  const renamed = ({ text, isAttribute, isMember, scope }: Token): string => {
+    if (!WORD.test(text) || isAttribute || CONTEXT.test(text)) return text;
     // A local name that is also a global one goes with it: which of them is meant stays as it was.
-    if (globals.has(text)) return globalName(text);
-    if (!locals?.has(text)) return text;
-    const localName = localNames.get(locals) ?? namer(OTHERS, isFixed);
-    localNames.set(locals, localName);
-    return localName(text);
+    if (scope?.locals.has(text) && !isMember && !globals.has(text)) {
+      return scope.hasSlot && isFixed(text) ? text : localName(scope, text);
+    }
+    if (isFixed(text)) return text;
+    if (isMember) return members.has(text) && !SWIZZLE.test(text) ? memberName(text) : text;
+    return globals.has(text) ? globalName(text) : text;
   };
   return new Map([...parsed].map(([name, { tokens }]) => [name, joined(tokens.map(renamed))]));
 }

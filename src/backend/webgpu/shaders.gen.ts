@@ -5,76 +5,76 @@ const MAGNITUDE:u32=0x7fffffffu;
 const cC:u32=0x7f800000u;
 const bE:u32=0x7fc00000u;
 const aV:i32= -100000;
-fn aY(word:u32)->bool{return(word&cC)!=cC;}
-fn cX(word:u32)->bool{return(word&MAGNITUDE)>cC;}
-fn aZ(word:u32)->i32{let a=word&MAGNITUDE;if a==0u{return aV;}let b=i32(a>>23u);if b>0{return b-127;}return i32(firstLeadingBit(a))-149;}
-fn bB(word:u32,a:i32)->f32{let b=word&MAGNITUDE;var c=i32(b>>23u);var e=b&0x007fffffu;if c==0{if b==0u{return 0.0;}let f=23u-firstLeadingBit(b);e=(b<<f)&0x007fffffu;c=1-i32(f);}c+=a;if c<=0{return 0.0;}return bitcast<f32>((word&bK)|(u32(min(c,254))<<23u)|e);}
+fn aY(a:u32)->bool{return(a&cC)!=cC;}
+fn cX(a:u32)->bool{return(a&MAGNITUDE)>cC;}
+fn aZ(a:u32)->i32{let b=a&MAGNITUDE;if b==0u{return aV;}let c=i32(b>>23u);if c>0{return c-127;}return i32(firstLeadingBit(b))-149;}
+fn bB(a:u32,b:i32)->f32{let c=a&MAGNITUDE;var e=i32(c>>23u);var f=c&0x007fffffu;if e==0{if c==0u{return 0.0;}let g=23u-firstLeadingBit(c);f=(c<<g)&0x007fffffu;e=1-i32(g);}e+=b;if e<=0{return 0.0;}return bitcast<f32>((a&bK)|(u32(min(e,254))<<23u)|f);}
 fn power(aZ:i32)->f32{return bitcast<f32>(u32(max(aZ,-127)+127)<<23u);}
-fn aS(a:f32,b:i32)->u32{let word=bitcast<u32>(a);let c=word&bK;let e=word&MAGNITUDE;if e<0x00800000u{return c;}let f=i32(e>>23u)+b;let g=e&0x007fffffu;if f>=255{return c|cC;}if f>0{return c|(u32(f)<<23u)|g;}let bX=1-f;if bX>24{return c;}let i=g|0x00800000u;let j=i>>u32(bX);let m=i&((1u<<u32(bX))-1u);let n=1u<<u32(bX-1);let o=m>n||(m==n&&(j&1u)==1u);return c|(j+u32(o));}
+fn aS(a:f32,b:i32)->u32{let c=bitcast<u32>(a);let e=c&bK;let f=c&MAGNITUDE;if f<0x00800000u{return e;}let g=i32(f>>23u)+b;let i=f&0x007fffffu;if g>=255{return e|cC;}if g>0{return e|(u32(g)<<23u)|i;}let bX=1-g;if bX>24{return e;}let j=i|0x00800000u;let m=j>>u32(bX);let n=j&((1u<<u32(bX))-1u);let o=1u<<u32(bX-1);let q=n>o||(n==o&&(m&1u)==1u);return e|(m+u32(q));}
 const dM:u32=0x007fffffu;
 const dN:u32=0xff000001u;
-fn key_of(word:u32)->u32{let a=bitcast<u32>(bitcast<i32>(word)>>31u);return(word^(a|bK))-dM;}
+fn key_of(a:u32)->u32{let b=bitcast<u32>(bitcast<i32>(a)>>31u);return(a^(b|bK))-dM;}
 fn finite_word(a:u32)->u32{let flipped=a+dM;let b=bitcast<u32>(bitcast<i32>(flipped)>>31u);return flipped^(~b|bK);}
 fn word_of(a:u32)->u32{return select(finite_word(a),bE,a>dN);}
 `;
 
 const chacha20 = `struct aI{a:vec4u,b:vec4u,i:vec4u,d:vec4u}
-fn dO(words:vec4u,left:u32)->vec4u{return(words<<vec4u(left))|(words>>vec4u(32u-left));}
-fn dP(aJ:aI)->aI{var s=aJ;s.a+=s.b;s.d=dO(s.d^s.a,16u);s.i+=s.d;s.b=dO(s.b^s.i,12u);s.a+=s.b;s.d=dO(s.d^s.a,8u);s.i+=s.d;s.b=dO(s.b^s.i,7u);return s;}
-fn aH(aJ:aI)->aI{var s=aJ;for(var a=0u;a<20u;a+=2u){s=dP(s);s=dP(aI(s.a,s.b.yzwx,s.i.zwxy,s.d.wxyz));s=aI(s.a,s.b.wxyz,s.i.zwxy,s.d.yzwx);}return aI(s.a+aJ.a,s.b+aJ.b,s.i+aJ.i,s.d+aJ.d);}
+fn dO(a:vec4u,b:u32)->vec4u{return(a<<vec4u(b))|(a>>vec4u(32u-b));}
+fn dP(aJ:aI)->aI{var a=aJ;a.a+=a.b;a.d=dO(a.d^a.a,16u);a.i+=a.d;a.b=dO(a.b^a.i,12u);a.a+=a.b;a.d=dO(a.d^a.a,8u);a.i+=a.d;a.b=dO(a.b^a.i,7u);return a;}
+fn aH(aJ:aI)->aI{var a=aJ;for(var b=0u;b<20u;b+=2u){a=dP(a);a=dP(aI(a.a,a.b.yzwx,a.i.zwxy,a.d.wxyz));a=aI(a.a,a.b.wxyz,a.i.zwxy,a.d.yzwx);}return aI(a.a+aJ.a,a.b+aJ.b,a.i+aJ.i,a.d+aJ.d);}
 `;
 
 const columns = `override WG_SIZE:u32=64;
-fn aG(a:vec3u,b:vec3u,local:u32)->u32{return(a.y*b.x+a.x)*WG_SIZE+local;}
+fn aG(a:vec3u,b:vec3u,c:u32)->u32{return(a.y*b.x+a.x)*WG_SIZE+c;}
 `;
 
 const distance = `const bH:u32=0xffffffffu;
 const dQ:u32=0x0c800000u;
 const dR:u32=0x7e800000u;
-fn is_tame(word:u32)->bool{let a=word&MAGNITUDE;return a==0u||(a>=dQ&&a<dR);}
-fn tame_distance_word(word:u32,center:u32)->u32{return bitcast<u32>(bitcast<f32>(word)-bitcast<f32>(center))&MAGNITUDE;}
-fn bI(word:u32,center:u32)->u32{if word==center&& !cX(word){return 0u;}if!aY(word)|| !aY(center){return bH;}let top=max(aZ(word),aZ(center));let away=bitcast<u32>(bB(word,-top)-bB(center,-top))&MAGNITUDE;if away==0u{return 0u;}return away+(bitcast<u32>(top+23)<<23u);}
-fn bL(word:u32,center:u32,tame:bool)->u32{if tame{return tame_distance_word(word,center);}return bI(word,center);}
+fn is_tame(a:u32)->bool{let b=a&MAGNITUDE;return b==0u||(b>=dQ&&b<dR);}
+fn tame_distance_word(a:u32,b:u32)->u32{return bitcast<u32>(bitcast<f32>(a)-bitcast<f32>(b))&MAGNITUDE;}
+fn bI(a:u32,b:u32)->u32{if a==b&& !cX(a){return 0u;}if!aY(a)|| !aY(b){return bH;}let c=max(aZ(a),aZ(b));let e=bitcast<u32>(bB(a,-c)-bB(b,-c))&MAGNITUDE;if e==0u{return 0u;}return e+(bitcast<u32>(c+23)<<23u);}
+fn bL(a:u32,b:u32,c:bool)->u32{if c{return tame_distance_word(a,b);}return bI(a,b);}
 `;
 
 const kept = `const dS:i32= -80;
 struct dT{least:u32,Qa:u32,top:i32,sum:aX}
 fn nothing_kept()->dT{return dT(0xffffffffu,0u,dS,aX(0.0,0.0));}
 fn dU(a:u32)->i32{return clamp(i32((finite_word(a)>>23u)&0xffu)-127,dS,126);}
-fn widened(kept:dT,least:u32,a:u32)->dT{let top=max(kept.top,max(dU(least),dU(a)));let bX=power(kept.top-top);let sum=aX(kept.sum.A*bX,kept.sum.B*bX);return dT(min(kept.least,least),max(kept.Qa,a),top,sum);}
-fn value_of(a:u32,unit:f32)->f32{return scaled_by(bitcast<f32>(finite_word(a)),unit,p.zero);}
-fn kept_word(kept:dT,col:u32,begin:u32,end:u32)->u32{if kept.least==kept.Qa{return word_of(kept.least);}if kept.top==dS{return cE(col,kept.least,kept.Qa,begin,end);}var total=aW(kept.sum,0u);dV(word_of(kept.least),&total);dV(word_of(kept.Qa),&total);return bC(total,f32(end-begin),kept.top,p.zero);}
-fn cE(col:u32,least:u32,a:u32,begin:u32,end:u32)->u32{if least==a{return word_of(least);}var top=aV;var total=aW(aX(0.0,0.0),0u);bJ(word_of(least),&top,&total);bJ(word_of(a),&top,&total);if total.D==0u{var b=0u;var c=0u;for(var e=0u;e<p.n;e++){let word=x[starts[e]+col];let f=key_of(word);b+=u32(f<=least);c+=u32(f<a);if f<=least||f>=a{continue;}total.sum=add(total.sum,bB(word,-top),p.zero);}let g=f32(b-begin)*bB(word_of(least),-top);let i=f32(end-c)*bB(word_of(a),-top);total.sum=add(add(total.sum,g,p.zero),i,p.zero);}return bC(total,f32(end-begin),top,p.zero);}
+fn widened(kept:dT,a:u32,b:u32)->dT{let c=max(kept.top,max(dU(a),dU(b)));let bX=power(kept.top-c);let e=aX(kept.sum.A*bX,kept.sum.B*bX);return dT(min(kept.least,a),max(kept.Qa,b),c,e);}
+fn value_of(a:u32,b:f32)->f32{return scaled_by(bitcast<f32>(finite_word(a)),b,p.zero);}
+fn kept_word(kept:dT,a:u32,b:u32,c:u32)->u32{if kept.least==kept.Qa{return word_of(kept.least);}if kept.top==dS{return cE(a,kept.least,kept.Qa,b,c);}var e=aW(kept.sum,0u);dV(word_of(kept.least),&e);dV(word_of(kept.Qa),&e);return bC(e,f32(c-b),kept.top,p.zero);}
+fn cE(a:u32,b:u32,c:u32,e:u32,f:u32)->u32{if b==c{return word_of(b);}var g=aV;var i=aW(aX(0.0,0.0),0u);bJ(word_of(b),&g,&i);bJ(word_of(c),&g,&i);if i.D==0u{var j=0u;var m=0u;for(var n=0u;n<p.n;n++){let o=x[starts[n]+a];let q=key_of(o);j+=u32(q<=b);m+=u32(q<c);if q<=b||q>=c{continue;}i.sum=add(i.sum,bB(o,-g),p.zero);}let r=f32(j-e)*bB(word_of(b),-g);let t=f32(f-m)*bB(word_of(c),-g);i.sum=add(add(i.sum,r,p.zero),t,p.zero);}return bC(i,f32(f-e),g,p.zero);}
 `;
 
 const sum = `override compensated:bool=true;
 struct aX{A:f32,B:f32}
-fn bF(a:f32,zero:u32)->f32{return bitcast<f32>(bitcast<u32>(a)^zero);}
-fn scaled_by(a:f32,unit:f32,zero:u32)->f32{return bF(a*unit,zero);}
-fn dW(a:f32,b:f32,zero:u32)->aX{let s=bF(a+b,zero);if!compensated{return aX(s,0.0);}let c=bF(s-a,zero);let e=bF(s-c,zero);return aX(s,(a-e)+(b-c));}
-fn add(sum:aX,a:f32,zero:u32)->aX{let next=dW(sum.A,a,zero);return aX(next.A,sum.B+next.B);}
-fn bP(a:aX,b:aX,zero:u32)->aX{let next=dW(a.A,b.A,zero);return aX(next.A,next.B+(a.B+b.B));}
+fn bF(a:f32,b:u32)->f32{return bitcast<f32>(bitcast<u32>(a)^b);}
+fn scaled_by(a:f32,b:f32,c:u32)->f32{return bF(a*b,c);}
+fn dW(a:f32,b:f32,c:u32)->aX{let e=bF(a+b,c);if!compensated{return aX(e,0.0);}let f=bF(e-a,c);let g=bF(e-f,c);return aX(e,(a-g)+(b-f));}
+fn add(a:aX,b:f32,c:u32)->aX{let e=dW(a.A,b,c);return aX(e.A,a.B+e.B);}
+fn bP(a:aX,b:aX,c:u32)->aX{let e=dW(a.A,b.A,c);return aX(e.A,e.B+(a.B+b.B));}
 struct aW{sum:aX,D:u32}
 const dX:u32=1u;
 const dY:u32=2u;
 const dZ:u32=4u;
-fn bA(word:u32,a:u32)->u32{if cX(word){return dZ;}return select(dX,dY,((word^a)&bK)!=0u);}
-fn dV(word:u32,total:ptr<function,aW>){if!aY(word){(*total).D|=bA(word,0u);}}
-fn bJ(word:u32,top:ptr<function,i32>,total:ptr<function,aW>){if aY(word){*top=max(*top,aZ(word));}dV(word,total);}
-fn eA(sum:aX,a:f32,zero:u32)->f32{let b=bF((sum.A+sum.B)/a,zero);let c=bitcast<f32>(bitcast<u32>(b)&0xfffff000u);let e=bF(b-c,zero);let f=bF(bF(sum.A-c*a,zero)-e*a,zero);return b+(f+sum.B)/a;}
-fn bC(total:aW,a:f32,b:i32,zero:u32)->u32{switch total.D{case 0u:{return aS(eA(total.sum,a,zero),b);}case dX:{return cC;}case dY:{return cC|bK;}default:{return bE;}}}
+fn bA(a:u32,b:u32)->u32{if cX(a){return dZ;}return select(dX,dY,((a^b)&bK)!=0u);}
+fn dV(a:u32,b:ptr<function,aW>){if!aY(a){(*b).D|=bA(a,0u);}}
+fn bJ(a:u32,b:ptr<function,i32>,c:ptr<function,aW>){if aY(a){*b=max(*b,aZ(a));}dV(a,c);}
+fn eA(a:aX,b:f32,c:u32)->f32{let e=bF((a.A+a.B)/b,c);let f=bitcast<f32>(bitcast<u32>(e)&0xfffff000u);let g=bF(e-f,c);let i=bF(bF(a.A-f*b,c)-g*b,c);return e+(i+a.B)/b;}
+fn bC(a:aW,b:f32,c:i32,e:u32)->u32{switch a.D{case 0u:{return aS(eA(a.sum,b,e),c);}case dX:{return cC;}case dY:{return cC|bK;}default:{return bE;}}}
 `;
 
 const sums = `struct aR{A:vec4f,B:vec4f,C:vec4f}
-fn eB(a:vec4f,zero:u32)->vec4f{return bitcast<vec4f>(bitcast<vec4u>(a)^vec4u(zero));}
-fn bD(a:aR,b:vec4f,zero:u32)->aR{let c=max(a.C,abs(b));let s=eB(a.A+b,zero);if!compensated{return aR(s,a.B,c);}let e=eB(s-a.A,zero);let f=eB(s-e,zero);return aR(s,a.B+((a.A-f)+(b-e)),c);}
+fn eB(a:vec4f,b:u32)->vec4f{return bitcast<vec4f>(bitcast<vec4u>(a)^vec4u(b));}
+fn bD(a:aR,b:vec4f,c:u32)->aR{let e=max(a.C,abs(b));let f=eB(a.A+b,c);if!compensated{return aR(f,a.B,e);}let g=eB(f-a.A,c);let i=eB(f-g,c);return aR(f,a.B+((a.A-i)+(b-g)),e);}
 `;
 
-const triangle = `fn bO(a:u32,b:u32)->vec2u{var row=0u;var c=a;while c>=b-row{c-=b-row;row++;}return vec2u(row,row+c);}
+const triangle = `fn bO(a:u32,b:u32)->vec2u{var c=0u;var e=a;while e>=b-c{e-=b-c;c++;}return vec2u(c,c+e);}
 `;
 
 const words = `const bK:u32=0x80000000u;
-fn flipped(word:u32)->u32{return word^bK;}
+fn flipped(a:u32)->u32{return a^bK;}
 `;
 
 export type ShaderName =
@@ -108,8 +108,8 @@ export const shaders: Readonly<Record<ShaderName, string>> = {
 @group(0)@binding(4)var<storage,read_write>aD:array<vec4u>;
 @group(0)@binding(5)var<uniform>p:aA;
 const aE:u32=4u;
-fn aF(a:vec4u,b:vec4u)->u32{let c=a.x&b.y;let e=aB[b.x+c];let f=a.yzw<e.xyz;let same=a.yzw==e.xyz;let g=f.z|(same.z&(f.y|(same.y&f.x)));return select(e.w,c-b.z,g);}
-@compute@workgroup_size(WG_SIZE)fn add_lattice_noise(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=aG(a,b,local);if 4u*c>=p.e{return;}let e=p.f+c;var sum=x[starts[0]/4u+c];for(var f=0u;f<p.c;f++){let g=aC[aE+f];let i=aC[3]+vec4u(e,0u,0u,f);let j=aH(aI(aC[0],aC[1],aC[2],i));sum+=g.w*vec4u(aF(j.a,g),aF(j.b,g),aF(j.i,g),aF(j.d,g),);}aD[c]=sum;}
+fn aF(a:vec4u,b:vec4u)->u32{let c=a.x&b.y;let e=aB[b.x+c];let f=a.yzw<e.xyz;let g=a.yzw==e.xyz;let i=f.z|(g.z&(f.y|(g.y&f.x)));return select(e.w,c-b.z,i);}
+@compute@workgroup_size(WG_SIZE)fn add_lattice_noise(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=aG(a,b,c);if 4u*e>=p.e{return;}let f=p.f+e;var g=x[starts[0]/4u+e];for(var i=0u;i<p.c;i++){let j=aC[aE+i];let m=aC[3]+vec4u(f,0u,0u,i);let n=aH(aI(aC[0],aC[1],aC[2],m));g+=j.w*vec4u(aF(n.a,j),aF(n.b,j),aF(n.i,j),aF(n.d,j),);}aD[e]=g;}
 `,
   add_simulated_noise: `${columns}${chacha20}struct aA{j:u32,e:u32,m:u32,f:u32}
 @group(0)@binding(0)var<storage,read>x:array<vec4f>;
@@ -118,9 +118,9 @@ fn aF(a:vec4u,b:vec4u)->u32{let c=a.x&b.y;let e=aB[b.x+c];let f=a.yzw<e.xyz;let 
 @group(0)@binding(3)var<storage,read_write>aD:array<vec4f>;
 @group(0)@binding(4)var<uniform>p:aA;
 const aK=vec4u(0x3f3504f3u);
-fn aL(words:vec4u)->vec4f{let bits=bitcast<vec4u>(vec4f((words>>vec4u(8u))+1u))-aK;let a=bitcast<vec4f>((bits&vec4u(0x7fffffu))+aK);let s=(a-1.0)/(a+1.0);let b=s*s;let c=s*(2.0+b*(2.0/3.0+b*(2.0/5.0+b*(2.0/7.0+b*(2.0/9.0)))));return(24.0-vec4f(bits>>vec4u(23u)))*0.69314718-c;}
-fn aM(words:vec4u)->vec4f{let a=abs(vec4f(words>>vec4u(8u))*0x1p-22-2.0)-1.0;let b=a*a;let c= -4.6817541e-3+b*(1.6044118e-4-b*3.5988432e-6);return a*(1.5707964+b*(-0.6459641+b*(0.079692626+b*c)));}
-@compute@workgroup_size(WG_SIZE)fn add_simulated_noise(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=aG(a,b,local);if 4u*c>=p.e{return;}let e=vec4u(p.f+c,0u,0u,0u);let f=aH(aI(aJ[0],aJ[1],aJ[2],aJ[3]+e));let g=aL(vec4u(f.a.x,f.b.x,f.i.x,f.d.x));let i=vec4u(f.a.y,f.b.y,f.i.y,f.d.y);var aF=sqrt(2.0*g)*aM(i);if p.j==1u{aF=select(g,-g,i>=vec4u(0x80000000u));}aD[c]=x[starts[0]/4u+c]+bitcast<f32>(p.m)*aF;}
+fn aL(a:vec4u)->vec4f{let b=bitcast<vec4u>(vec4f((a>>vec4u(8u))+1u))-aK;let c=bitcast<vec4f>((b&vec4u(0x7fffffu))+aK);let e=(c-1.0)/(c+1.0);let f=e*e;let g=e*(2.0+f*(2.0/3.0+f*(2.0/5.0+f*(2.0/7.0+f*(2.0/9.0)))));return(24.0-vec4f(b>>vec4u(23u)))*0.69314718-g;}
+fn aM(a:vec4u)->vec4f{let b=abs(vec4f(a>>vec4u(8u))*0x1p-22-2.0)-1.0;let c=b*b;let e= -4.6817541e-3+c*(1.6044118e-4-c*3.5988432e-6);return b*(1.5707964+c*(-0.6459641+c*(0.079692626+c*e)));}
+@compute@workgroup_size(WG_SIZE)fn add_simulated_noise(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=aG(a,b,c);if 4u*e>=p.e{return;}let f=vec4u(p.f+e,0u,0u,0u);let g=aH(aI(aJ[0],aJ[1],aJ[2],aJ[3]+f));let i=aL(vec4u(g.a.x,g.b.x,g.i.x,g.d.x));let j=vec4u(g.a.y,g.b.y,g.i.y,g.d.y);var aF=sqrt(2.0*i)*aM(j);if p.j==1u{aF=select(i,-i,j>=vec4u(0x80000000u));}aD[e]=x[starts[0]/4u+e]+bitcast<f32>(p.m)*aF;}
 `,
   combine: `${bits}${sum}${sums}${columns}struct aA{n:u32,e:u32,o:u32,q:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
@@ -132,17 +132,17 @@ fn aM(words:vec4u)->vec4f{let a=abs(vec4f(words>>vec4u(8u))*0x1p-22-2.0)-1.0;let
 override OUTPUTS:u32=1;
 const aP:u32=0x6f800000u;
 struct aQ{t:u32,col:u32}
-fn write(a:aR,largest:vec4u,b:vec2u,place:aQ,k:u32)->u32{let c=place.t+k;if c>=p.q{return 0u;}let e=bitcast<i32>(b.x);let f=a.A+a.B;aD[(c*p.o+place.col)/4u]=vec4u(aS(f.x,e),aS(f.y,e),aS(f.z,e),aS(f.w,e),);let g=(a.C>=vec4f(bitcast<f32>(b.y)))&(largest<vec4u(aP));let i= !(g|(largest==vec4u(0u)));return dot(vec4u(i),vec4u(1u,2u,4u,8u))<<(4u*k);}
-fn aT(row:u32,col:u32)->u32{let at=starts[row]+col;return x[at/4u][at%4u];}
-fn aU(a:u32,col:u32)->u32{let b=a*p.n;var top=aV;var total=aW(aX(0.0,0.0),0u);for(var c=0u;c<p.n;c++){let e=aO[b+c];if e.x==0u{continue;}let word=aT(c,col);if aY(word){top=max(top,aZ(word)+bitcast<i32>(e.y));}else{total.D|=bA(word,e.x);}}for(var c=0u;c<p.n&&total.D==0u;c++){let e=aO[b+c];if e.x==0u{continue;}let f=bB(aT(c,col),bitcast<i32>(e.y)-top);total.sum=add(total.sum,bitcast<f32>(e.x)*f,p.zero);}return bC(total,1.0,top,p.zero);}
-@compute@workgroup_size(WG_SIZE)fn combine(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let place=aQ(a.z*OUTPUTS,4u*aG(a,b,local));if place.col>=p.e{return;}let c=a.z*(p.n+2u);var largest=vec4u(0u);var e=aR(vec4f(0.0),vec4f(0.0),vec4f(0.0));var f=e;var g=e;var d=e;for(var i=0u;i<p.n;i++){let j=aN[c+2u+i];if all(j==vec4u(0u)){continue;}let words=x[(starts[i]+place.col)/4u];largest=max(largest,words&vec4u(MAGNITUDE));let m=bitcast<vec4f>(words);let n=bitcast<vec4f>(j);e=bD(e,n.x*m,p.zero);if OUTPUTS>1u{f=bD(f,n.y*m,p.zero);}if OUTPUTS>2u{g=bD(g,n.z*m,p.zero);}if OUTPUTS>3u{d=bD(d,n.w*m,p.zero);}}let o=aN[c];let q=aN[c+1u];var r=write(e,largest,vec2u(o.x,q.x),place,0u);if OUTPUTS>1u{r|=write(f,largest,vec2u(o.y,q.y),place,1u);}if OUTPUTS>2u{r|=write(g,largest,vec2u(o.z,q.z),place,2u);}if OUTPUTS>3u{r|=write(d,largest,vec2u(o.w,q.w),place,3u);}for(;r>0u;r&=r-1u){let t=firstTrailingBit(r);let y=place.t+t/4u;let col=place.col+t%4u;if col>=p.e{continue;}aD[(y*p.o+col)/4u][col%4u]=aU(y,col);}}
+fn write(a:aR,b:vec4u,c:vec2u,e:aQ,f:u32)->u32{let g=e.t+f;if g>=p.q{return 0u;}let i=bitcast<i32>(c.x);let j=a.A+a.B;aD[(g*p.o+e.col)/4u]=vec4u(aS(j.x,i),aS(j.y,i),aS(j.z,i),aS(j.w,i),);let m=(a.C>=vec4f(bitcast<f32>(c.y)))&(b<vec4u(aP));let n= !(m|(b==vec4u(0u)));return dot(vec4u(n),vec4u(1u,2u,4u,8u))<<(4u*f);}
+fn aT(a:u32,b:u32)->u32{let c=starts[a]+b;return x[c/4u][c%4u];}
+fn aU(a:u32,b:u32)->u32{let c=a*p.n;var e=aV;var f=aW(aX(0.0,0.0),0u);for(var g=0u;g<p.n;g++){let i=aO[c+g];if i.x==0u{continue;}let j=aT(g,b);if aY(j){e=max(e,aZ(j)+bitcast<i32>(i.y));}else{f.D|=bA(j,i.x);}}for(var g=0u;g<p.n&&f.D==0u;g++){let i=aO[c+g];if i.x==0u{continue;}let m=bB(aT(g,b),bitcast<i32>(i.y)-e);f.sum=add(f.sum,bitcast<f32>(i.x)*m,p.zero);}return bC(f,1.0,e,p.zero);}
+@compute@workgroup_size(WG_SIZE)fn combine(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=aQ(a.z*OUTPUTS,4u*aG(a,b,c));if e.col>=p.e{return;}let f=a.z*(p.n+2u);var g=vec4u(0u);var i=aR(vec4f(0.0),vec4f(0.0),vec4f(0.0));var j=i;var m=i;var n=i;for(var o=0u;o<p.n;o++){let q=aN[f+2u+o];if all(q==vec4u(0u)){continue;}let r=x[(starts[o]+e.col)/4u];g=max(g,r&vec4u(MAGNITUDE));let t=bitcast<vec4f>(r);let y=bitcast<vec4f>(q);i=bD(i,y.x*t,p.zero);if OUTPUTS>1u{j=bD(j,y.y*t,p.zero);}if OUTPUTS>2u{m=bD(m,y.z*t,p.zero);}if OUTPUTS>3u{n=bD(n,y.w*t,p.zero);}}let z=aN[f];let A=aN[f+1u];var B=write(i,g,vec2u(z.x,A.x),e,0u);if OUTPUTS>1u{B|=write(j,g,vec2u(z.y,A.y),e,1u);}if OUTPUTS>2u{B|=write(m,g,vec2u(z.z,A.z),e,2u);}if OUTPUTS>3u{B|=write(n,g,vec2u(z.w,A.w),e,3u);}for(;B>0u;B&=B-1u){let C=firstTrailingBit(B);let D=e.t+C/4u;let E=e.col+C%4u;if E>=p.e{continue;}aD[(D*p.o+E)/4u][E%4u]=aU(D,E);}}
 `,
   deviation: `${bits}${sum}${columns}struct aA{n:u32,e:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
 @group(0)@binding(2)var<storage,read_write>aD:array<u32>;
 @group(0)@binding(3)var<uniform>p:aA;
-@compute@workgroup_size(WG_SIZE)fn deviation(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}var top=aV;for(var c=0u;c<p.n;c++){let word=x[starts[c]+col];if!aY(word){aD[col]=bE;return;}top=max(top,aZ(word));}var sum=aX(0.0,0.0);for(var c=0u;c<p.n;c++){sum=add(sum,bB(x[starts[c]+col],-top),p.zero);}let e=bF((sum.A+sum.B)/f32(p.n),p.zero);var f=aX(0.0,0.0);var g=aX(0.0,0.0);for(var c=0u;c<p.n;c++){let i=bF(bB(x[starts[c]+col],-top)-e,p.zero);f=add(f,i*i,p.zero);g=add(g,i,p.zero);}let left=g.A+g.B;let j=max(0.0,f.A+f.B-left*left/f32(p.n));aD[col]=aS(sqrt(j/f32(p.n-1u)),top);}
+@compute@workgroup_size(WG_SIZE)fn deviation(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=aG(a,b,c);if e>=p.e{return;}var f=aV;for(var g=0u;g<p.n;g++){let i=x[starts[g]+e];if!aY(i){aD[e]=bE;return;}f=max(f,aZ(i));}var j=aX(0.0,0.0);for(var g=0u;g<p.n;g++){j=add(j,bB(x[starts[g]+e],-f),p.zero);}let m=bF((j.A+j.B)/f32(p.n),p.zero);var n=aX(0.0,0.0);var o=aX(0.0,0.0);for(var g=0u;g<p.n;g++){let q=bF(bB(x[starts[g]+e],-f)-m,p.zero);n=add(n,q*q,p.zero);o=add(o,q,p.zero);}let r=o.A+o.B;let t=max(0.0,n.A+n.B-r*r/f32(p.n));aD[e]=aS(sqrt(t/f32(p.n-1u)),f);}
 `,
   nearest_mean: `${bits}${sum}${columns}${distance}struct aA{n:u32,e:u32,E:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
@@ -161,7 +161,7 @@ for(var c=0u;c<p.n;c++){away[c]=bI(words[c],center);}var far=bH;for(var c=0u;c+p
 @group(0)@binding(2)var<storage,read>bG:array<u32>;
 @group(0)@binding(3)var<storage,read_write>aD:array<u32>;
 @group(0)@binding(4)var<uniform>p:aA;
-@compute@workgroup_size(WG_SIZE)fn nearest_mean_search(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}let center=bG[col];var tame=is_tame(center);for(var c=0u;c<p.n&&tame;c++){tame=is_tame(x[starts[c]+col]);}var far=0u;for(var e=bK;e>0u;e>>=1u){var f=0u;for(var c=0u;c<p.n;c++){f+=u32(bL(x[starts[c]+col],center,tame)<(far|e));}if f<p.E{far|=e;}}var g=0u;for(var c=0u;c<p.n;c++){g+=u32(bL(x[starts[c]+col],center,tame)<far);}let i=p.E-g-1u;var j=0u;for(var e=bK;e>0u;e>>=1u){var f=0u;for(var c=0u;c<p.n;c++){let word=x[starts[c]+col];let m=bL(word,center,tame)==far;f+=u32(m&&key_of(word)<(j|e));}if f<=i{j|=e;}}if p.E==1u{aD[col]=word_of(j);return;}var top=aV;var n=0u;var total=aW(aX(0.0,0.0),0u);for(var c=0u;c<p.n;c++){let word=x[starts[c]+col];let away=bL(word,center,tame);let o=key_of(word);if away>far||(away==far&&o>j){continue;}n+=u32(away==far&&o<j);bJ(word,&top,&total);}if total.D==0u{for(var c=0u;c<p.n;c++){let word=x[starts[c]+col];let away=bL(word,center,tame);if away<far||(away==far&&key_of(word)<j){total.sum=add(total.sum,bB(word,-top),p.zero);}}let q=f32(p.E-g-n);total.sum=add(total.sum,q*bB(word_of(j),-top),p.zero);}aD[col]=bC(total,f32(p.E),top,p.zero);}
+@compute@workgroup_size(WG_SIZE)fn nearest_mean_search(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=aG(a,b,c);if e>=p.e{return;}let f=bG[e];var g=is_tame(f);for(var i=0u;i<p.n&&g;i++){g=is_tame(x[starts[i]+e]);}var j=0u;for(var m=bK;m>0u;m>>=1u){var n=0u;for(var i=0u;i<p.n;i++){n+=u32(bL(x[starts[i]+e],f,g)<(j|m));}if n<p.E{j|=m;}}var o=0u;for(var i=0u;i<p.n;i++){o+=u32(bL(x[starts[i]+e],f,g)<j);}let q=p.E-o-1u;var r=0u;for(var m=bK;m>0u;m>>=1u){var n=0u;for(var i=0u;i<p.n;i++){let t=x[starts[i]+e];let y=bL(t,f,g)==j;n+=u32(y&&key_of(t)<(r|m));}if n<=q{r|=m;}}if p.E==1u{aD[e]=word_of(r);return;}var z=aV;var A=0u;var B=aW(aX(0.0,0.0),0u);for(var i=0u;i<p.n;i++){let t=x[starts[i]+e];let C=bL(t,f,g);let D=key_of(t);if C>j||(C==j&&D>r){continue;}A+=u32(C==j&&D<r);bJ(t,&z,&B);}if B.D==0u{for(var i=0u;i<p.n;i++){let t=x[starts[i]+e];let C=bL(t,f,g);if C<j||(C==j&&key_of(t)<r){B.sum=add(B.sum,bB(t,-z),p.zero);}}let E=f32(p.E-o-A);B.sum=add(B.sum,E*bB(word_of(r),-z),p.zero);}aD[e]=bC(B,f32(p.E),z,p.zero);}
 `,
   pair_sums: `${bits}${sum}${triangle}struct aA{F:u32,G:u32,H:u32,I:u32,J:u32,K:u32,L:u32,M:u32,N:u32,O:u32,zero:u32,}
 @group(0)@binding(0)var<storage,read>bM:array<vec4f>;
@@ -169,7 +169,7 @@ for(var c=0u;c<p.n;c++){away[c]=bI(words[c],center);}var far=bH;for(var c=0u;c+p
 @group(0)@binding(2)var<uniform>p:aA;
 const WG_SIZE:u32=64;
 const bN:u32=16u*256u;
-@compute@workgroup_size(WG_SIZE)fn pair_sums(@builtin(workgroup_id)a:vec3u,@builtin(local_invocation_index)local:u32,){let b=a.y*WG_SIZE+local;let c=a.x;let e=bO(p.H+c,p.I);let f=e.x==e.y;let g=select(p.K,p.J,f);let i=select(p.M,p.L,f);if b>=16u*g{return;}let j=a.z*p.O;let m=min(p.N,j+p.O);var n=aX(0.0,0.0);var o=aX(0.0,0.0);for(var q=j;q<m;q++){let r=(q*p.F+c)*bN+(b/g)*256u+b%g;for(var t=0u;t<i;t++){let y=bM[r+t*g];n=bP(n,aX(y.x,y.y),p.zero);o=bP(o,aX(y.z,y.w),p.zero);}}aD[(a.z*p.F+c)*p.G+b]=vec4f(n.A,n.B,o.A,o.B);}
+@compute@workgroup_size(WG_SIZE)fn pair_sums(@builtin(workgroup_id)a:vec3u,@builtin(local_invocation_index)b:u32,){let c=a.y*WG_SIZE+b;let e=a.x;let f=bO(p.H+e,p.I);let g=f.x==f.y;let i=select(p.K,p.J,g);let j=select(p.M,p.L,g);if c>=16u*i{return;}let m=a.z*p.O;let n=min(p.N,m+p.O);var o=aX(0.0,0.0);var q=aX(0.0,0.0);for(var r=m;r<n;r++){let t=(r*p.F+e)*bN+(c/i)*256u+c%i;for(var y=0u;y<j;y++){let z=bM[t+y*i];o=bP(o,aX(z.x,z.y),p.zero);q=bP(q,aX(z.z,z.w),p.zero);}}aD[(a.z*p.F+e)*p.G+c]=vec4f(o.A,o.B,q.A,q.B);}
 `,
   pairs: `${bits}${sum}${triangle}override general:bool=false;
 const bQ:i32=100000;
@@ -187,13 +187,13 @@ const bU:u32=512;
 struct bV{A:vec4f,B:vec4f}
 fn bW(a:vec4i)->vec4f{return bitcast<vec4f>(vec4u(max(a+vec4i(127),vec4i(0)))<<vec4u(23u));}
 fn bX(a:i32,b:vec4i)->vec4f{return bW(vec4i(a)-max(vec4i(a),b));}
-fn bY(a:u32,row:u32)->vec4i{let at=vec4u(a)+min(vec4u(row)+vec4u(0u,1u,2u,3u),vec4u(p.n-1u));return vec4i(bS[at.x],bS[at.y],bS[at.z],bS[at.w]);}
+fn bY(a:u32,b:u32)->vec4i{let c=vec4u(a)+min(vec4u(b)+vec4u(0u,1u,2u,3u),vec4u(p.n-1u));return vec4i(bS[c.x],bS[c.y],bS[c.z],bS[c.w]);}
 fn bZ(a:vec4f)->vec4f{return bitcast<vec4f>(bitcast<vec4u>(a)^vec4u(p.zero));}
-fn cA(a:vec4f,b:vec4f)->bV{let next=bZ(a+b);if!compensated{return bV(next,vec4f(0.0));}return bV(next,b-bZ(next-a));}
-fn cB(words:vec4u,a:f32,b:f32)->vec4f{let c=words&vec4u(cC);let e=select(words,vec4u(0u),c==vec4u(cC));let f=vec4f(e&vec4u(0x007fffffu))*b;let g=bitcast<vec4f>(bitcast<vec4u>(f)|(e&vec4u(bK)));return select(bitcast<vec4f>(e)*a,g,c==vec4u(0u));}
-@compute@workgroup_size(WG_SIZE)fn pairs(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=p.H+a.x;let e=bO(c,p.I);let f=e.x;let g=e.y;let i=f==g;let j=p.I*(p.I+1u)/2u;let m=p.V+a.y;let n=m/p.O;let begin=n*p.P+(m%p.O)*p.Q;let end=min(p.e,min((n+1u)*p.P,begin+p.Q));let o=n*(p.n+j);let q=bS[o+p.n+c];if general!=(q==bQ){return;}let r=select(p.M,p.L,i);let t=select(p.U,p.T,i);let y=select(p.S*p.S,p.S*(p.S+1u)/2u,i);let z=local/y;let A=local%y;var place=vec2u(A/p.S,A%p.S);if i{place=bO(A,p.S);}let B=place.x;let C=place.y;let D=select(bU,0u,i);let E= !i&&local>=WG_SIZE/2u;let F=select(local%(WG_SIZE/2u),local,i);let G=F%p.S;let H=4u*(F/p.S);let I=select(f,g,E)*p.R+4u*G;let J=select(0u,bU,E)+H*p.S+G;let K=p.n-1u;let L=vec4u(I)+vec4u(0u,1u,2u,3u);let M=L<vec4u(p.n);let N=min(L,vec4u(p.n-1u));let O=vec4u(starts[N.x],starts[N.y],starts[N.z],starts[N.w]);var P=vec4i(-q);if general{P= -bY(o,I);}let Q=bW(P);let R=bW(P-vec4i(149));var S=mat4x4f();var T=mat4x4f();if general{let U=bY(o,f*p.R+4u*B);let V=bY(o,g*p.R+4u*C);S=mat4x4f(bX(U.x,V),bX(U.y,V),bX(U.z,V),bX(U.w,V));T=transpose(mat4x4f(bX(V.x,U),bX(V.y,U),bX(V.z,U),bX(V.w,U)));}var W=mat4x4f();var X=mat4x4f();var Y=mat4x4f();var Z=mat4x4f();var Aa=0u;for(var Ba=begin;Ba<end;Ba+=t){let col=Ba+H;if H<t{var words=mat4x4f();if col<end{let Ca=(O+vec4u(col))/vec4u(4u);let Da=x[Ca.x];let Ea=x[Ca.y];let Fa=x[Ca.z];let Ga=x[Ca.w];let Ha=vec4u(col)+vec4u(0u,1u,2u,3u)<vec4u(end);words[0]=cB(select(vec4u(0u),Da,Ha&vec4<bool>(M.x)),Q.x,R.x,);words[1]=cB(select(vec4u(0u),Ea,Ha&vec4<bool>(M.y)),Q.y,R.y,);words[2]=cB(select(vec4u(0u),Fa,Ha&vec4<bool>(M.z)),Q.z,R.z,);words[3]=cB(select(vec4u(0u),Ga,Ha&vec4<bool>(M.w)),Q.w,R.w,);}let Ia=transpose(words);bT[J]=Ia[0];bT[J+p.S]=Ia[1];bT[J+2u*p.S]=Ia[2];bT[J+3u*p.S]=Ia[3];}workgroupBarrier();let Ja=min(t,end-Ba);if z<r{for(var Ka=z;Ka<Ja;Ka+=bR*r){var La=mat4x4f();var Ma=mat4x4f();var at=Ka*p.S;for(var k=0u;k<bR;k++){let U=bT[at+B];let V=bT[D+at+C];at+=r*p.S;La[0]=fma(vec4f(U.x),V,La[0]);La[1]=fma(vec4f(U.y),V,La[1]);La[2]=fma(vec4f(U.z),V,La[2]);La[3]=fma(vec4f(U.w),V,La[3]);var Na=U.x-V;var Oa=U.y-V;var Pa=U.z-V;var Qa=U.w-V;if general{Na=U.x*S[0]-V*T[0];Oa=U.y*S[1]-V*T[1];Pa=U.z*S[2]-V*T[2];Qa=U.w*S[3]-V*T[3];}Ma[0]=fma(Na,Na,Ma[0]);Ma[1]=fma(Oa,Oa,Ma[1]);Ma[2]=fma(Pa,Pa,Ma[2]);Ma[3]=fma(Qa,Qa,Ma[3]);}X+=La;Z+=Ma;Aa++;if Aa%RUNS==0u{cD(&W,&X);cD(&Y,&Z);}}}workgroupBarrier();}if z>=r{return;}cD(&W,&X);cD(&Y,&Z);let Ra=(a.y*b.x+a.x)*16u*WG_SIZE+local;write(Ra,W[0],X[0],Y[0],Z[0]);write(Ra+4u*WG_SIZE,W[1],X[1],Y[1],Z[1]);write(Ra+8u*WG_SIZE,W[2],X[2],Y[2],Z[2]);write(Ra+12u*WG_SIZE,W[3],X[3],Y[3],Z[3]);}
-fn write(at:u32,a:vec4f,b:vec4f,c:vec4f,e:vec4f){let f=transpose(mat4x4f(a,b,c,e));aD[at]=f[0];aD[at+WG_SIZE]=f[1];aD[at+2u*WG_SIZE]=f[2];aD[at+3u*WG_SIZE]=f[3];}
-fn cD(a:ptr<function,mat4x4f>,b:ptr<function,mat4x4f>){let c=cA((*a)[0],(*b)[0]);let e=cA((*a)[1],(*b)[1]);let f=cA((*a)[2],(*b)[2]);let d=cA((*a)[3],(*b)[3]);*a=mat4x4f(c.A,e.A,f.A,d.A);*b=mat4x4f(c.B,e.B,f.B,d.B);}
+fn cA(a:vec4f,b:vec4f)->bV{let c=bZ(a+b);if!compensated{return bV(c,vec4f(0.0));}return bV(c,b-bZ(c-a));}
+fn cB(a:vec4u,b:f32,c:f32)->vec4f{let e=a&vec4u(cC);let f=select(a,vec4u(0u),e==vec4u(cC));let g=vec4f(f&vec4u(0x007fffffu))*c;let i=bitcast<vec4f>(bitcast<vec4u>(g)|(f&vec4u(bK)));return select(bitcast<vec4f>(f)*b,i,e==vec4u(0u));}
+@compute@workgroup_size(WG_SIZE)fn pairs(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=p.H+a.x;let f=bO(e,p.I);let g=f.x;let i=f.y;let j=g==i;let m=p.I*(p.I+1u)/2u;let n=p.V+a.y;let o=n/p.O;let q=o*p.P+(n%p.O)*p.Q;let r=min(p.e,min((o+1u)*p.P,q+p.Q));let t=o*(p.n+m);let y=bS[t+p.n+e];if general!=(y==bQ){return;}let z=select(p.M,p.L,j);let A=select(p.U,p.T,j);let B=select(p.S*p.S,p.S*(p.S+1u)/2u,j);let C=c/B;let D=c%B;var E=vec2u(D/p.S,D%p.S);if j{E=bO(D,p.S);}let F=E.x;let G=E.y;let H=select(bU,0u,j);let I= !j&&c>=WG_SIZE/2u;let J=select(c%(WG_SIZE/2u),c,j);let K=J%p.S;let L=4u*(J/p.S);let M=select(g,i,I)*p.R+4u*K;let N=select(0u,bU,I)+L*p.S+K;let O=p.n-1u;let P=vec4u(M)+vec4u(0u,1u,2u,3u);let Q=P<vec4u(p.n);let R=min(P,vec4u(p.n-1u));let S=vec4u(starts[R.x],starts[R.y],starts[R.z],starts[R.w]);var T=vec4i(-y);if general{T= -bY(t,M);}let U=bW(T);let V=bW(T-vec4i(149));var W=mat4x4f();var X=mat4x4f();if general{let Y=bY(t,g*p.R+4u*F);let Z=bY(t,i*p.R+4u*G);W=mat4x4f(bX(Y.x,Z),bX(Y.y,Z),bX(Y.z,Z),bX(Y.w,Z));X=transpose(mat4x4f(bX(Z.x,Y),bX(Z.y,Y),bX(Z.z,Y),bX(Z.w,Y)));}var Aa=mat4x4f();var Ba=mat4x4f();var Ca=mat4x4f();var Da=mat4x4f();var Ea=0u;for(var Fa=q;Fa<r;Fa+=A){let Ga=Fa+L;if L<A{var Ha=mat4x4f();if Ga<r{let Ia=(S+vec4u(Ga))/vec4u(4u);let Ja=x[Ia.x];let Ka=x[Ia.y];let La=x[Ia.z];let Ma=x[Ia.w];let Na=vec4u(Ga)+vec4u(0u,1u,2u,3u)<vec4u(r);Ha[0]=cB(select(vec4u(0u),Ja,Na&vec4<bool>(Q.x)),U.x,V.x,);Ha[1]=cB(select(vec4u(0u),Ka,Na&vec4<bool>(Q.y)),U.y,V.y,);Ha[2]=cB(select(vec4u(0u),La,Na&vec4<bool>(Q.z)),U.z,V.z,);Ha[3]=cB(select(vec4u(0u),Ma,Na&vec4<bool>(Q.w)),U.w,V.w,);}let Oa=transpose(Ha);bT[N]=Oa[0];bT[N+p.S]=Oa[1];bT[N+2u*p.S]=Oa[2];bT[N+3u*p.S]=Oa[3];}workgroupBarrier();let Pa=min(A,r-Fa);if C<z{for(var Qa=C;Qa<Pa;Qa+=bR*z){var Ra=mat4x4f();var Sa=mat4x4f();var Ta=Qa*p.S;for(var Ua=0u;Ua<bR;Ua++){let Y=bT[Ta+F];let Z=bT[H+Ta+G];Ta+=z*p.S;Ra[0]=fma(vec4f(Y.x),Z,Ra[0]);Ra[1]=fma(vec4f(Y.y),Z,Ra[1]);Ra[2]=fma(vec4f(Y.z),Z,Ra[2]);Ra[3]=fma(vec4f(Y.w),Z,Ra[3]);var Va=Y.x-Z;var Wa=Y.y-Z;var Xa=Y.z-Z;var Ya=Y.w-Z;if general{Va=Y.x*W[0]-Z*X[0];Wa=Y.y*W[1]-Z*X[1];Xa=Y.z*W[2]-Z*X[2];Ya=Y.w*W[3]-Z*X[3];}Sa[0]=fma(Va,Va,Sa[0]);Sa[1]=fma(Wa,Wa,Sa[1]);Sa[2]=fma(Xa,Xa,Sa[2]);Sa[3]=fma(Ya,Ya,Sa[3]);}Ba+=Ra;Da+=Sa;Ea++;if Ea%RUNS==0u{cD(&Aa,&Ba);cD(&Ca,&Da);}}}workgroupBarrier();}if C>=z{return;}cD(&Aa,&Ba);cD(&Ca,&Da);let Za=(a.y*b.x+a.x)*16u*WG_SIZE+c;write(Za,Aa[0],Ba[0],Ca[0],Da[0]);write(Za+4u*WG_SIZE,Aa[1],Ba[1],Ca[1],Da[1]);write(Za+8u*WG_SIZE,Aa[2],Ba[2],Ca[2],Da[2]);write(Za+12u*WG_SIZE,Aa[3],Ba[3],Ca[3],Da[3]);}
+fn write(a:u32,b:vec4f,c:vec4f,e:vec4f,f:vec4f){let g=transpose(mat4x4f(b,c,e,f));aD[a]=g[0];aD[a+WG_SIZE]=g[1];aD[a+2u*WG_SIZE]=g[2];aD[a+3u*WG_SIZE]=g[3];}
+fn cD(a:ptr<function,mat4x4f>,b:ptr<function,mat4x4f>){let c=cA((*a)[0],(*b)[0]);let e=cA((*a)[1],(*b)[1]);let f=cA((*a)[2],(*b)[2]);let g=cA((*a)[3],(*b)[3]);*a=mat4x4f(c.A,e.A,f.A,g.A);*b=mat4x4f(c.B,e.B,f.B,g.B);}
 `,
   rank_mean: `${bits}${sum}${columns}${kept}struct aA{n:u32,e:u32,begin:u32,end:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
@@ -208,7 +208,7 @@ aD[col]=word;}
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
 @group(0)@binding(2)var<storage,read_write>aD:array<u32>;
 @group(0)@binding(3)var<uniform>p:aA;
-@compute@workgroup_size(WG_SIZE)fn rank_mean_search(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}var c=0u;var e=0u;for(var f=bK;f>0u;f>>=1u){var g=0u;var i=0u;for(var j=0u;j<p.n;j++){let m=key_of(x[starts[j]+col]);g+=u32(m<(c|f));i+=u32(m<(e|f));}if g<=p.begin{c|=f;}if i<=p.end-1u{e|=f;}}aD[col]=cE(col,c,e,p.begin,p.end);}
+@compute@workgroup_size(WG_SIZE)fn rank_mean_search(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=aG(a,b,c);if e>=p.e{return;}var f=0u;var g=0u;for(var i=bK;i>0u;i>>=1u){var j=0u;var m=0u;for(var n=0u;n<p.n;n++){let o=key_of(x[starts[n]+e]);j+=u32(o<(f|i));m+=u32(o<(g|i));}if j<=p.begin{f|=i;}if m<=p.end-1u{g|=i;}}aD[e]=cE(e,f,g,p.begin,p.end);}
 `,
   rank_mean_split: `${bits}${sum}${columns}${kept}struct aA{n:u32,e:u32,begin:u32,end:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
@@ -221,11 +221,11 @@ override WORDS:u32=4096;
 var<workgroup>sh_keys:array<u32,WORDS>;
 struct cF{run:i32,W:u32,X:u32}
 struct cG{at:u32,Y:bool,Z:u32,Aa:bool}
-fn facing(place:cF,sum:i32)->cG{let a=i32(RUNS/2u);let run=sum-place.run;let b=run<0||run>=a;let at=(place.W+u32(clamp(run,0,a-1)))*WG_SIZE+place.X;let c=select(0u,DROPPED,run>=a);return cG(at,b,c,!b&&place.W>0u);}
+fn facing(a:cF,b:i32)->cG{let c=i32(RUNS/2u);let e=b-a.run;let f=e<0||e>=c;let g=(a.W+u32(clamp(e,0,c-1)))*WG_SIZE+a.X;let i=select(0u,DROPPED,e>=c);return cG(g,f,i,!f&&a.W>0u);}
 fn met(a:cG,b:u32)->u32{return select(b,a.Z,a.Y);}
 fn is_lower(a:u32,b:cG,c:u32)->bool{let met=met(b,c);return a<met||(a==met&&b.Aa);}
-fn kept_value(a:u32,unit:f32)->f32{return select(value_of(a,unit),0.0,a==DROPPED);}
-fn key_at(row:u32,col:u32)->u32{if row>=p.n{return DROPPED;}return min(key_of(x[starts[row]+col]),DROPPED-1u);}
+fn kept_value(a:u32,b:f32)->f32{return select(value_of(a,b),0.0,a==DROPPED);}
+fn key_at(a:u32,b:u32)->u32{if a>=p.n{return DROPPED;}return min(key_of(x[starts[a]+b]),DROPPED-1u);}
 @compute@workgroup_size(WG_SIZE,RUNS)fn rank_mean_split(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_id)c:vec3u,@builtin(local_invocation_index)local:u32,){let e=aG(a,b,c.x);let col=min(e,p.e-1u);let run=c.y;#slot load
 for(var f=1u;f<RUNS/2u;f*=2u){{let g=run^(2u*f-1u);let partner=g*WG_SIZE+c.x;let lower=run<g;#slot end_to_end
 }for(var i=f/2u;i>0u;i/=2u){let g=run^i;let partner=g*WG_SIZE+c.x;let lower=run<g;#slot side_by_side
@@ -257,7 +257,7 @@ aD[col]=word;}
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
 @group(0)@binding(2)var<storage,read_write>aD:array<u32>;
 @group(0)@binding(3)var<uniform>p:aA;
-@compute@workgroup_size(WG_SIZE)fn rank_sum_search(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=aG(a,b,local);if col>=p.e{return;}var c=0u;var e=0u;for(var f=bK;f>0u;f>>=1u){var g=0u;var i=0u;for(var j=0u;j<p.n;j++){let m=flipped(x[starts[j]+col]);g+=u32(m<(c|f));i+=u32(m<(e|f));}if g<=p.begin{c|=f;}if i<=p.end-1u{e|=f;}}var sum=0u;var n=0u;var i=0u;for(var j=0u;j<p.n;j++){let word=x[starts[j]+col];let m=flipped(word);sum+=select(0u,word,m>c&&m<e);n+=u32(m>c);i+=u32(m<e);}let o=p.n-p.begin-n;let q=p.end-i;let r=o*flipped(c)+q*flipped(e);aD[col]=select(sum+r,(p.end-p.begin)*flipped(c),c==e);}
+@compute@workgroup_size(WG_SIZE)fn rank_sum_search(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=aG(a,b,c);if e>=p.e{return;}var f=0u;var g=0u;for(var i=bK;i>0u;i>>=1u){var j=0u;var m=0u;for(var n=0u;n<p.n;n++){let o=flipped(x[starts[n]+e]);j+=u32(o<(f|i));m+=u32(o<(g|i));}if j<=p.begin{f|=i;}if m<=p.end-1u{g|=i;}}var q=0u;var r=0u;var m=0u;for(var n=0u;n<p.n;n++){let t=x[starts[n]+e];let o=flipped(t);q+=select(0u,t,o>f&&o<g);r+=u32(o>f);m+=u32(o<g);}let y=p.n-p.begin-r;let z=p.end-m;let A=y*flipped(f)+z*flipped(g);aD[e]=select(q+A,(p.end-p.begin)*flipped(f),f==g);}
 `,
   screen: `${bits}${sum}struct aA{n:u32,e:u32,P:u32,Ca:u32,f:u32,zero:u32}
 struct cH{Da:u32,Ea:i32,A:f32,B:f32,Fa:vec2u,}
@@ -273,29 +273,29 @@ const cL:u32=32u<<23u;
 struct cM{Da:u32,largest:u32,Ga:u32,Ha:i32,sum:aX,Fa:vec2u,}
 var<workgroup>cN:array<vec4u,WG_SIZE>;
 var<workgroup>cO:array<vec2u,WG_SIZE>;
-fn cP(words:vec4u)->vec4u{var h=words;h=(h^(h>>vec4u(16u)))*0x85ebca6bu;h=(h^(h>>vec4u(13u)))*0xc2b2ae35u;return h^(h>>vec4u(16u));}
-fn cQ(words:vec4u)->u32{return(words.x+words.y)+(words.z+words.w);}
-fn cR(top:i32)->i32{return min(cJ-top,cK);}
-fn cS(a:cM,words:vec4u,b:vec4u,c:vec4u)->cM{var e=a;let f=words^(words>>vec4u(15u));e.Fa+=vec2u(cQ(f*b),cQ(f*c));let g=words&vec4u(MAGNITUDE);let i=g<vec4u(cC);e.Da+=cQ(select(vec4u(1u),vec4u(0u),i));let kept=select(vec4u(0u),g,i);let largest=max(max(kept.x,kept.y),max(kept.z,kept.w));e.largest=max(e.largest,largest);if largest>=e.Ga{let j=cR(aZ(largest));let m=power(2*(j-e.Ha));e.sum=aX(e.sum.A*m,e.sum.B*m);e.Ha=j;e.Ga=((largest>>23u)+1u)<<23u;}let n=kept<vec4u(0x00800000u);let o=vec4f(kept)*power(e.Ha-149);let q=select(bitcast<vec4f>(kept)*power(e.Ha),o,n);let r=q*q;e.sum=add(e.sum,(r.x+r.y)+(r.z+r.w),p.zero);return e;}
-fn cT(a:u32,col:u32,end:u32)->vec4u{let words=x[(a+col)/4u];if col+4u<=end{return words;}return select(vec4u(0u),words,vec4u(col)+vec4u(0u,1u,2u,3u)<vec4u(end));}
-fn cU(a:cH,b:cH)->cH{let top=max(a.Ea,b.Ea);let c=power(2*(cR(top)-cR(a.Ea)));let e=power(2*(cR(top)-cR(b.Ea)));let sum=bP(aX(a.A*c,a.B*c),aX(b.A*e,b.B*e),p.zero,);return cH(a.Da+b.Da,top,sum.A,sum.B,a.Fa+b.Fa);}
-fn cV(local:u32,a:cH){cN[local]=vec4u(a.Da,bitcast<u32>(a.Ea),bitcast<u32>(a.A),bitcast<u32>(a.B),);cO[local]=a.Fa;}
-fn kept(local:u32)->cH{let a=cN[local];return cH(a.x,bitcast<i32>(a.y),bitcast<f32>(a.z),bitcast<f32>(a.w),cO[local],);}
-fn cW(a:cM,row:u32,b:u32,local:u32){var c=cH(a.Da,aZ(a.largest),a.sum.A,a.sum.B,a.Fa,);workgroupBarrier();cV(local,c);for(var e=WG_SIZE/2u;e>0u;e/=2u){workgroupBarrier();if local<e{c=cU(c,kept(local+e));cV(local,c);}}if local==0u{aD[b*p.n+row]=c;}}
-@compute@workgroup_size(WG_SIZE)fn screen(@builtin(workgroup_id)a:vec3u,@builtin(local_invocation_index)local:u32,){let b=p.f+a.y;let begin=b*p.P;let end=min(p.e,begin+p.P);let row=a.x*cI;let c=p.n-1u;let e=starts[row];let f=starts[min(row+1u,c)];let g=starts[min(row+2u,c)];let i=starts[min(row+3u,c)];let j=cM(0u,0u,cL,cK,aX(0.0,0.0),vec2u(0u,0u));var m=j;var n=j;var o=j;var d=j;for(var col=begin+4u*local;col<end;col+=4u*WG_SIZE){var q=cT(e,col,end);var r=cT(f,col,end);var t=cT(g,col,end);var y=cT(i,col,end);let place=vec4u(p.Ca+col)+vec4u(0u,1u,2u,3u);let z=cP(place*0x9e3779b1u)|vec4u(1u);let A=cP(place*0x85ebca77u)|vec4u(1u);for(var k=0u;k<cI;k++){let B=cS(m,q,z,A);m=n;n=o;o=d;d=B;q=r;r=t;t=y;}}for(var k=0u;k<min(cI,p.n-row);k++){cW(m,row+k,b,local);m=n;n=o;o=d;}}
+fn cP(a:vec4u)->vec4u{var b=a;b=(b^(b>>vec4u(16u)))*0x85ebca6bu;b=(b^(b>>vec4u(13u)))*0xc2b2ae35u;return b^(b>>vec4u(16u));}
+fn cQ(a:vec4u)->u32{return(a.x+a.y)+(a.z+a.w);}
+fn cR(a:i32)->i32{return min(cJ-a,cK);}
+fn cS(a:cM,b:vec4u,c:vec4u,e:vec4u)->cM{var f=a;let g=b^(b>>vec4u(15u));f.Fa+=vec2u(cQ(g*c),cQ(g*e));let i=b&vec4u(MAGNITUDE);let j=i<vec4u(cC);f.Da+=cQ(select(vec4u(1u),vec4u(0u),j));let kept=select(vec4u(0u),i,j);let m=max(max(kept.x,kept.y),max(kept.z,kept.w));f.largest=max(f.largest,m);if m>=f.Ga{let n=cR(aZ(m));let o=power(2*(n-f.Ha));f.sum=aX(f.sum.A*o,f.sum.B*o);f.Ha=n;f.Ga=((m>>23u)+1u)<<23u;}let q=kept<vec4u(0x00800000u);let r=vec4f(kept)*power(f.Ha-149);let t=select(bitcast<vec4f>(kept)*power(f.Ha),r,q);let y=t*t;f.sum=add(f.sum,(y.x+y.y)+(y.z+y.w),p.zero);return f;}
+fn cT(a:u32,b:u32,c:u32)->vec4u{let e=x[(a+b)/4u];if b+4u<=c{return e;}return select(vec4u(0u),e,vec4u(b)+vec4u(0u,1u,2u,3u)<vec4u(c));}
+fn cU(a:cH,b:cH)->cH{let c=max(a.Ea,b.Ea);let e=power(2*(cR(c)-cR(a.Ea)));let f=power(2*(cR(c)-cR(b.Ea)));let g=bP(aX(a.A*e,a.B*e),aX(b.A*f,b.B*f),p.zero,);return cH(a.Da+b.Da,c,g.A,g.B,a.Fa+b.Fa);}
+fn cV(a:u32,b:cH){cN[a]=vec4u(b.Da,bitcast<u32>(b.Ea),bitcast<u32>(b.A),bitcast<u32>(b.B),);cO[a]=b.Fa;}
+fn kept(a:u32)->cH{let b=cN[a];return cH(b.x,bitcast<i32>(b.y),bitcast<f32>(b.z),bitcast<f32>(b.w),cO[a],);}
+fn cW(a:cM,b:u32,c:u32,e:u32){var f=cH(a.Da,aZ(a.largest),a.sum.A,a.sum.B,a.Fa,);workgroupBarrier();cV(e,f);for(var g=WG_SIZE/2u;g>0u;g/=2u){workgroupBarrier();if e<g{f=cU(f,kept(e+g));cV(e,f);}}if e==0u{aD[c*p.n+b]=f;}}
+@compute@workgroup_size(WG_SIZE)fn screen(@builtin(workgroup_id)a:vec3u,@builtin(local_invocation_index)b:u32,){let c=p.f+a.y;let e=c*p.P;let f=min(p.e,e+p.P);let g=a.x*cI;let i=p.n-1u;let j=starts[g];let m=starts[min(g+1u,i)];let n=starts[min(g+2u,i)];let o=starts[min(g+3u,i)];let q=cM(0u,0u,cL,cK,aX(0.0,0.0),vec2u(0u,0u));var r=q;var t=q;var y=q;var z=q;for(var A=e+4u*b;A<f;A+=4u*WG_SIZE){var B=cT(j,A,f);var C=cT(m,A,f);var D=cT(n,A,f);var E=cT(o,A,f);let F=vec4u(p.Ca+A)+vec4u(0u,1u,2u,3u);let G=cP(F*0x9e3779b1u)|vec4u(1u);let H=cP(F*0x85ebca77u)|vec4u(1u);for(var I=0u;I<cI;I++){let J=cS(r,B,G,H);r=t;t=y;y=z;z=J;B=C;C=D;D=E;}}for(var I=0u;I<min(cI,p.n-g);I++){cW(r,g+I,c,b);r=t;t=y;y=z;}}
 `,
   self_test: `${bits}${sum}struct aA{E:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read_write>aD:array<u32>;
 @group(0)@binding(2)var<uniform>p:aA;
-@compute@workgroup_size(1)fn self_test(){for(var a=0u;a<p.E;a++){let word=x[a];let at=8u*a;aD[at]=u32(aY(word))|(u32(cX(word))<<1u);aD[at+1u]=key_of(word);aD[at+2u]=word_of(key_of(word));if aY(word){aD[at+3u]=bitcast<u32>(aZ(word));let unit=bB(word,-aZ(word));aD[at+4u]=bitcast<u32>(unit);aD[at+5u]=aS(unit,aZ(word));let sum=add(add(aX(33554432.0,0.0),unit,p.zero),-33554432.0,p.zero);aD[at+6u]=bitcast<u32>(sum.A+sum.B);}}}
+@compute@workgroup_size(1)fn self_test(){for(var a=0u;a<p.E;a++){let b=x[a];let c=8u*a;aD[c]=u32(aY(b))|(u32(cX(b))<<1u);aD[c+1u]=key_of(b);aD[c+2u]=word_of(key_of(b));if aY(b){aD[c+3u]=bitcast<u32>(aZ(b));let e=bB(b,-aZ(b));aD[c+4u]=bitcast<u32>(e);aD[c+5u]=aS(e,aZ(b));let f=add(add(aX(33554432.0,0.0),e,p.zero),-33554432.0,p.zero);aD[c+6u]=bitcast<u32>(f.A+f.B);}}}
 `,
   sign_sum: `${bits}${columns}struct aA{n:u32,e:u32}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
 @group(0)@binding(2)var<storage,read_write>aD:array<vec4u>;
 @group(0)@binding(3)var<uniform>p:aA;
-@compute@workgroup_size(WG_SIZE)fn sign_sum(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let col=4u*aG(a,b,local);if col>=p.e{return;}var sum=vec4i(0);for(var c=0u;c<p.n;c++){let words=x[(starts[c]+col)/4u];let e=words&vec4u(MAGNITUDE);let f=(bitcast<vec4i>(words)>>vec4u(31u))|vec4i(1);let g=(e>vec4u(0u))&(e<=vec4u(cC));sum+=select(vec4i(0),f,g);}aD[col/4u]=bitcast<vec4u>(vec4f(sum));}
+@compute@workgroup_size(WG_SIZE)fn sign_sum(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=4u*aG(a,b,c);if e>=p.e{return;}var f=vec4i(0);for(var g=0u;g<p.n;g++){let i=x[(starts[g]+e)/4u];let j=i&vec4u(MAGNITUDE);let m=(bitcast<vec4i>(i)>>vec4u(31u))|vec4i(1);let n=(j>vec4u(0u))&(j<=vec4u(cC));f+=select(vec4i(0),m,n);}aD[e/4u]=bitcast<vec4u>(vec4f(f));}
 `,
   squared_distances: `${triangle}struct aA{n:u32,e:u32,P:u32,Q:u32,O:u32,I:u32,R:u32,S:u32,L:u32,M:u32,T:u32,U:u32,V:u32,H:u32,}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
@@ -312,16 +312,16 @@ var<workgroup>bT:array<vec4i,1024>;
 const bU:u32=512;
 struct dB{A:vec4u,Ia:vec4i,B:vec4u}
 struct aR{B:vec4u,A:vec4u}
-fn dC(a:dB,b:vec4i)->dB{let h=b>>vec4u(13u);let l=b&vec4i(0x1fff);return dB(a.A+vec4u(h*h),a.Ia+h*l,a.B+vec4u(l*l),);}
-fn dD(a:aR,b:vec4u,c:vec4u)->aR{let next=a.B+b;return aR(next,a.A+c+vec4u(next<b));}
+fn dC(a:dB,b:vec4i)->dB{let c=b>>vec4u(13u);let e=b&vec4i(0x1fff);return dB(a.A+vec4u(c*c),a.Ia+c*e,a.B+vec4u(e*e),);}
+fn dD(a:aR,b:vec4u,c:vec4u)->aR{let e=a.B+b;return aR(e,a.A+c+vec4u(e<b));}
 fn dE(a:aR,b:dB)->aR{let c=dD(a,b.A<<vec4u(26u),b.A>>vec4u(6u));let e=bitcast<vec4u>(b.Ia<<vec4u(14u));let f=dD(c,e,bitcast<vec4u>(b.Ia>>vec4u(18u)));return dD(f,b.B,vec4u(0u));}
-fn dF(words:vec4u)->vec4<bool>{return words+vec4u(cY)>vec4u(2u*cY);}
-fn dG(at:u32,a:u32,b:u32){let next=atomicAdd(&aD[at],a)+a;let c=b+u32(next<a);if atomicAdd(&aD[at+1u],c)+c<c{atomicOr(&aD[at+2u],cZ);}}
-@compute@workgroup_size(WG_SIZE)fn squared_distances(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=bO(p.H+a.x,p.I);let e=c.x;let f=c.y;let g=e==f;let i=p.V+a.y;let j=i/p.O;let begin=j*p.P+(i%p.O)*p.Q;let end=min(p.e,min((j+1u)*p.P,begin+p.Q));let m=select(p.M,p.L,g);let n=select(p.U,p.T,g);let o=select(p.S*p.S,p.S*(p.S+1u)/2u,g);let q=local/o;let r=local%o;var place=vec2u(r/p.S,r%p.S);if g{place=bO(r,p.S);}let t=place.x;let y=place.y;let z=select(bU,0u,g);let A= !g&&local>=WG_SIZE/2u;let B=select(local%(WG_SIZE/2u),local,g);let C=B%p.S;let D=4u*(B/p.S);let E=select(e,f,A)*p.R+4u*C;let F=select(0u,bU,A)+D*p.S+C;let G=vec4u(E)+vec4u(0u,1u,2u,3u);let H=G<vec4u(p.n);let I=min(G,vec4u(p.n-1u));let J=vec4u(starts[I.x],starts[I.y],starts[I.z],starts[I.w]);let K=dB(vec4u(0u),vec4i(0),vec4u(0u));var L=K;var M=K;var N=K;var O=K;var P=aR(vec4u(0u),vec4u(0u));var Q=P;var R=P;var S=P;var T=0u;var U=vec4<bool>();for(var V=begin;V<end;V+=n){let col=V+D;if D<n{var W=vec4u(0u);var X=vec4u(0u);var Y=vec4u(0u);var d=vec4u(0u);if col<end{let Z=(J+vec4u(col))/vec4u(4u);let Aa=vec4u(col)+vec4u(0u,1u,2u,3u)<vec4u(end);W=select(vec4u(0u),x[Z.x],Aa&vec4<bool>(H.x));X=select(vec4u(0u),x[Z.y],Aa&vec4<bool>(H.y));Y=select(vec4u(0u),x[Z.z],Aa&vec4<bool>(H.z));d=select(vec4u(0u),x[Z.w],Aa&vec4<bool>(H.w));}let Ba=array(vec4u(W.x,X.x,Y.x,d.x),vec4u(W.y,X.y,Y.y,d.y),vec4u(W.z,X.z,Y.z,d.z),vec4u(W.w,X.w,Y.w,d.w),);U|=dF(Ba[0])|dF(Ba[1]);U|=dF(Ba[2])|dF(Ba[3]);bT[F]=bitcast<vec4i>(Ba[0]);bT[F+p.S]=bitcast<vec4i>(Ba[1]);bT[F+2u*p.S]=bitcast<vec4i>(Ba[2]);bT[F+3u*p.S]=bitcast<vec4i>(Ba[3]);}workgroupBarrier();let Ca=min(n,end-V);if q<m{for(var Da=q;Da<Ca;Da+=bR*m){var at=Da*p.S;for(var k=0u;k<bR;k++){let W=bT[at+t];let X=bT[z+at+y];at+=m*p.S;L=dC(L,vec4i(W.x)-X);M=dC(M,vec4i(W.y)-X);N=dC(N,vec4i(W.z)-X);O=dC(O,vec4i(W.w)-X);}T++;if T==RUNS{P=dE(P,L);Q=dE(Q,M);R=dE(R,N);S=dE(S,O);L=K;M=K;N=K;O=K;T=0u;}}}workgroupBarrier();}let Ea=3u*p.R*p.R*((j-p.V/p.O)*b.x+a.x);for(var k=0u;k<4u;k++){if U[k]{dH(Ea,4u*C+k,vec2<bool>(!A,A||g));}}if q>=m{return;}let Fa=cF(e*p.R,f*p.R,4u*t,4u*y,Ea);dI(Fa,0u,dE(P,L));dI(Fa,1u,dE(Q,M));dI(Fa,2u,dE(R,N));dI(Fa,3u,dE(S,O));}
-fn dH(a:u32,row:u32,b:vec2<bool>){for(var c=0u;c<p.R;c++){if b.x{atomicOr(&aD[a+3u*(row*p.R+c)+2u],dA);}if b.y{atomicOr(&aD[a+3u*(c*p.R+row)+2u],dA);}}}
+fn dF(a:vec4u)->vec4<bool>{return a+vec4u(cY)>vec4u(2u*cY);}
+fn dG(a:u32,b:u32,c:u32){let e=atomicAdd(&aD[a],b)+b;let f=c+u32(e<b);if atomicAdd(&aD[a+1u],f)+f<f{atomicOr(&aD[a+2u],cZ);}}
+@compute@workgroup_size(WG_SIZE)fn squared_distances(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=bO(p.H+a.x,p.I);let f=e.x;let g=e.y;let i=f==g;let j=p.V+a.y;let m=j/p.O;let n=m*p.P+(j%p.O)*p.Q;let o=min(p.e,min((m+1u)*p.P,n+p.Q));let q=select(p.M,p.L,i);let r=select(p.U,p.T,i);let t=select(p.S*p.S,p.S*(p.S+1u)/2u,i);let y=c/t;let z=c%t;var A=vec2u(z/p.S,z%p.S);if i{A=bO(z,p.S);}let B=A.x;let C=A.y;let D=select(bU,0u,i);let E= !i&&c>=WG_SIZE/2u;let F=select(c%(WG_SIZE/2u),c,i);let G=F%p.S;let H=4u*(F/p.S);let I=select(f,g,E)*p.R+4u*G;let J=select(0u,bU,E)+H*p.S+G;let K=vec4u(I)+vec4u(0u,1u,2u,3u);let L=K<vec4u(p.n);let M=min(K,vec4u(p.n-1u));let N=vec4u(starts[M.x],starts[M.y],starts[M.z],starts[M.w]);let O=dB(vec4u(0u),vec4i(0),vec4u(0u));var P=O;var Q=O;var R=O;var S=O;var T=aR(vec4u(0u),vec4u(0u));var U=T;var V=T;var W=T;var X=0u;var Y=vec4<bool>();for(var Z=n;Z<o;Z+=r){let Aa=Z+H;if H<r{var Ba=vec4u(0u);var Ca=vec4u(0u);var Da=vec4u(0u);var Ea=vec4u(0u);if Aa<o{let Fa=(N+vec4u(Aa))/vec4u(4u);let Ga=vec4u(Aa)+vec4u(0u,1u,2u,3u)<vec4u(o);Ba=select(vec4u(0u),x[Fa.x],Ga&vec4<bool>(L.x));Ca=select(vec4u(0u),x[Fa.y],Ga&vec4<bool>(L.y));Da=select(vec4u(0u),x[Fa.z],Ga&vec4<bool>(L.z));Ea=select(vec4u(0u),x[Fa.w],Ga&vec4<bool>(L.w));}let Ha=array(vec4u(Ba.x,Ca.x,Da.x,Ea.x),vec4u(Ba.y,Ca.y,Da.y,Ea.y),vec4u(Ba.z,Ca.z,Da.z,Ea.z),vec4u(Ba.w,Ca.w,Da.w,Ea.w),);Y|=dF(Ha[0])|dF(Ha[1]);Y|=dF(Ha[2])|dF(Ha[3]);bT[J]=bitcast<vec4i>(Ha[0]);bT[J+p.S]=bitcast<vec4i>(Ha[1]);bT[J+2u*p.S]=bitcast<vec4i>(Ha[2]);bT[J+3u*p.S]=bitcast<vec4i>(Ha[3]);}workgroupBarrier();let Ia=min(r,o-Z);if y<q{for(var Ja=y;Ja<Ia;Ja+=bR*q){var Ka=Ja*p.S;for(var La=0u;La<bR;La++){let Ba=bT[Ka+B];let Ca=bT[D+Ka+C];Ka+=q*p.S;P=dC(P,vec4i(Ba.x)-Ca);Q=dC(Q,vec4i(Ba.y)-Ca);R=dC(R,vec4i(Ba.z)-Ca);S=dC(S,vec4i(Ba.w)-Ca);}X++;if X==RUNS{T=dE(T,P);U=dE(U,Q);V=dE(V,R);W=dE(W,S);P=O;Q=O;R=O;S=O;X=0u;}}}workgroupBarrier();}let Ma=3u*p.R*p.R*((m-p.V/p.O)*b.x+a.x);for(var La=0u;La<4u;La++){if Y[La]{dH(Ma,4u*G+La,vec2<bool>(!E,E||i));}}if y>=q{return;}let Na=cF(f*p.R,g*p.R,4u*B,4u*C,Ma);dI(Na,0u,dE(T,P));dI(Na,1u,dE(U,Q));dI(Na,2u,dE(V,R));dI(Na,3u,dE(W,S));}
+fn dH(a:u32,b:u32,c:vec2<bool>){for(var e=0u;e<p.R;e++){if c.x{atomicOr(&aD[a+3u*(b*p.R+e)+2u],dA);}if c.y{atomicOr(&aD[a+3u*(e*p.R+b)+2u],dA);}}}
 struct cF{Ja:u32,Ka:u32,a:u32,b:u32,La:u32}
-fn dI(place:cF,k:u32,a:aR){dJ(place,vec2u(k,0u),vec2u(a.B.x,a.A.x));dJ(place,vec2u(k,1u),vec2u(a.B.y,a.A.y));dJ(place,vec2u(k,2u),vec2u(a.B.z,a.A.z));dJ(place,vec2u(k,3u),vec2u(a.B.w,a.A.w));}
-fn dJ(place:cF,a:vec2u,sum:vec2u){let b=place.a+a.x;let c=place.b+a.y;if place.Ka+c>=p.n||place.Ja+b>=place.Ka+c{return;}dG(place.La+3u*(b*p.R+c),sum.x,sum.y);}
+fn dI(a:cF,b:u32,c:aR){dJ(a,vec2u(b,0u),vec2u(c.B.x,c.A.x));dJ(a,vec2u(b,1u),vec2u(c.B.y,c.A.y));dJ(a,vec2u(b,2u),vec2u(c.B.z,c.A.z));dJ(a,vec2u(b,3u),vec2u(c.B.w,c.A.w));}
+fn dJ(a:cF,b:vec2u,c:vec2u){let e=a.a+b.x;let f=a.b+b.y;if a.Ka+f>=p.n||a.Ja+e>=a.Ka+f{return;}dG(a.La+3u*(e*p.R+f),c.x,c.y);}
 `,
   sum_rows: `${columns}struct aA{n:u32,e:u32,o:u32,S:u32,Ma:u32,Na:u32}
 @group(0)@binding(0)var<storage,read>x:array<vec4u>;
@@ -329,7 +329,7 @@ fn dJ(place:cF,a:vec2u,sum:vec2u){let b=place.a+a.x;let c=place.b+a.y;if place.K
 @group(0)@binding(2)var<storage,read>aC:array<u32>;
 @group(0)@binding(3)var<storage,read_write>aD:array<vec4u>;
 @group(0)@binding(4)var<uniform>p:aA;
-@compute@workgroup_size(WG_SIZE)fn sum_rows(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=aG(a,b,local);if 4u*c>=p.e{return;}var total=vec4u(0u);if p.Na==1u{for(var row=0u;row<p.n;row++){total+=x[starts[row]/4u+c];}}let e=a.z*p.Ma;for(var k=e;k<min(p.S,e+p.Ma);k++){var sum=total*aC[4u*k];var at=aC[4u*k+1u];let f=aC[4u*k+2u];let end=aC[4u*k+3u];for(;at<f;at++){sum+=x[starts[aC[at]]/4u+c];}for(;at<end;at++){sum-=x[starts[aC[at]]/4u+c];}aD[k*(p.o/4u)+c]=sum;}}
+@compute@workgroup_size(WG_SIZE)fn sum_rows(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=aG(a,b,c);if 4u*e>=p.e{return;}var f=vec4u(0u);if p.Na==1u{for(var g=0u;g<p.n;g++){f+=x[starts[g]/4u+e];}}let i=a.z*p.Ma;for(var j=i;j<min(p.S,i+p.Ma);j++){var m=f*aC[4u*j];var n=aC[4u*j+1u];let o=aC[4u*j+2u];let q=aC[4u*j+3u];for(;n<o;n++){m+=x[starts[aC[n]]/4u+e];}for(;n<q;n++){m-=x[starts[aC[n]]/4u+e];}aD[j*(p.o/4u)+e]=m;}}
 `,
   widen: `struct aA{begin:u32,Oa:u32,Pa:u32}
 @group(0)@binding(0)var<storage,read>dK:array<vec2u>;
@@ -337,7 +337,7 @@ fn dJ(place:cF,a:vec2u,sum:vec2u){let b=place.a+a.x;let c=place.b+a.y;if place.K
 @group(0)@binding(2)var<uniform>p:aA;
 const WG_SIZE:u32=256;
 fn widened(a:u32)->u32{let b=(a&0x8000u)<<16u;let c=a&0x7fffu;if c>=0x7c00u{return b|0x7f800000u|(c<<13u);}if c>=0x0400u{return b|((c<<13u)+(112u<<23u));}if c==0u{return b;}let e=firstLeadingBit(c);return b|((e+103u)<<23u)|((c<<(23u-e))&0x007fffffu);}
-fn dL(word:u32)->vec2u{if p.Pa==1u{return vec2u(word<<16u,word&0xffff0000u);}return vec2u(widened(word&0xffffu),widened(word>>16u));}
-@compute@workgroup_size(WG_SIZE)fn widen(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)local:u32,){let c=(a.y*b.x+a.x)*WG_SIZE+local;if c>=p.Oa{return;}let words=dK[c];aD[p.begin+c]=vec4u(dL(words.x),dL(words.y));}
+fn dL(a:u32)->vec2u{if p.Pa==1u{return vec2u(a<<16u,a&0xffff0000u);}return vec2u(widened(a&0xffffu),widened(a>>16u));}
+@compute@workgroup_size(WG_SIZE)fn widen(@builtin(workgroup_id)a:vec3u,@builtin(num_workgroups)b:vec3u,@builtin(local_invocation_index)c:u32,){let e=(a.y*b.x+a.x)*WG_SIZE+c;if e>=p.Oa{return;}let f=dK[e];aD[p.begin+e]=vec4u(dL(f.x),dL(f.y));}
 `,
 };

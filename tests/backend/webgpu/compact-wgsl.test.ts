@@ -57,6 +57,13 @@ describe('a compacted shader', () => {
     );
   });
 
+  test('keeps no local name where there is no slot that could speak of it', () => {
+    const code = 'fn f(word: u32) { #slot rest\n }\nfn g(word: u32) { return word; }';
+    expect(compacted(code, ['word'])).toBe(
+      'fn aA(word:u32){#slot rest\n}\nfn aB(a:u32){return a;}\n',
+    );
+  });
+
   test('has no short name that is kept', () => {
     expect(compacted('fn f(one: u32, two: u32) { two = a0; }', ['a', 'aA', 'a0'])).toBe(
       'fn aB(b:u32,c:u32){c=a0;}\n',
