@@ -94,17 +94,24 @@ function declarator(texts: readonly string[], i: number): string {
   return texts[opening - 1] === 'var' ? 'var' : '';
 }
 
-/** Hands out names of a list that are not taken. */
+/**
+ * Hands out the names of a list, each once.
+ *
+ * @param habits - What names were changed to elsewhere: so it is done again, where it can.
+ */
 function namer(
   list: readonly string[],
-  isTaken: (name: string) => boolean,
+  habits: Map<string, string> = new Map(),
 ): (old: string) => string {
-  const names = list.filter((name) => !isTaken(name));
+  const free = new Set(list);
   const given = new Map<string, string>();
   return (old) => {
-    const name = given.get(old) ?? names[given.size];
+    const habit = habits.get(old) ?? '';
+    const name = given.get(old) ?? (free.has(habit) ? habit : [...free][0]);
     if (name === undefined) throw new Error(`no short name is left for ${old}`);
+    free.delete(name);
     given.set(old, name);
+    habits.set(old, name);
     return name;
   };
 }
@@ -126,11 +133,13 @@ export function compact(
   const globals = new Set(all.flatMap((text) => [...text.globals]));
   const members = new Set(all.flatMap((text) => [...text.members]));
   const isFixed = (name: string): boolean => fixed.has(name);
-  const globalName = namer(GLOBALS, isFixed);
-  const memberName = namer(OTHERS, (name) => isFixed(name) || SWIZZLE.test(name));
+  const [forGlobals, others] = [GLOBALS, OTHERS].map((list) => list.filter((n) => !isFixed(n)));
+  const globalName = namer(forGlobals!);
+  const memberName = namer(others!.filter((name) => !SWIZZLE.test(name)));
+  const habits = new Map<string, string>();
   const localNames = new Map<Scope, (old: string) => string>();
   const localName = (scope: Scope, old: string): string => {
-    const name = localNames.get(scope) ?? namer(OTHERS, isFixed);
+    const name = localNames.get(scope) ?? namer(others!, habits);
     localNames.set(scope, name);
     return name(old);
   };
