@@ -15,15 +15,11 @@ import { eventLoopTurn, TURN_MS } from '../core/turn.ts';
 import type {
   Backend,
   BackendInfo,
-  LatticeNoise,
   Matrix,
   Pairs,
   RowScreen,
-  RowSource,
-  SimulatedNoise,
   Tile,
   TileKernels,
-  Weights,
   Words,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
@@ -106,47 +102,19 @@ export class Engine implements Backend {
 
   // Expressions
 
-  matrix(rows: readonly (RowSource | Float32Array)[]): Matrix {
-    return matrix.source(rows);
-  }
-  select(x: Matrix, rows: readonly number[]): Matrix {
-    return matrix.select(x, rows);
-  }
-  combine(weights: Weights, x: Matrix): Matrix {
-    return matrix.combine(weights, x);
-  }
-  rankMean(x: Matrix, from: number, to: number): Matrix {
-    return matrix.rankMean(x, from, to);
-  }
-  nearestMean(x: Matrix, center: Matrix, count: number): Matrix {
-    return matrix.nearestMean(x, center, count);
-  }
-  signSum(x: Matrix): Matrix {
-    return matrix.signSum(x);
-  }
-  deviation(x: Matrix): Matrix {
-    return matrix.deviation(x);
-  }
-  stack(x: Matrix, y: Matrix): Matrix {
-    return matrix.stack(x, y);
-  }
-
-  addSimulatedNoise(x: Matrix, noise: SimulatedNoise): Matrix {
-    return addSimulatedNoise(x, noise);
-  }
-
-  words(rows: readonly (Uint32Array | Int32Array)[]): Words {
-    return words.words(rows);
-  }
-  addLatticeNoise(x: Words, noise: LatticeNoise): Words {
-    return words.addLatticeNoise(x, noise);
-  }
-  rankSum(x: Words, from: number, to: number): Words {
-    return words.rankSum(x, from, to);
-  }
-  sumRows(x: Words, groups: readonly (readonly number[])[]): Words {
-    return words.sumRows(x, groups);
-  }
+  readonly matrix: Backend['matrix'] = matrix.source;
+  readonly select: Backend['select'] = matrix.select;
+  readonly combine: Backend['combine'] = matrix.combine;
+  readonly rankMean: Backend['rankMean'] = matrix.rankMean;
+  readonly nearestMean: Backend['nearestMean'] = matrix.nearestMean;
+  readonly signSum: Backend['signSum'] = matrix.signSum;
+  readonly deviation: Backend['deviation'] = matrix.deviation;
+  readonly stack: Backend['stack'] = matrix.stack;
+  readonly addSimulatedNoise: Backend['addSimulatedNoise'] = addSimulatedNoise;
+  readonly words: Backend['words'] = words.words;
+  readonly addLatticeNoise: Backend['addLatticeNoise'] = words.addLatticeNoise;
+  readonly rankSum: Backend['rankSum'] = words.rankSum;
+  readonly sumRows: Backend['sumRows'] = words.sumRows;
 
   // Results
 
