@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Random } from '../../core/random.ts';
 import { type ClientOptions, type ClientPhase, SecureClient } from '../../secagg/client.ts';
 import type { RoundConfig } from '../../secagg/config.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
@@ -371,12 +372,13 @@ class SimulatedClient {
     const { cohort, config, crypto, seed, masks, beacon, client: make = honest } = this.#options;
     const { number } = this;
     const life = this.#lives++;
-    const random = streamNamed({ seed, crypto }, 'client', config.round, number, life);
+    const stream = (): Random =>
+      streamNamed({ seed, crypto }, 'client', config.round, number, life);
     this.#watched = undefined;
     const role: ClientOptions = {
       identity: cohort.clients[number]!,
       policy: this.#policy(),
-      crypto: withStream(crypto, random),
+      crypto: withStream(crypto, stream),
       masks: masks?.(number) ?? referenceMasks(),
       journal: this.#journal,
       input: (terms) => this.#input(terms),
@@ -465,7 +467,7 @@ class SimulatedServer {
     this.#options = {
       config,
       identity: cohort.server,
-      crypto: withStream(crypto, streamNamed({ seed, crypto }, 'server', config.round)),
+      crypto: withStream(crypto, () => streamNamed({ seed, crypto }, 'server', config.round)),
       masks: masks?.('server') ?? referenceMasks(),
       enrolment: cohort.enrolment,
       ...(beacon === undefined ? {} : { beacon: () => beacon }),
