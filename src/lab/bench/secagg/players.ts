@@ -62,8 +62,9 @@ export async function play(round: RoundToPlay): Promise<Seconds> {
   while (!isOver(server)) {
     const delivered = onTheirWay;
     onTheirWay = [];
-    for (const { to, message } of delivered) {
-      const reply = await byName.get(to)!.handle(message);
+    // Taken out, so that messages are not held on to once they are read.
+    for (let next = delivered.shift(); next !== undefined; next = delivered.shift()) {
+      const reply = await byName.get(next.to)!.handle(next.message);
       if (reply === undefined) continue;
       await timed(() => server.handle(reply, now));
       await onTaken?.(server);
