@@ -45,8 +45,8 @@ export interface MaskedCohort {
   readonly binding: Binding;
   /** What a client committed its seed to. */
   commitments(index: number): Uint8Array;
-  /** Shares of a client's seed if it survived, else of its mask secret. */
-  readonly shares: ReadonlyMap<number, readonly HeldShare[]>;
+  /** Shares of a client's seed if it survived, else of its mask secret. Asked for once. */
+  shares(index: number): readonly HeldShare[];
   readonly crypto: CryptoProvider;
   readonly masks: Masks;
 }
@@ -57,8 +57,8 @@ export interface Unmasked {
   readonly liars: readonly number[];
 }
 
-/** Keys that are expanded in one go. */
-const BATCH = 1024;
+/** Keys that are made and expanded in one go: enough to share out, and few beside a sum. */
+const BATCH = 4096;
 
 /** Takes the masks off a sum, or says which secret could not be rebuilt. */
 export async function unmaskCohort(
@@ -98,7 +98,7 @@ async function rebuildAll(
   ];
   for (const { index, accept } of wanted) {
     const { threshold } = graph.terms(index);
-    const shares = cohort.shares.get(index)!;
+    const shares = cohort.shares(index);
     const found = await recombiner.recombineVerified(shares, { threshold, accept });
     if (found === undefined)
       return { refusal: refusal('missing-shares', shares.length, threshold) };
@@ -113,28 +113,49 @@ async function* maskKeys(
   cohort: MaskedCohort,
   secrets: ReadonlyMap<number, Uint8Array>,
 ): AsyncGenerator<Mask[]> {
-  const { survivors, dropped, graph, roster, binding, crypto } = cohort;
+  const { survivors, roster, binding, crypto } = cohort;
   const member = (index: number): Member => ({ index, entry: roster[index]! });
   const tools = { binding, crypto };
-  for (let from = 0; from < survivors.length; from += BATCH) {
-    yield survivors.slice(from, from + BATCH).map((index) => ({
+  for (const some of batches(survivors)) {
+    yield some.map((index) => ({
       key: selfMaskKey(secrets.get(index)!, member(index), tools),
       sign: -1 as const,
     }));
   }
-  const alive = new Set(survivors);
-  for (const v of dropped) {
-    const others = graph.neighbours(v).filter((u) => alive.has(u));
-    const pairings: KeyPairing[] = others.map((u) => ({
+  for (const some of batches(uncancelled(cohort))) {
+    const pairings: KeyPairing[] = some.map(([u, v]) => ({
       secret: secrets.get(v)!,
       publicKey: roster[u]!.maskKey,
     }));
     const agreed = await crypto.sharedSecrets(pairings);
-    yield others.map((u, i) => {
+    yield some.map(([u, v], i) => {
       // None is undefined: the server refused keys of low order when they were advertised.
       const key = pairMaskKey(agreed[i]!, [member(u), member(v)], tools);
       agreed[i]!.fill(0);
       return { key, sign: signOf(v, u) };
     });
   }
+}
+
+/** A client that survived with one that dropped out: each pair that shares a mask. */
+function* uncancelled({
+  survivors,
+  dropped,
+  graph,
+}: MaskedCohort): Generator<readonly [number, number]> {
+  const alive = new Set(survivors);
+  for (const v of dropped) {
+    for (const u of graph.neighbours(v)) if (alive.has(u)) yield [u, v];
+  }
+}
+
+function* batches<T>(items: Iterable<T>): Generator<T[]> {
+  let batch: T[] = [];
+  for (const item of items) {
+    batch.push(item);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
