@@ -282,7 +282,7 @@ export class SecureClient {
     if (state.phase === 'done' || state.phase === 'aborted') return {};
     const { crypto } = this.#options;
     const digest = crypto.sha256(message);
-    if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply };
+    if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply.slice() };
     // Networks repeat: what was answered in an earlier phase may come again when that is over.
     if (this.#past.some((earlier) => sameBytes(earlier, digest))) return {};
     const envelope = openMessage(message);
@@ -316,7 +316,7 @@ export class SecureClient {
       return this.#reveal(state, envelope, seen);
     }
     if (state.phase === 'revealed' && type === 'consents') {
-      return Promise.resolve({ state, reply: state.reply });
+      return Promise.resolve({ state, reply: state.reply.slice() });
     }
     if ((state.phase === 'signed' || state.phase === 'revealed') && type === 'result') {
       return this.#end(state, envelope);
@@ -656,7 +656,12 @@ export class SecureClient {
     );
     const until = now + patienceOf(policy).revealed;
     const { held: _, survivors: __, ...kept } = state;
-    return { state: { ...kept, phase: 'revealed', asked: digest, reply, until }, reply };
+    // What is kept is overwritten at the end, perhaps while what is given is still being sent.
+    const keptReply = reply.slice();
+    return {
+      state: { ...kept, phase: 'revealed', asked: digest, reply: keptReply, until },
+      reply,
+    };
   }
 
   /** R5: what came out, by the server's signature. */
