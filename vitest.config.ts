@@ -4,6 +4,7 @@ import {
   type ViteUserConfig,
 } from 'vitest/config';
 import { chromiumProvider, whyNoChromium } from './tests/support/chromium.ts';
+import { secureHost } from './tests/support/secure-host.ts';
 
 /** What makes a page cross-origin isolated, so that it may share memory with workers. */
 const ISOLATION = {
@@ -19,7 +20,14 @@ function browserProject(
   return {
     server: { headers },
     // Known beforehand, or the first test that needs it would be loaded twice.
-    optimizeDeps: { include: ['@noble/ciphers/chacha.js'] },
+    optimizeDeps: {
+      include: [
+        '@noble/ciphers/chacha.js',
+        '@noble/curves/ed25519.js',
+        '@noble/hashes/hkdf.js',
+        '@noble/hashes/sha2.js',
+      ],
+    },
     test: {
       name,
       include: [include],
@@ -32,6 +40,7 @@ function browserProject(
               instances: [{ browser: 'chromium' }],
               headless: true,
               screenshotFailures: false,
+              commands: { ...secureHost },
               // One emulated device at a time: files that share it have been seen to disturb each
               // other.
               fileParallelism: false,
