@@ -125,7 +125,8 @@ describe('a page in a secure round', () => {
         backendMasks(backend, { randomBytes, fallback, onFault: (fault) => faults.push(fault) }),
       { clients: 12, dimensions: D, config: { ringBits: 22 }, lost },
     );
-    expect(report).toMatchObject({ phase: 'done', refusal: undefined });
+    expect(report.refusal).toBeUndefined();
+    expect(report.phase).toBe('done');
     expect(report.sums.map(({ inputs }) => inputs)).toEqual([[0, 2, 4, 5, 6, 7, 8, 9, 10]]);
     expectExact(report.sums[0]!, 22);
     expect(client.phase).toBe('done');
