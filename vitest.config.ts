@@ -4,7 +4,7 @@ import {
   type ViteUserConfig,
 } from 'vitest/config';
 import { chromiumProvider, whyNoChromium } from './tests/support/chromium.ts';
-import { secureHost } from './tests/support/secure-host.ts';
+import { secureHostCommands } from './tests/support/secure-host-commands.ts';
 
 /** What makes a page cross-origin isolated, so that it may share memory with workers. */
 const ISOLATION = {
@@ -26,6 +26,7 @@ function browserProject(
         '@noble/curves/ed25519.js',
         '@noble/hashes/hkdf.js',
         '@noble/hashes/sha2.js',
+        '@noble/hashes/utils.js',
       ],
     },
     test: {
@@ -40,7 +41,7 @@ function browserProject(
               instances: [{ browser: 'chromium' }],
               headless: true,
               screenshotFailures: false,
-              commands: { ...secureHost },
+              commands: secureHostCommands,
               // One emulated device at a time: files that share it have been seen to disturb each
               // other.
               fileParallelism: false,

@@ -192,7 +192,7 @@ export function describeGroups(plan: GroupPlan): string {
     `  colluders: up to ${plan.corrupt} of ${clients}, in league with a ${adversary} server; ` +
       `privacy fails with probability 2^−${sigma} at most`,
     `  Byzantine: f = ${plan.byzantine}; they spoil ${contamination.worstCase} group sums at worst, ` +
-      `${percent} % of them as expected; the rule stands ${plan.tolerated}, ` +
+      `${percent} % of all on average; the rule stands ${plan.tolerated}, ` +
       `a median ${contamination.medianHoldsUpTo}`,
     `  dropouts: up to ${plan.dropped} of ${clients}; ` +
       `a group is lost with probability 2^−${eta} at most`,

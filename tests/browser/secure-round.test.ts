@@ -23,8 +23,9 @@ import {
 } from '../../src/secagg/masks.ts';
 import { SLOTS } from '../../src/secagg/suite.ts';
 import { fromBase64, toBase64 } from '../support/base64.ts';
-import type { HostedRound, HostReport, SecureHost } from '../support/secure-host.ts';
-import { entriesOf, sumOf } from '../support/secure-round.ts';
+import type { HostedRound, HostReport } from '../support/secure-host.ts';
+import type { SecureHost } from '../support/secure-host-commands.ts';
+import { entriesOf, sumOf } from '../support/secure-inputs.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands extends SecureHost {}

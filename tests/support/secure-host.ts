@@ -5,8 +5,7 @@
  * @module
  */
 
-import type { BrowserCommand } from 'vitest/node';
-import { SecureClient } from '../../src/secagg/client.ts';
+import { type Identity, SecureClient } from '../../src/secagg/client.ts';
 import { encodingOf, type RoundConfig } from '../../src/secagg/config.ts';
 import { createNodeCrypto } from '../../src/secagg/crypto/create-node.ts';
 import { withSlots } from '../../src/secagg/encode.ts';
@@ -17,7 +16,7 @@ import { type MessageType, openMessage } from '../../src/secagg/messages.ts';
 import { type Outgoing, SecureServer } from '../../src/secagg/server.ts';
 import { hex } from '../../src/secagg/suite.ts';
 import { fromBase64, toBase64 } from './base64.ts';
-import { entriesOf, roundConfig, seededIdentity } from './secure-round.ts';
+import { entriesOf, roundConfig } from './secure-inputs.ts';
 
 /** What is run. The page is client 0. */
 export interface HostedRound {
@@ -62,17 +61,20 @@ interface Room {
 
 const rooms: Room[] = [];
 
-async function open({ identity, lost = {}, ...shape }: HostedRound): Promise<Introduction> {
+/** Begins a round. */
+export async function open({ identity, lost = {}, ...shape }: HostedRound): Promise<Introduction> {
   const { clients, dimensions } = shape;
   const crypto = await createNodeCrypto();
   const masks = nativeMasks();
   const config = roundConfig({ clients, dimensions, ...shape.config });
-  const others = await Promise.all(
-    Array.from({ length: clients - 1 }, (_, i) => seededIdentity(i)),
-  );
+  const newIdentity = async (): Promise<Identity> => {
+    const secret = crypto.randomBytes(32);
+    return { secret, publicKey: await crypto.signingKey(secret) };
+  };
+  const others = await Promise.all(Array.from({ length: clients - 1 }, newIdentity));
   const publicKeys = [fromBase64(identity), ...others.map(({ publicKey }) => publicKey)];
   const enrolment = allowList(publicKeys);
-  const own = await seededIdentity(clients);
+  const own = await newIdentity();
   const server = SecureServer.start({ config, identity: own, crypto, masks, enrolment }, 0);
   const { federation, model } = config;
   const policy = { serverKey: own.publicKey, federation, model, dimensions, enrolment, minSum: 3 };
@@ -106,7 +108,7 @@ async function open({ identity, lost = {}, ...shape }: HostedRound): Promise<Int
 }
 
 /** Hands the server what the page says, and goes on until there is something for the page. */
-async function exchange(number: number, replies: Mail): Promise<Mail> {
+export async function exchange(number: number, replies: Mail): Promise<Mail> {
   const room = rooms[number]!;
   const { server, clients, names, queue } = room;
   for (const reply of replies) await hand(room, 0, fromBase64(reply));
@@ -137,7 +139,8 @@ async function hand(room: Room, from: number, message: Uint8Array): Promise<void
   room.queue.push(...send);
 }
 
-function report(number: number): HostReport {
+/** What came of it. */
+export function report(number: number): HostReport {
   const { server, names } = rooms[number]!;
   return {
     phase: server.phase,
@@ -148,19 +151,3 @@ function report(number: number): HostReport {
     })),
   };
 }
-
-/** What a page may ask of Node. */
-export interface SecureHost {
-  openSecureRound(round: HostedRound): Promise<Introduction>;
-  exchangeSecureMessages(room: number, replies: Mail): Promise<Mail>;
-  reportSecureRound(room: number): Promise<HostReport>;
-}
-
-/** The same as commands of the browser tests. */
-export const secureHost: {
-  readonly [Name in keyof SecureHost]: BrowserCommand<Parameters<SecureHost[Name]>>;
-} = {
-  openSecureRound: (_, round) => open(round),
-  exchangeSecureMessages: (_, room, replies) => exchange(room, replies),
-  reportSecureRound: (_, room) => report(room),
-};

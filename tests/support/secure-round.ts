@@ -8,7 +8,7 @@
 import { createRandom } from '../../src/core/random.ts';
 import { type Identity, SecureClient } from '../../src/secagg/client.ts';
 import { encodingOf, type RoundConfig } from '../../src/secagg/config.ts';
-import { nobleCrypto } from '../../src/secagg/crypto/noble.ts';
+import { createNodeCrypto } from '../../src/secagg/crypto/create-node.ts';
 import type { CryptoProvider } from '../../src/secagg/crypto/provider.ts';
 import { withSlots } from '../../src/secagg/encode.ts';
 import { allowList } from '../../src/secagg/enrolment.ts';
@@ -16,43 +16,12 @@ import { memoryJournal } from '../../src/secagg/journal.ts';
 import { referenceMasks } from '../../src/secagg/masks.ts';
 import { type MessageType, openMessage } from '../../src/secagg/messages.ts';
 import type { ClientPolicy } from '../../src/secagg/policy.ts';
+import type { Reason } from '../../src/secagg/reasons.ts';
 import { SecureServer } from '../../src/secagg/server.ts';
 import { hex } from '../../src/secagg/suite.ts';
+import { entriesOf } from './secure-inputs.ts';
 
-/** A configuration that makes sense, for so many clients. */
-export function roundConfig({
-  clients,
-  dimensions,
-  ...rest
-}: { clients: number; dimensions: number } & Partial<RoundConfig>): RoundConfig {
-  const wait = 10_000;
-  return {
-    federation: new Uint8Array(16).fill(1),
-    round: 1,
-    nonce: new Uint8Array(32).fill(2),
-    model: new Uint8Array(32).fill(3),
-    dimensions,
-    ringBits: 32,
-    valueBits: 16,
-    clip: 1,
-    maxSamples: 0,
-    maxClients: clients,
-    corrupt: 100_000,
-    dropout: 100_000,
-    sigma: 40,
-    eta: 20,
-    topology: 'complete',
-    degree: 0,
-    threshold: 0,
-    minStart: 3,
-    minSum: 3,
-    groupSize: 0,
-    noise: { law: 'none', shareVariance: 0, minHonest: 0 },
-    deadlines: { advertise: wait, shares: wait, masked: wait, consent: wait, unmask: wait },
-    beacon: new Uint8Array(32),
-    ...rest,
-  };
-}
+export { entriesOf, roundConfig, sumOf } from './secure-inputs.ts';
 
 /** Bytes from a seed: for tests alone. */
 export function seededBytes(seed: number): (length: number) => Uint8Array {
@@ -60,9 +29,11 @@ export function seededBytes(seed: number): (length: number) => Uint8Array {
   return (length) => Uint8Array.from({ length }, () => random.uint32() & 0xff);
 }
 
+const platform = await createNodeCrypto({ threads: 0 });
+
 /** Cryptography whose randomness comes from a seed. */
 export function seededCrypto(seed: number): CryptoProvider {
-  return nobleCrypto({ randomBytes: seededBytes(seed) });
+  return { ...platform, randomBytes: seededBytes(seed) };
 }
 
 /** An identity from a seed. */
@@ -72,10 +43,8 @@ export async function seededIdentity(seed: number): Promise<Identity> {
   return { secret, publicKey: await crypto.signingKey(secret) };
 }
 
-/** Entries of client i: integers that any sum of them can be told from. */
-export function entriesOf(i: number, dimensions: number): Int32Array {
-  return Int32Array.from({ length: dimensions }, (_, j) => (((i + 1) * 37 + j * 11) % 1000) - 500);
-}
+/** A beacon whose every value is its reference, turned around. */
+const beacon = (reference: Uint8Array): Uint8Array => reference.toReversed();
 
 /** A message on its way. */
 export interface Sent {
@@ -83,6 +52,8 @@ export interface Sent {
   readonly from: number;
   readonly to: number;
   readonly message: Uint8Array;
+  /** Why the server refused it. */
+  readonly refused?: Reason;
 }
 
 /** What is run, and what is lost on the way. */
@@ -94,6 +65,8 @@ export interface RoundOptions {
   readonly lost?: Partial<Record<MessageType, readonly number[]>>;
   /** What all entries of a client are. Default: as `entriesOf` has them. */
   readonly input?: (client: number) => number;
+  /** What takes the place of a message, by its number in the transcript. */
+  readonly replace?: { readonly step: number; readonly message: Uint8Array };
 }
 
 /** A round that was run to its end. */
@@ -106,7 +79,7 @@ export interface RanRound {
 
 /** Runs a round; phases end when nothing more is on its way. */
 export async function runRound(options: RoundOptions): Promise<RanRound> {
-  const { config, seed = 1, policy, lost = {}, input } = options;
+  const { config, seed = 1, policy, lost = {}, input, replace } = options;
   const seeds = Array.from({ length: config.maxClients }, (_, i) => 1000 * seed + 1 + i);
   const identities = await Promise.all(seeds.map(seededIdentity));
   const names = identities.map(({ publicKey }) => hex(publicKey));
@@ -115,7 +88,7 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
   const masks = referenceMasks();
   const serverCrypto = seededCrypto(1000 * seed + 999);
   const server = SecureServer.start(
-    { config, identity, crypto: serverCrypto, masks, enrolment },
+    { config, identity, crypto: serverCrypto, masks, enrolment, beacon },
     0,
   );
   const clients = identities.map(
@@ -125,6 +98,7 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
         crypto: seededCrypto(seeds[i]! + 500),
         masks,
         journal: memoryJournal(),
+        beacon,
         policy: {
           serverKey: identity.publicKey,
           federation: config.federation,
@@ -148,6 +122,8 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
   const transcript: Sent[] = [];
   const arrives = (client: number, message: Uint8Array): boolean =>
     lost[openMessage(message)!.type]?.includes(client) !== true;
+  const replaced = (message: Uint8Array): Uint8Array =>
+    replace?.step === transcript.length ? replace.message : message;
   const queue: { to: number; message: Uint8Array }[] = [];
   const invitation = await server.invitation();
   for (const to of clients.keys()) queue.push({ to, message: invitation });
@@ -162,23 +138,14 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
     }
     const { to, message } = next;
     if (!arrives(to, message)) continue;
-    transcript.push({ from: -1, to, message });
-    const { reply } = await clients[to]!.handle(message, now);
+    const told = replaced(message);
+    transcript.push({ from: -1, to, message: told });
+    const { reply } = await clients[to]!.handle(told, now);
     if (reply === undefined || !arrives(to, reply)) continue;
-    transcript.push({ from: to, to: -1, message: reply });
-    const { send } = await server.handle(reply, now);
+    const said = replaced(reply);
+    const { send, refused } = await server.handle(said, now);
+    transcript.push({ from: to, to: -1, message: said, ...(refused && { refused }) });
     queue.push(...send.map((out) => ({ to: names.indexOf(out.to), message: out.message })));
   }
   return { server, clients, identities, transcript };
-}
-
-/** Σ entries of those in a sum, as words modulo 2³². */
-export function sumOf(numbers: readonly number[], dimensions: number): Uint32Array {
-  const sum = new Uint32Array(dimensions);
-  for (const i of numbers) {
-    entriesOf(i, dimensions).forEach((entry, j) => {
-      sum[j]! += entry;
-    });
-  }
-  return sum;
 }
