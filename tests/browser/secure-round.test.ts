@@ -5,15 +5,16 @@
  * @module
  */
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { commands } from 'vitest/browser';
 import { createBackend } from '../../src/browser.ts';
-import { SecureClient } from '../../src/secagg/client.ts';
+import { type ClientPhase, type InputTerms, SecureClient } from '../../src/secagg/client.ts';
 import { encodingOf } from '../../src/secagg/config.ts';
 import { createCrypto } from '../../src/secagg/crypto/create.ts';
 import { withSlots } from '../../src/secagg/encode.ts';
 import { allowList } from '../../src/secagg/enrolment.ts';
-import { memoryJournal } from '../../src/secagg/journal.ts';
+import { indexedDbJournal } from '../../src/secagg/idb-journal.ts';
+import { type Journal, memoryJournal } from '../../src/secagg/journal.ts';
 import {
   backendMasks,
   type MaskBackend,
@@ -51,55 +52,86 @@ function counted(backend: MaskBackend): { backend: MaskBackend; calls: () => num
   };
 }
 
-/** What a page has seen of a round. */
-interface Taken {
-  readonly client: SecureClient;
-  readonly report: HostReport;
+/** A round that a page may take part in. */
+interface Entered {
+  readonly room: number;
+  /** The page's client, or one that takes its place after a crash. */
+  readonly newClient: () => SecureClient;
 }
 
-/** Takes part in a round from the invitation to its end. */
-async function takePart(
-  masks: (randomBytes: (length: number) => Uint8Array) => Masks,
+/** How the page takes part. */
+interface Part {
+  readonly masks: (randomBytes: (length: number) => Uint8Array) => Masks;
+  readonly journal?: () => Journal;
+}
+
+/** Has the page enrolled and a round begun. */
+async function enter(
+  { masks, journal = memoryJournal }: Part,
   round: Omit<HostedRound, 'identity'>,
-): Promise<Taken> {
-  const crypto = await createCrypto();
+): Promise<Entered> {
+  const crypto = await createCrypto({ threads: 0 });
   const secret = crypto.randomBytes(32);
   const identity = { secret, publicKey: await crypto.signingKey(secret) };
   const known = await commands.openSecureRound({
     ...round,
     identity: toBase64(identity.publicKey),
   });
-  const client = new SecureClient({
-    identity,
-    crypto,
-    masks: masks(crypto.randomBytes),
-    journal: memoryJournal(),
-    policy: {
-      serverKey: fromBase64(known.serverKey),
-      federation: fromBase64(known.federation),
-      model: fromBase64(known.model),
-      dimensions: round.dimensions,
-      enrolment: allowList(known.identities.map(fromBase64)),
-      minSum: 3,
-    },
-    input: ({ config, canary }) =>
-      withSlots(encodingOf(config), {
-        entries: entriesOf(0, round.dimensions),
-        weight: 2 ** encodingOf(config).weightBits,
-        ctxConstants: canary,
+  const policy = {
+    serverKey: fromBase64(known.serverKey),
+    federation: fromBase64(known.federation),
+    model: fromBase64(known.model),
+    dimensions: round.dimensions,
+    enrolment: allowList(known.identities.map(fromBase64)),
+    minSum: 3,
+  };
+  const input = ({ config, canary }: InputTerms): Uint32Array =>
+    withSlots(encodingOf(config), {
+      entries: entriesOf(0, round.dimensions),
+      weight: 2 ** encodingOf(config).weightBits,
+      ctxConstants: canary,
+    });
+  return {
+    room: known.room,
+    newClient: () =>
+      new SecureClient({
+        identity,
+        crypto,
+        masks: masks(crypto.randomBytes),
+        journal: journal(),
+        policy,
+        input,
       }),
-  });
-  let mail = await commands.exchangeSecureMessages(known.room, []);
-  while (mail.length > 0) {
-    const replies: string[] = [];
+  };
+}
+
+/** Carries messages to and fro until there are none, or the client has come to a phase. */
+async function play(room: number, client: SecureClient, until?: ClientPhase): Promise<void> {
+  let replies: string[] = [];
+  for (;;) {
+    const mail = await commands.exchangeSecureMessages(room, replies);
+    if (mail.length === 0) return;
+    replies = [];
     for (const message of mail) {
       const { reply } = await client.handle(fromBase64(message), performance.now());
       if (reply !== undefined) replies.push(toBase64(reply));
     }
-    mail = await commands.exchangeSecureMessages(known.room, replies);
+    if (client.phase === until) {
+      await commands.exchangeSecureMessages(room, replies);
+      return;
+    }
   }
-  await crypto.close();
-  return { client, report: await commands.reportSecureRound(known.room) };
+}
+
+/** Takes part in a round from the invitation to its end. */
+async function takePart(
+  masks: Part['masks'],
+  round: Omit<HostedRound, 'identity'>,
+): Promise<{ client: SecureClient; report: HostReport }> {
+  const { room, newClient } = await enter({ masks }, round);
+  const client = newClient();
+  await play(room, client);
+  return { client, report: await commands.reportSecureRound(room) };
 }
 
 /** That a sum is that of plain integers. */
@@ -166,5 +198,32 @@ describe('a page in a secure round', () => {
     expect(client.phase).toBe('done');
     expect(report.sums.map(({ inputs }) => inputs)).toEqual([[0, 1, 2, 3, 4]]);
     expectExact(report.sums[0]!, 32);
+  });
+
+  test('knows after a crash what it has signed, and enters no round twice', async () => {
+    const name = 'journal of a crash';
+    onTestFinished(() => void indexedDB.deleteDatabase(name));
+    const journal = (): Journal => indexedDbJournal(name);
+    const part = { masks: () => referenceMasks(), journal };
+    const { room, newClient } = await enter(part, { clients: 6, dimensions: D });
+    const [invitation] = await commands.exchangeSecureMessages(room, []);
+    const crashed = newClient();
+    const { reply } = await crashed.handle(fromBase64(invitation!), 0);
+    expect(await journal().read()).toMatchObject({ round: 1, view: undefined, revealed: false });
+    await commands.exchangeSecureMessages(room, [toBase64(reply!)]);
+    await play(room, crashed, 'signed');
+    const last = await journal().read();
+    expect(last).toMatchObject({ round: 1, view: expect.any(Uint8Array), revealed: false });
+
+    const next = newClient();
+    expect(await next.handle(fromBase64(invitation!), 0)).toEqual({
+      declined: 'round 1, where 1 was the last',
+    });
+    expect(next.phase).toBe('idle');
+    expect(await journal().read()).toEqual(last);
+    // The others reveal enough: what the page had sent is in the sum.
+    const { sums } = await commands.reportSecureRound(room);
+    expect(sums.map(({ inputs }) => inputs)).toEqual([[0, 1, 2, 3, 4, 5]]);
+    expectExact(sums[0]!, 32);
   });
 });

@@ -64,7 +64,7 @@ const rooms: Room[] = [];
 /** Begins a round. */
 export async function open({ identity, lost = {}, ...shape }: HostedRound): Promise<Introduction> {
   const { clients, dimensions } = shape;
-  const crypto = await createNodeCrypto();
+  const crypto = await createNodeCrypto({ threads: 0 });
   const masks = nativeMasks();
   const config = roundConfig({ clients, dimensions, ...shape.config });
   const newIdentity = async (): Promise<Identity> => {
