@@ -61,14 +61,16 @@ async function inTransaction<T>(
   try {
     // Strict: completed means on the disk, not in some buffer of the system.
     const transaction = database.transaction(STORE, mode, { durability: 'strict' });
-    const [result] = await Promise.all([
+    const [done, kept] = await Promise.allSettled([
       work(transaction.objectStore(STORE)),
       new Promise<void>((resolve, reject) => {
         transaction.oncomplete = () => resolve();
         transaction.onabort = () => reject(transaction.error);
       }),
     ]);
-    return result;
+    if (done.status === 'rejected') throw done.reason;
+    if (kept.status === 'rejected') throw kept.reason;
+    return done.value;
   } finally {
     database.close();
   }
