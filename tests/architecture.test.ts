@@ -31,12 +31,12 @@ const TABLE: readonly Row[] = [
   { part: 'backend/kernels', files: /^backend\/kernels\.ts$/, imports: [] },
   {
     part: 'backend/shared',
-    files: /^backend\/(mask-program|network|noise-program|row-sums|rows)\.ts$/,
+    files: /^backend\/(mask-program|network|noise-program|packing|row-sums|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
   {
     part: 'backend/engine',
-    files: /^backend\/(engine|matrix|pass|simulated-noise|words)\.ts$/,
+    files: /^backend\/(engine|matrix|pass|secure|simulated-noise|words)\.ts$/,
     imports: body,
   },
   { part: 'backend/reference', files: /^backend\/reference\//, imports: body },

@@ -18,7 +18,9 @@ import type {
   LatticeNoise,
   MaskKeys,
   Matrix,
+  PackedShape,
   Pairs,
+  QuantizeOptions,
   RowScreen,
   RowSource,
   SimulatedNoise,
@@ -28,8 +30,10 @@ import type {
   Words,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
+import { packedBytes, packedWords } from './packing.ts';
 import { blockColumns, type Cut, narrowed, type Pass, passOf, widestRows } from './pass.ts';
 import { checkBuffer } from './rows.ts';
+import * as secure from './secure.ts';
 import { addSimulatedNoise } from './simulated-noise.ts';
 import * as words from './words.ts';
 
@@ -42,6 +46,8 @@ export interface EngineOptions {
 const DEFAULT_MEMORY = 2 ** 30;
 /** How often one shard is tried anew after a lost device. */
 const MAX_REBUILDS = 2;
+/** Columns of which shards are whole numbers, as pass.ts has it by itself: packed, they are whole words. */
+const PACKED_UNIT = 64;
 
 /** A range of columns. */
 interface Range {
@@ -142,14 +148,25 @@ export class Engine implements Backend {
   addLatticeNoise(x: Words, noise: LatticeNoise): Words {
     return words.addLatticeNoise(x, noise);
   }
-  addMasks(x: Words, masks: MaskKeys): Words {
-    return words.addMasks(x, masks);
-  }
   rankSum(x: Words, from: number, to: number): Words {
     return words.rankSum(x, from, to);
   }
   sumRows(x: Words, groups: readonly (readonly number[])[]): Words {
     return words.sumRows(x, groups);
+  }
+
+  addMasks(x: Words, masks: MaskKeys): Words {
+    return secure.addMasks(x, masks);
+  }
+  quantize(x: Matrix, options: QuantizeOptions): Words {
+    return secure.quantize(x, options);
+  }
+  dequantize(x: Words, options: { readonly scale: number }): Matrix {
+    return secure.dequantize(x, options);
+  }
+
+  unpackWords(rows: readonly Uint8Array[], shape: PackedShape): Words {
+    return secure.unpackWords(rows, shape);
   }
 
   // Results
@@ -169,6 +186,32 @@ export class Engine implements Backend {
     const { buffer, byteOffset, length } = values;
     await this.#readInto([node], [new Float32Array(buffer, byteOffset, length)]);
     return values;
+  }
+
+  async readPacked(x: Words, bits: number, into?: Uint8Array): Promise<Uint8Array> {
+    const node = matrix.asWords('x', x);
+    if (node.rows !== 1) throw new RangeError(`readPacked needs one row, got ${node.rows}`);
+    const length = packedBytes(node.cols, secure.checkBits(bits));
+    const bytes = into ?? new Uint8Array(length);
+    checkLength(bytes, { rows: 1, cols: length }, Uint8Array);
+    await this.#pass(
+      [node],
+      { unit: PACKED_UNIT, partialBytes: (PACKED_UNIT / 8) * bits },
+      async ([tile], { from }) => {
+        const packed = await this.#kernels.pack(tile!, bits);
+        this.#account(packed, 1);
+        try {
+          const { buffer, byteOffset, byteLength } = await this.#kernels.read(packed);
+          const start = (from / 8) * bits;
+          const there = new Uint8Array(buffer, byteOffset, Math.min(byteLength, length - start));
+          bytes.set(there, start);
+        } finally {
+          this.#free(packed);
+        }
+        return undefined;
+      },
+    );
+    return bytes;
   }
 
   async readAll(xs: readonly Matrix[]): Promise<Float32Array[]> {
@@ -313,7 +356,7 @@ export class Engine implements Backend {
     const node = asAnyNode('x', x);
     void this.#exclusively(async () => {
       for (const part of matrix.nodesOf(node)) {
-        if (part.op === 'addMasks') forget(part.masks);
+        forgetKeys(part);
         if (part.op !== 'source') continue;
         this.#toScreen.delete(part);
         this.#evict(part);
@@ -483,12 +526,13 @@ export class Engine implements Backend {
     try {
       for (const [source, needed] of rowsOf) {
         const known = this.#kept.get(source)?.get(from);
-        if (known !== undefined && known.cols === to - from) {
+        const place = placeIn(source, { from, to });
+        if (known !== undefined && known.cols === place.to - place.from) {
           uploads.set(source, { tile: known, rows: [...source.sources.keys()], kept: true });
           continue;
         }
         const rows = needed.map((row) => source.sources[row]!);
-        const tile = await this.#kernels.upload(rows, from, to);
+        const tile = await this.#kernels.upload(rows, place.from, place.to);
         uploads.set(source, { tile, rows: needed, kept: keeps });
         this.#account(tile, 1);
         if (keeps) this.#keep(source, from, tile);
@@ -559,8 +603,15 @@ export class Engine implements Backend {
       case 'addLatticeNoise':
         return kernels.addLatticeNoise(await of(node.x), node.noise, shard.from);
       case 'addMasks':
-        assertKept(node.masks);
+        assertKeys(node.masks.keys);
         return kernels.addMasks(await of(node.x), node.masks, shard.from);
+      case 'quantize':
+        assertKeys(node.options.key);
+        return kernels.quantize(await of(node.x), node.options, shard.from);
+      case 'unpack':
+        return kernels.unpack(await of(node.x), node.x.bits, shard.to - shard.from);
+      case 'dequantize':
+        return kernels.dequantize(await of(node.x), node.scale);
       case 'rankSum':
         return kernels.rankSum(await of(node.x), node.from, node.to);
       case 'sumRows':
@@ -597,7 +648,8 @@ export class Engine implements Backend {
       if (kept === undefined) continue;
       this.#kept.delete(source);
       this.#kept.set(source, kept);
-      if (![...kept].every(([from, tile]) => isCut(pass, from, tile))) this.#evict(source);
+      const isAsCut = [...kept].every(([from, tile]) => isCut(pass, source, { from, tile }));
+      if (!isAsCut) this.#evict(source);
     }
     const others = [...this.#kept].filter(([source]) => !pass.rowsOf.has(source));
     // A pass that reads some rows alone may find all of them kept, and those count besides.
@@ -639,14 +691,16 @@ export class Engine implements Backend {
   }
 }
 
-/** Overwrites keys; signs of 0 tell it. */
-function forget({ keys, signs }: MaskKeys): void {
-  keys.fill(0);
-  signs.fill(0);
+/** Overwrites the keys that serve once. No key is zeros before. */
+function forgetKeys(node: matrix.Node): void {
+  if (node.op === 'addMasks') node.masks.keys.fill(0);
+  if (node.op === 'quantize') node.options.key.fill(0);
 }
 
-function assertKept({ signs }: MaskKeys): void {
-  if (signs[0] === 0) throw new TypeError('the masks were released: their keys are overwritten');
+function assertKeys(keys: Uint8Array): void {
+  if (keys.subarray(0, 32).every((byte) => byte === 0)) {
+    throw new TypeError('the words were released, and their keys are overwritten');
+  }
 }
 
 /** What blocks of columns tell of rows, added up. */
@@ -692,9 +746,20 @@ function rangeAt(from: number, { cols, width }: Pass): Range {
 }
 
 /** Whether a pass has a shard where a tile was kept. */
-function isCut(pass: Pass, from: number, tile: Tile): boolean {
-  const { to } = rangeAt(from, pass);
-  return from % pass.width === 0 && tile.cols === to - from;
+function isCut(
+  pass: Pass,
+  source: matrix.AnySource,
+  { from, tile }: { from: number; tile: Tile },
+): boolean {
+  const place = placeIn(source, rangeAt(from, pass));
+  return from % pass.width === 0 && tile.cols === place.to - place.from;
+}
+
+/** Columns as they lie in the rows of a source: 32 packed ones are as many words as each has bits. */
+function placeIn(source: matrix.AnySource, { from, to }: Range): Range {
+  const bits = source.element === 'u32' ? source.bits : undefined;
+  if (bits === undefined) return { from, to };
+  return { from: packedWords(from, bits), to: packedWords(to, bits) };
 }
 
 function asAnyNode(name: string, x: Matrix | Words): matrix.Node {
@@ -707,8 +772,8 @@ function blank({ rows, cols }: Matrix): Float32Array {
 
 function checkLength(
   into: { readonly length: number },
-  { rows, cols }: matrix.Node,
-  kind: typeof Float32Array | typeof Uint32Array,
+  { rows, cols }: Pick<matrix.Node, 'rows' | 'cols'>,
+  kind: typeof Float32Array | typeof Uint32Array | typeof Uint8Array,
 ): void {
   if (!(into instanceof kind))
     throw new TypeError(`into must be a ${kind.name}, got ${show(into)}`);

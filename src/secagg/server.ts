@@ -53,6 +53,7 @@ import { type Packing, pack, packedBytes, unpack } from './packing.ts';
 import { type Reason, type Refusal, refusal } from './reasons.ts';
 import { buildTree, type Entry, pathTo, rootOf, sortEntries } from './roster.ts';
 import { hex, joined, KEY_BYTES, SIGNATURE_BYTES, SLOTS, sameBytes } from './suite.ts';
+import { requireTerms } from './terms.ts';
 import { type HeldShare, unmaskCohort } from './unmask.ts';
 import { neighboursHash, viewHash, viewOf } from './view.ts';
 
@@ -203,8 +204,10 @@ export class SecureServer {
    *
    * @param now - Milliseconds on any clock that does not go backwards.
    * @throws {TypeError | RangeError} if the configuration is none.
+   * @throws {SecureError} `infeasible` if no threshold does even where everybody comes; states the numbers.
    */
   static start(options: ServerOptions, now: number): SecureServer {
+    requireTerms(options.config, options.config.maxClients);
     const until = now + options.config.deadlines.advertise;
     return new SecureServer(options, blankState(until));
   }
@@ -552,7 +555,7 @@ export class SecureServer {
     try {
       this.#graph = this.#draw(clients);
     } catch {
-      return this.#giveUp(refusal('infeasible'));
+      return this.#giveUp(refusal('infeasible', clients, config.maxClients));
     }
     state.cohorts = this.#graph.cohorts.map((members) => ({
       members,

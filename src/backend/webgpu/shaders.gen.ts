@@ -176,6 +176,48 @@ return total_word(total,f32(end-begin),top,p.zero);
 }
 `;
 
+const scaled = `const MAGNITUDE:u32=0x7fffffffu;
+const SIGN:u32=0x80000000u;
+const HIDDEN_BIT:u32=0x00800000u;
+struct Scaled{significand:u32,exponent:i32}
+fn scaled_of(magnitude:u32)->Scaled{
+return Scaled((magnitude&(HIDDEN_BIT-1u))|HIDDEN_BIT,i32(magnitude>>23u)-150);
+}
+fn word_of(value:Scaled)->u32{
+if value.significand==0u{return 0u;}
+return(u32(value.exponent+150)<<23u)|(value.significand&(HIDDEN_BIT-1u));
+}
+fn rounded(value:Scaled,rest:u32,half:u32)->Scaled{
+let up=rest>half||(rest==half&&rest!=0u&&(value.significand&1u)==1u);
+let significand=value.significand+u32(up);
+if significand==2u*HIDDEN_BIT{return Scaled(HIDDEN_BIT,value.exponent+1);}
+return Scaled(significand,value.exponent);
+}
+fn scaled_integer(magnitude:u32)->Scaled{
+if magnitude==0u{return Scaled(0u,0);}
+let top=firstLeadingBit(magnitude);
+if top<=23u{return Scaled(magnitude<<(23u-top),i32(top)-23);}
+let down=top-23u;
+let rest=magnitude&((1u<<down)-1u);
+return rounded(Scaled(magnitude>>down,i32(down)),rest,1u<<(down-1u));
+}
+fn product(a:Scaled,b:Scaled)->Scaled{
+let x=vec2u(a.significand>>12u,a.significand&0xfffu);
+let y=vec2u(b.significand>>12u,b.significand&0xfffu);
+let middle=x.x*y.y+x.y*y.x;
+let low=x.y*y.y+((middle&0xfffu)<<12u);
+var high=x.x*y.x+(middle>>12u)+(low>>24u);
+var rest=low&0xffffffu;
+var exponent=a.exponent+b.exponent+24;
+if high<HIDDEN_BIT{
+high=(high<<1u)|(rest>>23u);
+rest=(rest<<1u)&0xffffffu;
+exponent-=1;
+}
+return rounded(Scaled(high,exponent),rest,HIDDEN_BIT);
+}
+`;
+
 const sum = `override compensated:bool=true;
 struct Sum{high:f32,low:f32}
 fn opaque(value:f32,zero:u32)->f32{
@@ -267,11 +309,14 @@ export type ShaderName =
   | 'add_masks'
   | 'add_simulated_noise'
   | 'combine'
+  | 'dequantize'
   | 'deviation'
   | 'nearest_mean'
   | 'nearest_mean_search'
+  | 'pack'
   | 'pair_sums'
   | 'pairs'
+  | 'quantize'
   | 'rank_mean'
   | 'rank_mean_search'
   | 'rank_mean_split'
@@ -283,6 +328,7 @@ export type ShaderName =
   | 'sign_sum'
   | 'squared_distances'
   | 'sum_rows'
+  | 'unpack'
   | 'widen';
 
 export const shaders: Readonly<Record<ShaderName, string>> = {
@@ -494,6 +540,34 @@ out[(output*p.stride+col)/4u][col%4u] =looked_up(output,col);
 }
 }
 `,
+  dequantize: `${columns}${scaled}struct Params{scale:u32,cols:u32}
+@group(0)@binding(0)var<storage,read>x:array<vec4u>;
+@group(0)@binding(1)var<storage,read>starts:array<u32>;
+@group(0)@binding(2)var<storage,read_write>out:array<vec4u>;
+@group(0)@binding(3)var<uniform>p:Params;
+fn dequantized(word:u32)->u32{
+let negative=(word&SIGN)!=0u;
+let integer=scaled_integer(select(word,0u-word,negative));
+if integer.significand==0u{return 0u;}
+return(word&SIGN)|word_of(product(integer,scaled_of(p.scale)));
+}
+@compute@workgroup_size(WG_SIZE)
+fn dequantize(
+@builtin(workgroup_id)group:vec3u,
+@builtin(num_workgroups)groups:vec3u,
+@builtin(local_invocation_index)local:u32,
+){
+let quad=column_of(group,groups,local);
+if 4u*quad>=p.cols{return;}
+let words=x[starts[0] /4u+quad];
+out[quad] =vec4u(
+dequantized(words.x),
+dequantized(words.y),
+dequantized(words.z),
+dequantized(words.w),
+);
+}
+`,
   deviation: `${bits}${sum}${columns}struct Params{rows:u32,cols:u32,zero:u32}
 @group(0)@binding(0)var<storage,read>x:array<u32>;
 @group(0)@binding(1)var<storage,read>starts:array<u32>;
@@ -654,6 +728,33 @@ let copies=f32(p.count-nearer-below_bound);
 total.sum=add(total.sum,copies*scaled(word_of(bound),-top),p.zero);
 }
 out[col] =total_word(total,f32(p.count),top,p.zero);
+}
+`,
+  pack: `${columns}struct Params{bits:u32,cols:u32}
+@group(0)@binding(0)var<storage,read>x:array<u32>;
+@group(0)@binding(1)var<storage,read>starts:array<u32>;
+@group(0)@binding(2)var<storage,read_write>out:array<u32>;
+@group(0)@binding(3)var<uniform>p:Params;
+@compute@workgroup_size(WG_SIZE)
+fn pack(
+@builtin(workgroup_id)group:vec3u,
+@builtin(num_workgroups)groups:vec3u,
+@builtin(local_invocation_index)local:u32,
+){
+let number=column_of(group,groups,local);
+let first=number/p.bits*32u;
+let begin=number%p.bits*32u;
+if first+begin/p.bits>=p.cols{return;}
+let mask=0xffffffffu>>(32u-p.bits);
+var word=0u;
+for(var k=begin/p.bits;k*p.bits<begin+32u;k++){
+let col=first+k;
+if col>=p.cols{break;}
+let value=x[starts[0] +col] &mask;
+let bit=k*p.bits;
+if bit<begin{word|=value>>(begin-bit);}else{word|=value<<(bit-begin);}
+}
+out[number] =word;
 }
 `,
   pair_sums: `${bits}${sum}${triangle}struct Params{
@@ -908,6 +1009,59 @@ let c=settled((*high)[2],(*low)[2]);
 let d=settled((*high)[3],(*low)[3]);
 *high=mat4x4f(a.high,b.high,c.high,d.high);
 *low=mat4x4f(a.low,b.low,c.low,d.low);
+}
+`,
+  quantize: `${columns}${chacha20}${scaled}struct Params{limit:u32,cols:u32,clip:u32,scale:u32,first_quad:u32}
+@group(0)@binding(0)var<storage,read>x:array<vec4u>;
+@group(0)@binding(1)var<storage,read>starts:array<u32>;
+@group(0)@binding(2)var<storage,read>state:array<vec4u>;
+@group(0)@binding(3)var<storage,read_write>out:array<vec4u>;
+@group(0)@binding(4)var<uniform>p:Params;
+const INFINITE:u32=0x7f800000u;
+const LEAST_EXPONENT:i32= -47;
+const CHANCES:u32=0x1000000u;
+fn quantized(word:u32,random:u32)->u32{
+let magnitude=min(word&MAGNITUDE,p.clip);
+if(word&MAGNITUDE)>INFINITE||magnitude<HIDDEN_BIT{return 0u;}
+let value=product(scaled_of(magnitude),scaled_of(p.scale));
+if value.exponent<LEAST_EXPONENT{return 0u;}
+let places=u32(-value.exponent);
+let whole=select(value.significand>>places,0u,places>=24u);
+let fraction=value.significand-(whole<<min(places,24u));
+let down=max(places,24u)-24u;
+let chances=fraction<<(24u-min(places,24u));
+let least=chances>>down;
+let rest=chances-(least<<down);
+let nearest=rounded(Scaled(least,0),rest,(1u<<down)>>1u).significand;
+let r=random>>8u;
+let negative=(word&SIGN)!=0u;
+let away=select(least+u32(rest!=0u)>r,r+nearest>=CHANCES,negative);
+let integer=min(whole+u32(away),p.limit);
+return select(integer,0u-integer,negative);
+}
+fn four(words:vec4u,random:vec4u)->vec4u{
+return vec4u(
+quantized(words.x,random.x),
+quantized(words.y,random.y),
+quantized(words.z,random.z),
+quantized(words.w,random.w),
+);
+}
+@compute@workgroup_size(WG_SIZE)
+fn quantize(
+@builtin(workgroup_id)group:vec3u,
+@builtin(num_workgroups)groups:vec3u,
+@builtin(local_invocation_index)local:u32,
+){
+let number=column_of(group,groups,local);
+if 16u*number>=p.cols{return;}
+let count=vec4u(p.first_quad/4u+number,0u,0u,0u);
+let block=chacha20_block(ChaCha(state[0],state[1],state[2],state[3] +count));
+let random=array(block.a,block.b,block.c,block.d);
+for(var i=0u;i<4u;i++){
+let quad=4u*number+i;
+out[quad] =four(x[starts[0] /4u+quad],random[i]);
+}
 }
 `,
   rank_mean: `${bits}${sum}${columns}${kept}struct Params{rows:u32,cols:u32,begin:u32,end:u32,zero:u32}
@@ -1546,6 +1700,40 @@ let end=program[4u*k+3u];
 for(;at<middle;at++){sum+=x[starts[program[at]] /4u+quad];}
 for(;at<end;at++){sum-=x[starts[program[at]] /4u+quad];}
 out[k*(p.stride/4u)+quad] =sum;
+}
+}
+`,
+  unpack: `${columns}struct Params{bits:u32,cols:u32,rows:u32,stride:u32}
+@group(0)@binding(0)var<storage,read>x:array<u32>;
+@group(0)@binding(1)var<storage,read>starts:array<u32>;
+@group(0)@binding(2)var<storage,read_write>out:array<vec4u>;
+@group(0)@binding(3)var<uniform>p:Params;
+fn entry(start:u32,col:u32)->u32{
+let bit=col%32u*p.bits;
+let at=start+col/32u*p.bits+bit/32u;
+let shift=bit%32u;
+var value=x[at] >>shift;
+if shift+p.bits>32u{value|=x[at+1u] <<(32u-shift);}
+return value&(0xffffffffu>>(32u-p.bits));
+}
+@compute@workgroup_size(WG_SIZE)
+fn unpack(
+@builtin(workgroup_id)group:vec3u,
+@builtin(num_workgroups)groups:vec3u,
+@builtin(local_invocation_index)local:u32,
+){
+let quad=column_of(group,groups,local);
+let col=4u*quad;
+if col>=p.cols{return;}
+for(var row=0u;row<p.rows;row++){
+let start=starts[row];
+let words=vec4u(
+entry(start,col),
+entry(start,col+1u),
+entry(start,col+2u),
+entry(start,col+3u),
+);
+out[row*(p.stride/4u)+quad] =words;
 }
 }
 `,
