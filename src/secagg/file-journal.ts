@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { SecureError } from '../core/errors.ts';
 import { writeFileAtomic } from '../formats/node-files.ts';
-import { encodeEntry, type Journal, parseEntry } from './journal.ts';
+import { encodeJournal, type Journal, parseJournal } from './journal.ts';
 
 /**
  * The journal at `path`, made with its first entry. One process at a time uses it.
@@ -20,11 +20,11 @@ export function fileJournal(path: string): Journal {
     async read() {
       const bytes = await contentOf(path);
       if (bytes === undefined) return undefined;
-      const entry = parseEntry(bytes);
+      const entry = parseJournal(bytes);
       if (entry === undefined) throw new SecureError('malformed', `${path} is no journal`);
       return entry;
     },
-    write: (entry) => writeFileAtomic(path, (append) => append(encodeEntry(entry))),
+    write: (entry) => writeFileAtomic(path, (append) => append(encodeJournal(entry))),
   };
 }
 

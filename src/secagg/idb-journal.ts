@@ -7,7 +7,7 @@
 
 import { show } from '../core/assert.ts';
 import { SecureError } from '../core/errors.ts';
-import { encodeEntry, type Journal, type JournalEntry, parseEntry } from './journal.ts';
+import { encodeJournal, type Journal, type JournalEntry, parseJournal } from './journal.ts';
 import { sameBytes } from './suite.ts';
 
 const STORE = 'journal';
@@ -45,7 +45,7 @@ export function indexedDbJournal(name: string): Journal {
         if (last !== undefined && !follows(entry, last)) {
           throw new SecureError('aborted', `round ${entry.round} does not follow in ${name}`);
         }
-        await settled(store.put(encodeEntry(entry), LAST));
+        await settled(store.put(encodeJournal(entry), LAST));
       }),
   };
 }
@@ -92,7 +92,7 @@ function settled<T>(request: IDBRequest<T>): Promise<T> {
 async function lastOf(store: IDBObjectStore, name: string): Promise<JournalEntry | undefined> {
   const bytes: unknown = await settled(store.get(LAST));
   if (bytes === undefined) return undefined;
-  const entry = bytes instanceof Uint8Array ? parseEntry(bytes) : undefined;
+  const entry = bytes instanceof Uint8Array ? parseJournal(bytes) : undefined;
   if (entry === undefined) throw new SecureError('malformed', `${name} is no journal`);
   return entry;
 }

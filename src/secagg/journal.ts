@@ -42,7 +42,7 @@ const MAGIC = new TextEncoder().encode('SAGG1 journal 1\n');
 const ENTRY_BYTES = MAGIC.length + 8 + 2 * KEY_BYTES + 2;
 
 /** An entry as it is kept. */
-export function encodeEntry({ round, context, view, revealed }: JournalEntry): Uint8Array {
+export function encodeJournal({ round, context, view, revealed }: JournalEntry): Uint8Array {
   return new Writer(ENTRY_BYTES)
     .bytes(MAGIC)
     .u64(round)
@@ -54,7 +54,7 @@ export function encodeEntry({ round, context, view, revealed }: JournalEntry): U
 }
 
 /** The entry in these bytes, or `undefined` if there is none. */
-export function parseEntry(bytes: Uint8Array): JournalEntry | undefined {
+export function parseJournal(bytes: Uint8Array): JournalEntry | undefined {
   return parsed(bytes, (reader) => {
     const isJournal = sameBytes(reader.bytes(MAGIC.length), MAGIC);
     const round = reader.u64();

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { indexedDbJournal } from '../../src/secagg/idb-journal.ts';
-import { encodeEntry, type JournalEntry } from '../../src/secagg/journal.ts';
+import { encodeJournal, type JournalEntry } from '../../src/secagg/journal.ts';
 import type { JournalWork } from '../support/journal-worker.ts';
 
 const NAME = 'a journal of tests';
@@ -70,7 +70,7 @@ describe('a journal in IndexedDB', () => {
       entry(4, { view: VIEW }),
     ],
   ])('refuses %s, and keeps what it holds', async (_, last, next) => {
-    await record(encodeEntry(last));
+    await record(encodeJournal(last));
     const journal = indexedDbJournal(NAME);
     await expect(journal.write(next)).rejects.toMatchObject({
       name: 'SecureError',
@@ -104,7 +104,7 @@ describe('a journal in IndexedDB', () => {
 
   test('refuses a record that is none, and one of another kind', async () => {
     const journal = indexedDbJournal(NAME);
-    for (const wrong of [encodeEntry(entry(1)).subarray(1), { round: 1 }]) {
+    for (const wrong of [encodeJournal(entry(1)).subarray(1), { round: 1 }]) {
       await record(wrong);
       const malformed = {
         name: 'SecureError',

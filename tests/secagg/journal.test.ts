@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { fileJournal } from '../../src/secagg/file-journal.ts';
 import { indexedDbJournal } from '../../src/secagg/idb-journal.ts';
 import {
-  encodeEntry,
+  encodeJournal,
   type JournalEntry,
   memoryJournal,
-  parseEntry,
+  parseJournal,
 } from '../../src/secagg/journal.ts';
 import { temporaryFolder } from '../support/model-files.ts';
 
@@ -25,16 +25,16 @@ const STEPS = [
 
 describe('an entry of a journal', () => {
   test('is the same after it was written and read', () => {
-    for (const entry of STEPS) expect(parseEntry(encodeEntry(entry))).toEqual(entry);
+    for (const entry of STEPS) expect(parseJournal(encodeJournal(entry))).toEqual(entry);
   });
 
   test('is none if a byte is missing, too many, or says nothing', () => {
-    const bytes = encodeEntry(ENTRY);
-    expect(parseEntry(bytes.subarray(1))).toBeUndefined();
-    expect(parseEntry(Uint8Array.of(...bytes, 0))).toBeUndefined();
+    const bytes = encodeJournal(ENTRY);
+    expect(parseJournal(bytes.subarray(1))).toBeUndefined();
+    expect(parseJournal(Uint8Array.of(...bytes, 0))).toBeUndefined();
     // The name of the format, whether there is a view, whether shares were revealed.
     for (const at of [3, 56, 89]) {
-      expect(parseEntry(bytes.with(at, 2))).toBeUndefined();
+      expect(parseJournal(bytes.with(at, 2))).toBeUndefined();
     }
   });
 });
