@@ -15,18 +15,11 @@ import { eventLoopTurn, TURN_MS } from '../core/turn.ts';
 import type {
   Backend,
   BackendInfo,
-  LatticeNoise,
-  MaskKeys,
   Matrix,
-  PackedShape,
   Pairs,
-  QuantizeOptions,
   RowScreen,
-  RowSource,
-  SimulatedNoise,
   Tile,
   TileKernels,
-  Weights,
   Words,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
@@ -113,61 +106,23 @@ export class Engine implements Backend {
 
   // Expressions
 
-  matrix(rows: readonly (RowSource | Float32Array)[]): Matrix {
-    return matrix.source(rows);
-  }
-  select(x: Matrix, rows: readonly number[]): Matrix {
-    return matrix.select(x, rows);
-  }
-  combine(weights: Weights, x: Matrix): Matrix {
-    return matrix.combine(weights, x);
-  }
-  rankMean(x: Matrix, from: number, to: number): Matrix {
-    return matrix.rankMean(x, from, to);
-  }
-  nearestMean(x: Matrix, center: Matrix, count: number): Matrix {
-    return matrix.nearestMean(x, center, count);
-  }
-  signSum(x: Matrix): Matrix {
-    return matrix.signSum(x);
-  }
-  deviation(x: Matrix): Matrix {
-    return matrix.deviation(x);
-  }
-  stack(x: Matrix, y: Matrix): Matrix {
-    return matrix.stack(x, y);
-  }
-
-  addSimulatedNoise(x: Matrix, noise: SimulatedNoise): Matrix {
-    return addSimulatedNoise(x, noise);
-  }
-
-  words(rows: readonly (Uint32Array | Int32Array)[]): Words {
-    return words.words(rows);
-  }
-  addLatticeNoise(x: Words, noise: LatticeNoise): Words {
-    return words.addLatticeNoise(x, noise);
-  }
-  rankSum(x: Words, from: number, to: number): Words {
-    return words.rankSum(x, from, to);
-  }
-  sumRows(x: Words, groups: readonly (readonly number[])[]): Words {
-    return words.sumRows(x, groups);
-  }
-
-  addMasks(x: Words, masks: MaskKeys): Words {
-    return secure.addMasks(x, masks);
-  }
-  quantize(x: Matrix, options: QuantizeOptions): Words {
-    return secure.quantize(x, options);
-  }
-  dequantize(x: Words, options: { readonly scale: number }): Matrix {
-    return secure.dequantize(x, options);
-  }
-
-  unpackWords(rows: readonly Uint8Array[], shape: PackedShape): Words {
-    return secure.unpackWords(rows, shape);
-  }
+  readonly matrix: Backend['matrix'] = matrix.source;
+  readonly select: Backend['select'] = matrix.select;
+  readonly combine: Backend['combine'] = matrix.combine;
+  readonly rankMean: Backend['rankMean'] = matrix.rankMean;
+  readonly nearestMean: Backend['nearestMean'] = matrix.nearestMean;
+  readonly signSum: Backend['signSum'] = matrix.signSum;
+  readonly deviation: Backend['deviation'] = matrix.deviation;
+  readonly stack: Backend['stack'] = matrix.stack;
+  readonly addSimulatedNoise: Backend['addSimulatedNoise'] = addSimulatedNoise;
+  readonly words: Backend['words'] = words.words;
+  readonly addLatticeNoise: Backend['addLatticeNoise'] = words.addLatticeNoise;
+  readonly rankSum: Backend['rankSum'] = words.rankSum;
+  readonly sumRows: Backend['sumRows'] = words.sumRows;
+  readonly addMasks: Backend['addMasks'] = secure.addMasks;
+  readonly quantize: Backend['quantize'] = secure.quantize;
+  readonly dequantize: Backend['dequantize'] = secure.dequantize;
+  readonly unpackWords: Backend['unpackWords'] = secure.unpackWords;
 
   // Results
 

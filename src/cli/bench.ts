@@ -39,6 +39,7 @@ import {
   timingTable,
 } from '../lab/bench/report.ts';
 import { ruleTimes, sumTimes, threadScaling } from '../lab/bench/rules.ts';
+import { secaggTimes } from '../lab/bench/secagg/secagg.ts';
 import { WARM_UPS } from '../lab/bench/stopwatch.ts';
 import { subject } from '../lab/bench/subjects.ts';
 import { together } from '../lab/bench/together.ts';
@@ -75,6 +76,7 @@ const QUESTIONS = [
   'masks',
   'files',
   'crossover',
+  'secagg',
   'peers',
 ] as const;
 
@@ -106,6 +108,7 @@ Questions, for --only:
   noise      noise on the integers, of one, two and three draws, also on one thread
   masks      masks of secure aggregation, by others' ChaCha20 and ours
   files      files under --memory, against reading them and against the same rule in memory
+  secagg     rounds of secure aggregation, by the parts of their time; only where asked for
   crossover  from which n and d on a GPU is faster than the CPU
   peers      NumPy, PyTorch, ByzFL and Flower beside it, as --peers
 
@@ -127,6 +130,7 @@ export function benchCommand(): Command {
   return new Command('bench')
     .summary('time rules on the backends of this machine, and others beside them')
     .description('Times rules on the backends of this machine, and others beside them.')
+    .argument('[questions...]', 'the same as --only', addQuestion)
     .option('--only <questions...>', 'ask these alone', among(QUESTIONS))
     .option('--rules <spec...>', 'rules instead of all, e.g. median trimmed-mean:f=3')
     .option('--shapes <n×d...>', 'rows × columns, e.g. 32x1000000 100x1e5', addShape)
@@ -170,6 +174,11 @@ function among<T extends string>(words: readonly T[]): (text: string, before?: T
   };
 }
 
+function addQuestion(text: string, before: readonly string[] = []): readonly string[] {
+  if (QUESTIONS.some((name) => name === text)) return [...before, text];
+  throw new InvalidArgumentError(`There are too many arguments, or "${text}" is no question.`);
+}
+
 function addThreads(
   text: string,
   before: readonly (number | 'all')[] = [],
@@ -178,7 +187,9 @@ function addThreads(
   return [...before, ...counts.map((count) => (count === 'all' ? count : parseThreads(count)))];
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(questions: readonly string[], given: Flags): Promise<void> {
+  const only = [...(given.only ?? []), ...questions];
+  const flags = only.length === 0 ? given : { ...given, only };
   for (const spec of flags.rules ?? []) subject(spec);
   const peers = flags.peers === true || flags.only?.includes('peers') === true;
   if (peers && !existsSync(PEER_SCRIPT)) {
@@ -251,7 +262,8 @@ async function measured(
       await question.ask(bench);
       watch.clear();
       const table = timings.slice(before);
-      if (table.length > 0) print(timingTable(question, table, bandwidth));
+      if (table.length === 0) continue;
+      print(question.table?.(table) ?? timingTable(question, table, bandwidth));
     }
     // What is required is required at full size.
     const checks = settings.quick ? [] : checksOf(timings, bandwidth);
@@ -311,7 +323,9 @@ function questionsOf(flags: Flags): Question[] {
     fileTimes(files),
     crossover,
   ];
-  return all.filter(({ name }) => flags.only?.includes(name) ?? true);
+  if (flags.only === undefined) return all;
+  // Minutes more, and of no rule: only for those who ask for it.
+  return [...all, secaggTimes].filter(({ name }) => flags.only?.includes(name));
 }
 
 async function rivalry(

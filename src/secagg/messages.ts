@@ -35,6 +35,7 @@ import {
   pathLength,
   readEntry,
   SIGNED_ENTRY_BYTES,
+  writeEntry,
 } from './roster.ts';
 import {
   BOX_NONCE_BYTES,
@@ -247,13 +248,14 @@ export interface RosterBody {
 
 export function encodeRoster(body: RosterBody): Uint8Array {
   const { clients, index, root, signature, path, neighbours } = body;
-  const head = new Writer(8).u32(clients).u32(index).end();
-  const records = neighbours.flatMap((record) => [
-    new Writer(4).u32(record.index).end(),
-    encodeEntry(record.entry),
-    record.path,
-  ]);
-  return joined(head, root, signature, path, ...records);
+  const paths = neighbours.reduce((bytes, record) => bytes + record.path.length, path.length);
+  const entries = neighbours.length * (4 + ENTRY_BYTES);
+  const writer = new Writer(8 + KEY_BYTES + SIGNATURE_BYTES + entries + paths);
+  writer.u32(clients).u32(index).bytes(root).bytes(signature).bytes(path);
+  for (const { index: other, entry, path: way } of neighbours) {
+    writeEntry(writer.u32(other), entry).bytes(way);
+  }
+  return writer.end();
 }
 
 /** @param whole - Whether the whole roster is shown, without paths. */
@@ -280,7 +282,7 @@ export function parseRoster(body: Uint8Array, whole: boolean): RosterBody | unde
 /** A box: to whom, or from whom. */
 export interface BoxRecord {
   readonly index: number;
-  /** Nonce and sealed shares. */
+  /** Nonce and sealed shares; where it lies in the message, if it came in one. */
   readonly box: Uint8Array;
 }
 
@@ -307,7 +309,7 @@ export function parseBoxes(body: Uint8Array): readonly BoxRecord[] | undefined {
 }
 
 function readBox(reader: Reader): BoxRecord {
-  return { index: reader.u32(), box: reader.bytes(BOX_BYTES) };
+  return { index: reader.u32(), box: reader.view(BOX_BYTES) };
 }
 
 export function encodeShares({ boxes, commitment }: SharesBody): Uint8Array {
@@ -377,6 +379,7 @@ export function parseConsents(body: Uint8Array): readonly ConsentRecord[] | unde
 /** A share that is revealed: of whose secret; of which, the view says. */
 export interface ShareRecord {
   readonly index: number;
+  /** Where it lies in the message, if it came in one. */
   readonly share: Uint8Array;
 }
 
@@ -390,7 +393,7 @@ export function parseUnmask(body: Uint8Array): readonly ShareRecord[] | undefine
   return parsed(body, (reader) =>
     reader.records(4 + KEY_BYTES, () => ({
       index: reader.u32(),
-      share: reader.bytes(KEY_BYTES),
+      share: reader.view(KEY_BYTES),
     })),
   );
 }

@@ -9,7 +9,7 @@
 import { assertInteger } from '../core/assert.ts';
 import { fieldTables } from './field.ts';
 import { logLagrangeWeights } from './lagrange.ts';
-import { MAX_SHARES, SHARE_BYTES, shareView } from './shamir.ts';
+import { assertShare, MAX_SHARES, SHARE_BYTES } from './shamir.ts';
 import { findWrongShares, type WordPoint } from './wrong-shares.ts';
 
 /** A share, and where it was taken. */
@@ -75,7 +75,7 @@ const KEPT_WEIGHTS = 256;
 
 /** What to try, and how. */
 interface Trial extends VerifyOptions {
-  readonly points: readonly WordPoint[];
+  readonly shares: readonly SharePoint[];
   /** The secret of as many points as restore it. */
   readonly restore: (points: readonly WordPoint[]) => Uint8Array;
 }
@@ -95,13 +95,14 @@ export function createRecombiner(): Recombiner {
       if (shares.length < threshold) {
         throw new RangeError(`shares must be ${threshold} at least, got ${shares.length}`);
       }
-      return restore(pointsOf(shares).slice(0, threshold));
+      checkShares(shares);
+      return restore(pointsOf(shares.slice(0, threshold)));
     },
     async recombineVerified(shares, { threshold, accept }) {
       assertInteger('threshold', threshold, 1, MAX_SHARES);
-      const points = pointsOf(shares);
-      if (points.length < threshold) return undefined;
-      return await verified({ points, threshold, accept, restore });
+      checkShares(shares);
+      if (shares.length < threshold) return undefined;
+      return await verified({ shares, threshold, accept, restore });
     },
   };
 }
@@ -121,9 +122,10 @@ function rememberedWeights(): (xs: readonly number[]) => Uint16Array {
 }
 
 async function verified(trial: Trial): Promise<Recombined | undefined> {
-  const { points, threshold } = trial;
-  const first = await acceptedOf(points.slice(0, threshold), trial);
+  const { shares, threshold } = trial;
+  const first = await acceptedOf(pointsOf(shares.slice(0, threshold)), trial);
   if (first !== undefined) return { secret: first, liars: [] };
+  const points = pointsOf(shares);
   const wrong = findWrongShares(points, threshold);
   // All agree on a secret that is not accepted: whoever split it lied.
   if (wrong?.length === 0) return undefined;
@@ -132,7 +134,7 @@ async function verified(trial: Trial): Promise<Recombined | undefined> {
     const secret = await acceptedOf(trusted.slice(0, threshold), trial);
     if (secret !== undefined) return { secret, liars: ascending(wrong.map((i) => points[i]!.x)) };
   }
-  return await fromSubsets(trial);
+  return await fromSubsets(points, trial);
 }
 
 /** What these points restore, if it is the secret. */
@@ -146,8 +148,11 @@ async function acceptedOf(
   return undefined;
 }
 
-async function fromSubsets(trial: Trial): Promise<Recombined | undefined> {
-  const { points, threshold } = trial;
+async function fromSubsets(
+  points: readonly WordPoint[],
+  trial: Trial,
+): Promise<Recombined | undefined> {
+  const { threshold } = trial;
   if (!isFewSubsets(points.length, threshold)) return undefined;
   for (const places of subsets(points.length, threshold)) {
     const chosen = places.map((place) => points[place]!);
@@ -200,16 +205,25 @@ function weightedSum(logWeights: Uint16Array, points: readonly WordPoint[]): Uin
   return sum;
 }
 
-function pointsOf(shares: readonly SharePoint[]): WordPoint[] {
+function checkShares(shares: readonly SharePoint[]): void {
   const seen = new Set<number>();
-  return shares.map(({ x, share }) => {
+  for (const { x, share } of shares) {
     assertInteger('x', x, 1, MAX_SHARES);
     if (seen.has(x)) throw new RangeError(`x must not come twice, got ${x} again`);
     seen.add(x);
-    const view = shareView('a share', share);
-    const words = Uint16Array.from({ length: SHARE_BYTES / 2 }, (_, i) =>
-      view.getUint16(2 * i, true),
-    );
+    assertShare('a share', share);
+  }
+}
+
+function pointsOf(shares: readonly SharePoint[]): WordPoint[] {
+  const wordCount = SHARE_BYTES / 2;
+  // One array for all: to make one for each would take longer than all that is done with them.
+  const all = new Uint16Array(shares.length * wordCount);
+  return shares.map(({ x, share }, i) => {
+    const words = all.subarray(i * wordCount, (i + 1) * wordCount);
+    for (let word = 0; word < wordCount; word++) {
+      words[word] = share[2 * word]! | (share[2 * word + 1]! << 8);
+    }
     return { x, words };
   });
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Reader } from './bytes.ts';
+import type { Reader, Writer } from './bytes.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import {
   compareBytes,
@@ -40,6 +40,12 @@ export const SIGNED_ENTRY_BYTES: number = 4 * KEY_BYTES;
 export function encodeEntry(entry: Entry): Uint8Array {
   const { identity, maskKey, boxKey, nonce, signature } = entry;
   return joined(identity, maskKey, boxKey, nonce, signature);
+}
+
+/** Appends an entry: what takes less where there are many. */
+export function writeEntry(writer: Writer, entry: Entry): Writer {
+  const { identity, maskKey, boxKey, nonce, signature } = entry;
+  return writer.bytes(identity).bytes(maskKey).bytes(boxKey).bytes(nonce).bytes(signature);
 }
 
 /** Takes an entry. */

@@ -741,19 +741,16 @@ export class SecureServer {
     return send;
   }
 
-  /** The shares of each member's secret that its neighbours revealed. */
-  #revealedShares({ members }: Cohort): ReadonlyMap<number, readonly HeldShare[]> {
+  /** The shares of a member's secret that its neighbours revealed, found when they are asked for. */
+  #revealedShares({ members }: Cohort): (index: number) => HeldShare[] {
     const { revealed, sharers } = this.#state;
-    const shares = new Map<number, HeldShare[]>(members.map((index) => [index, []]));
-    for (const from of members) {
-      const body = revealed.get(from);
-      if (body === undefined) continue;
-      for (const [i, index] of this.#near(from, sharers).entries()) {
+    const near = new Map(members.map((from) => [from, this.#near(from, sharers)]));
+    return (index) =>
+      this.#near(index, revealed).map((from) => {
         const x = 1 + this.#drawn.rank(index, from);
-        shares.get(index)!.push({ x, share: shareAt(body, i), from });
-      }
-    }
-    return shares;
+        const place = placeIn(near.get(from)!, index);
+        return { x, share: shareAt(revealed.get(from)!, place), from };
+      });
   }
 
   /** A cohort that gives no sum; its members are told. */
@@ -878,6 +875,17 @@ function pruneToCore(members: Set<number>, graph: Graph): number[] {
     again = lonely.length > 0;
   }
   return pruned;
+}
+
+/** The place of one of many ascending numbers. */
+function placeIn(ascending: readonly number[], one: number): number {
+  let low = 0;
+  for (let high = ascending.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! < one) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function addTo(sum: Uint32Array, words: Uint32Array): void {

@@ -128,20 +128,19 @@ function addProducts(
 
 /** Pairs of words, as they stand in the bytes. */
 function pairsOf(name: string, bytes: Uint8Array): Uint32Array {
-  const view = shareView(name, bytes);
+  assertShare(name, bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Uint32Array.from({ length: PAIRS }, (_, i) => view.getUint32(4 * i, true));
 }
 
 /**
- * A view of a secret or of a share.
+ * A secret or a share.
  *
  * @throws {TypeError} if it is not of 32 bytes; the message does not quote them.
  */
-export function shareView(name: string, bytes: Uint8Array): DataView {
-  if (!(bytes instanceof Uint8Array) || bytes.length !== SHARE_BYTES) {
-    throw new TypeError(`${name} must be a Uint8Array of ${SHARE_BYTES} bytes, got ${show(bytes)}`);
-  }
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function assertShare(name: string, bytes: Uint8Array): void {
+  if (bytes instanceof Uint8Array && bytes.length === SHARE_BYTES) return;
+  throw new TypeError(`${name} must be a Uint8Array of ${SHARE_BYTES} bytes, got ${show(bytes)}`);
 }
 
 function bytesOf(pairs: Uint32Array): Uint8Array {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { CryptoProvider } from './crypto/provider.ts';
+import type { CryptoProvider, KeyPairing } from './crypto/provider.ts';
 import type { Graph } from './graph.ts';
 import {
   type Binding,
@@ -45,8 +45,8 @@ export interface MaskedCohort {
   readonly binding: Binding;
   /** What a client committed its seed to. */
   commitments(index: number): Uint8Array;
-  /** Shares of a client's seed if it survived, else of its mask secret. */
-  readonly shares: ReadonlyMap<number, readonly HeldShare[]>;
+  /** Shares of a client's seed if it survived, else of its mask secret. Asked for once. */
+  shares(index: number): readonly HeldShare[];
   readonly crypto: CryptoProvider;
   readonly masks: Masks;
 }
@@ -57,7 +57,7 @@ export interface Unmasked {
   readonly liars: readonly number[];
 }
 
-/** Keys that are agreed on, and expanded, in one go: enough for threads to share out. */
+/** Keys that are made and expanded in one go: enough to share out, and few beside a sum. */
 const BATCH = 4096;
 
 /** Takes the masks off a sum, or says which secret could not be rebuilt. */
@@ -98,7 +98,7 @@ async function rebuildAll(
   ];
   for (const { index, accept } of wanted) {
     const { threshold } = graph.terms(index);
-    const shares = cohort.shares.get(index)!;
+    const shares = cohort.shares(index);
     const found = await recombiner.recombineVerified(shares, { threshold, accept });
     if (found === undefined)
       return { refusal: refusal('missing-shares', shares.length, threshold) };
@@ -116,17 +116,19 @@ async function* maskKeys(
   const { survivors, roster, binding, crypto } = cohort;
   const member = (index: number): Member => ({ index, entry: roster[index]! });
   const tools = { binding, crypto };
-  for (const some of inBatches(survivors)) {
+  for (const some of batches(survivors)) {
     yield some.map((index) => ({
       key: selfMaskKey(secrets.get(index)!, member(index), tools),
       sign: -1 as const,
     }));
   }
-  for (const some of inBatches(uncancelled(cohort))) {
-    const agreed = await crypto.sharedSecrets(
-      some.map(([v, u]) => ({ secret: secrets.get(v)!, publicKey: roster[u]!.maskKey })),
-    );
-    yield some.map(([v, u], i) => {
+  for (const some of batches(uncancelled(cohort))) {
+    const pairings: KeyPairing[] = some.map(([u, v]) => ({
+      secret: secrets.get(v)!,
+      publicKey: roster[u]!.maskKey,
+    }));
+    const agreed = await crypto.sharedSecrets(pairings);
+    yield some.map(([u, v], i) => {
       // None is undefined: the server refused keys of low order when they were advertised.
       const key = pairMaskKey(agreed[i]!, [member(u), member(v)], tools);
       agreed[i]!.fill(0);
@@ -135,21 +137,25 @@ async function* maskKeys(
   }
 }
 
-/** A client that dropped out, and a neighbour whose input holds the mask that the two share. */
-function* uncancelled({ survivors, dropped, graph }: MaskedCohort): Generator<[number, number]> {
+/** A client that survived with one that dropped out: each pair that shares a mask. */
+function* uncancelled({
+  survivors,
+  dropped,
+  graph,
+}: MaskedCohort): Generator<readonly [number, number]> {
   const alive = new Set(survivors);
   for (const v of dropped) {
-    for (const u of graph.neighbours(v)) if (alive.has(u)) yield [v, u];
+    for (const u of graph.neighbours(v)) if (alive.has(u)) yield [u, v];
   }
 }
 
-function* inBatches<T>(items: Iterable<T>): Generator<T[]> {
-  let some: T[] = [];
+function* batches<T>(items: Iterable<T>): Generator<T[]> {
+  let batch: T[] = [];
   for (const item of items) {
-    some.push(item);
-    if (some.length < BATCH) continue;
-    yield some;
-    some = [];
+    batch.push(item);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
   }
-  if (some.length > 0) yield some;
+  if (batch.length > 0) yield batch;
 }

@@ -33,7 +33,9 @@ export type Mode =
   /** `aggregate` on files, reading those files, and the same rule on rows in memory. */
   | 'files'
   | 'reading'
-  | 'in memory';
+  | 'in memory'
+  /** A round of secure aggregation in one process. */
+  | 'round';
 
 /** One line of a table: a time, or why there is none. */
 export interface Timing extends Shape {
@@ -58,6 +60,16 @@ export interface Timing extends Shape {
   readonly peakTileBytes?: number;
   /** Largest resident memory of the process, where the work had one of its own. */
   readonly peakBytes?: number;
+  /** Of n clients, those who shared secrets and sent no input. */
+  readonly dropped?: number;
+  /** Seconds of each part of the median, where it was measured in parts: they add up. */
+  readonly parts?: Readonly<Record<string, number>>;
+  /** Seconds that parts would take by others, from a sample of their work. */
+  readonly otherwise?: Readonly<Record<string, number>>;
+  /** Seconds that others published of such work, on their machine. */
+  readonly published?: number;
+  /** Bytes that were held on to. */
+  readonly heldBytes?: number;
   /** What a reader must know of these numbers. */
   readonly note?: string;
   /** Why there is no time, or what is wrong with the result. */
@@ -105,6 +117,8 @@ export interface Question {
   /** In one sentence, as the head of its table. */
   readonly asks: string;
   ask(bench: Bench): Promise<void>;
+  /** Its tables, where they are not those of all questions. */
+  readonly table?: (timings: readonly Timing[]) => string;
 }
 
 /** A backend that was opened for a question. */
