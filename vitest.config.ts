@@ -4,6 +4,7 @@ import {
   type ViteUserConfig,
 } from 'vitest/config';
 import { chromiumProvider, whyNoChromium } from './tests/support/chromium.ts';
+import { secureHostCommands } from './tests/support/secure-host-commands.ts';
 
 /** What makes a page cross-origin isolated, so that it may share memory with workers. */
 const ISOLATION = {
@@ -40,6 +41,7 @@ function browserProject(
               instances: [{ browser: 'chromium' }],
               headless: true,
               screenshotFailures: false,
+              commands: secureHostCommands,
               // One emulated device at a time: files that share it have been seen to disturb each
               // other.
               fileParallelism: false,

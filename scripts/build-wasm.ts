@@ -1,6 +1,6 @@
 /**
- * Compiles src/backend/wasm/assembly/ and writes the module as base64 into a TypeScript module, so
- * that Node, browsers, workers and bundlers load kernels alike and nothing needs the compiler later.
+ * Compiles src/backend/wasm/assembly/ and writes the module as text into a TypeScript module, so that
+ * Node, browsers, workers and bundlers load kernels alike and nothing needs the compiler later.
  *
  *     npm run build-wasm              writes src/backend/wasm/kernels.gen.ts
  *     … build-wasm.ts --check         fails if that file, or the steps below, are stale
@@ -15,7 +15,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deflateSync, inflateSync } from 'node:zlib';
+import { commonBytes, textOf } from '../src/backend/wasm/byte-text.ts';
 import { STEP_KINDS } from '../src/backend/wasm/network-steps.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -97,24 +97,15 @@ function compile(): Buffer {
 }
 
 function kernelsModule(binary: Buffer): string {
+  const common = commonBytes(binary);
   return [
     '/** Compiled from src/backend/wasm/assembly/ by scripts/build-wasm.ts. Do not edit. @module */',
     '',
-    '/** Deflated, in base64. */',
-    `export const kernelsDeflated =\n  '${deflateSync(binary, { level: 9 }).toString('base64')}';`,
+    '/** As byte-text.ts reads it. */',
+    `export const kernelsText =\n  '${textOf(binary, common)}';`,
+    `export const commonBytes: readonly number[] = [${common.join(', ')}];`,
     '',
   ].join('\n');
-}
-
-/** What is inflated from the module's text: compressors differ between versions of Node. */
-function kernelsIn(text: string): Buffer {
-  const base64 = /'([^']*)'/.exec(text)?.[1];
-  return inflateSync(Buffer.from(base64 ?? '', 'base64'));
-}
-
-function isSame(text: string, wanted: string): boolean {
-  if (text === wanted || !wanted.includes('kernelsDeflated')) return text === wanted;
-  return text.includes('kernelsDeflated') && kernelsIn(text).equals(kernelsIn(wanted));
 }
 
 /** Writes a generated file, or checks that it is what would be written. */
@@ -122,7 +113,7 @@ function put(file: string, text: string): void {
   const path = join(root, file);
   if (!process.argv.includes('--check')) {
     writeFileSync(path, text);
-  } else if (!existsSync(path) || !isSame(readFileSync(path, 'utf8'), text)) {
+  } else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
     console.error(`${file} is stale: run npm run build-wasm`);
     process.exit(1);
   }

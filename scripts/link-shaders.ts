@@ -13,21 +13,18 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import ts from 'typescript';
+import { compact } from './compact-wgsl.ts';
 
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'shaders');
-const target = join(root, 'src/backend/webgpu/shaders.gen.ts');
-/**
- * Spaces that part no tokens: those beside a bracket or a separator, and those between a word and a
- * sign. Two signs may be one without.
- */
-const SPACES = / *([,;:{}()]) *|(?<!\w) +(?=\w)|(?<=\w) +(?!\w)/g;
+const backend = join(root, 'src/backend/webgpu');
+const target = join(backend, 'shaders.gen.ts');
 const IMPORT = /^\s*(?:\/\/ )?#import (\w+)$/;
 
+/** A file's imports, each after what it needs itself, and its own code. */
 interface Text {
-  /** Shared files it takes in, each after what it needs itself. */
   readonly imports: readonly string[];
-  /** The file's own code. Comments and spaces for the eye stay in shaders/: browsers load it. */
   readonly code: string;
 }
 
@@ -40,16 +37,12 @@ function read(path: string): Text {
   const code: string[] = [];
   for (const line of readFileSync(path, 'utf8').split('\n')) {
     const imported = IMPORT.exec(line)?.[1];
-    if (imported !== undefined) {
-      for (const deeper of read(shared(imported)).imports) imports.add(deeper);
-      imports.add(imported);
+    if (imported === undefined) {
+      code.push(line);
       continue;
     }
-    const kept = line
-      .replace(/\s*\/\/.*$/, '')
-      .trim()
-      .replace(SPACES, '$1');
-    if (kept !== '') code.push(kept);
+    for (const deeper of read(shared(imported)).imports) imports.add(deeper);
+    imports.add(imported);
   }
   return { imports: [...imports], code: code.join('\n') };
 }
@@ -61,14 +54,39 @@ function namesIn(path: string): string[] {
     .sort();
 }
 
+/** Every word in the texts that fill slots: such texts speak of names in shaders. */
+function generatedWords(): string[] {
+  const words: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (
+      ts.isLiteralExpression(node) ||
+      ts.isTemplateMiddleOrTemplateTail(node) ||
+      ts.isTemplateHead(node)
+    ) {
+      words.push(...(node.text.match(/[A-Za-z_]\w*/g) ?? []));
+    }
+    ts.forEachChild(node, visit);
+  };
+  for (const file of readdirSync(backend).filter((name) => name.endsWith('-text.ts'))) {
+    const text = readFileSync(join(backend, file), 'utf8');
+    visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest));
+  }
+  return words;
+}
+
 function module(): string {
   const names = namesIn(folder);
-  const parts = namesIn(join(folder, 'shared')).map(
-    (name) => `const ${name} = \`${read(shared(name)).code}\n\`;\n`,
+  const texts = new Map(names.map((name) => [name, read(join(folder, `${name}.wgsl`))]));
+  for (const name of namesIn(join(folder, 'shared')))
+    texts.set(`shared/${name}`, read(shared(name)));
+  const sources = new Map([...texts].map(([name, { code }]) => [name, code]));
+  const codes = compact(sources, new Set([...names, ...generatedWords()]));
+  const parts = [...codes].flatMap(([name, code]) =>
+    name.startsWith('shared/') ? [`const ${basename(name)} = \`${code}\`;\n`] : [],
   );
   const kernels = names.map((name) => {
-    const { imports, code } = read(join(folder, `${name}.wgsl`));
-    return `  ${name}: \`${imports.map((part) => `\${${part}}`).join('')}${code}\n\`,`;
+    const imports = texts.get(name)!.imports.map((part) => `\${${part}}`);
+    return `  ${name}: \`${imports.join('')}${codes.get(name)}\`,`;
   });
   return [
     '/** Linked from shaders/ by scripts/link-shaders.ts. Do not edit. @module */',

@@ -11,7 +11,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry } from '../src/rules/entry.ts';
-import { rules } from '../src/rules/index.ts';
+import { rules } from '../src/rules/list.ts';
 
 const README = join(import.meta.dirname, '../README.md');
 const BEGIN = '<!-- rules: written by scripts/rule-table.ts -->';

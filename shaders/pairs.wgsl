@@ -144,7 +144,6 @@ fn pairs(
     let task_col = 4u * (task / p.groups);
     let task_row = select(tile_a, tile_b, stages_b) * p.side + 4u * task_group;
     let task_place = select(0u, HALF, stages_b) + task_col * p.groups + task_group;
-    let last = p.rows - 1u;
     let rows = vec4u(task_row) + vec4u(0u, 1u, 2u, 3u);
     let present = rows < vec4u(p.rows);
     let near = min(rows, vec4u(p.rows - 1u));

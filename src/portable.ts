@@ -18,14 +18,14 @@ export type {
 export { type AlieOptions, alie, alieFactor } from './attacks/alie.ts';
 export { type Attack, type AttackContext, type Crafted, rowsSent } from './attacks/attack.ts';
 export { type GaussianOptions, gaussian } from './attacks/gaussian.ts';
+export { inf } from './attacks/inf.ts';
+export { type IpmOptions, ipm } from './attacks/inner-product.ts';
 export {
   type AttackEntry,
   type AttackSurroundings,
   attacks,
   parseAttack,
-} from './attacks/index.ts';
-export { inf } from './attacks/inf.ts';
-export { type IpmOptions, ipm } from './attacks/inner-product.ts';
+} from './attacks/list.ts';
 export { type MimicOptions, mimic } from './attacks/mimic.ts';
 export {
   type Defence,
@@ -49,7 +49,9 @@ export type {
   NoiseDraw,
   NoiseTable,
   Ops,
+  PackedShape,
   Pairs,
+  QuantizeOptions,
   Regime,
   RowScreen,
   RowSource,
@@ -139,6 +141,7 @@ export type {
   ShareRelation,
 } from './privacy/shares.ts';
 export type { EpochRound, TreeNode, TreeNoise, TreePlan, TreeStep } from './privacy/tree.ts';
+export * from './rules/all.ts';
 export { type Condition, requireClients } from './rules/clients.ts';
 export {
   type Cohort,
@@ -149,8 +152,9 @@ export {
   type RuleEntry,
   type StageEntry,
 } from './rules/entry.ts';
-export * from './rules/index.ts';
 export type { KrumPreset } from './rules/krum-scores.ts';
+export { rules } from './rules/list.ts';
+export { pipeline } from './rules/pipeline.ts';
 export type {
   Bounded,
   ClientEvidence,

@@ -1,8 +1,9 @@
 /**
- * Secure aggregation: the entry `aggregis/secure`, the same in Node and in browsers.
+ * Aggregis, secure aggregation (SAGG1): the server learns sums of updates and nothing else of them, though
+ * it may lie and clients may drop out. The entry `aggregis/secure` in browsers.
  *
  * @module
  */
 
-export { SecureError, type SecureErrorCode } from './core/errors.ts';
-export type { BoxOptions, Claim, CryptoProvider, KeyPairing } from './secagg/crypto/provider.ts';
+export { createCrypto } from './secagg/crypto/create.ts';
+export * from './secure-portable.ts';

@@ -31,12 +31,12 @@ const TABLE: readonly Row[] = [
   { part: 'backend/kernels', files: /^backend\/kernels\.ts$/, imports: [] },
   {
     part: 'backend/shared',
-    files: /^backend\/(mask-program|network|noise-program|row-sums|rows)\.ts$/,
+    files: /^backend\/(mask-program|network|noise-program|packing|row-sums|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
   {
     part: 'backend/engine',
-    files: /^backend\/(engine|matrix|pass|simulated-noise|words)\.ts$/,
+    files: /^backend\/(engine|matrix|pass|secure|simulated-noise|words)\.ts$/,
     imports: body,
   },
   { part: 'backend/reference', files: /^backend\/reference\//, imports: body },
@@ -63,14 +63,17 @@ const TABLE: readonly Row[] = [
   { part: 'console', files: /^console\//, imports: study },
   // `doctor` tells which adapters there are, and why there is none.
   { part: 'cli', files: /^cli\//, imports: [...study, 'backend/webgpu'] },
-  // What all faces share; only faces import it.
-  { part: 'portable', files: /^portable\.ts$/, imports: [...study, 'backend/webgpu'] },
+  // What faces share; only faces import it.
+  { part: 'portable', files: /^(secure-)?portable\.ts$/, imports: [...study, 'backend/webgpu'] },
   {
     part: 'faces',
-    files: /^(index|browser|node|private|secure)\.ts$/,
+    files: /^(index|browser|private|secure|secure-node)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
+
+/** Faces that browsers get. */
+const FOR_BROWSERS = ['browser.ts', 'private.ts', 'secure.ts'];
 
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
@@ -216,9 +219,9 @@ describe('src/', () => {
     expect(unnamedNodeFiles(source)).toEqual([]);
   });
 
-  test('reaches nothing of Node from the face for browsers', () => {
-    expect(source.has('browser.ts')).toBe(true);
-    expect(path('browser.ts', isNodeOnly, source)?.join(' → ')).toBeUndefined();
+  test.each(FOR_BROWSERS)('reaches nothing of Node from %s', (face) => {
+    expect(source.has(face)).toBe(true);
+    expect(path(face, isNodeOnly, source)?.join(' → ')).toBeUndefined();
   });
 
   test('writes import specifiers as files: relative and ending in .ts', () => {

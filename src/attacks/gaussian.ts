@@ -6,9 +6,10 @@
  * @module
  */
 
-import { chacha20 } from '@noble/ciphers/chacha.js';
 import type { HostRow } from '../backend/kernels.ts';
 import { assertFinite, assertInteger } from '../core/assert.ts';
+import { BLOCK_WORDS, COUNTER, chacha20State, chacha20Words } from '../core/chacha20.ts';
+import { integerKey } from '../core/random.ts';
 import type { Attack } from './attack.ts';
 
 /** Options of {@link gaussian}. */
@@ -56,34 +57,28 @@ export function gaussian(options: GaussianOptions = {}): Attack {
 /** Standard normal numbers at places [from, to) of an endless row. */
 type Normals = (from: number, to: number) => Float64Array;
 
-/** Words of 32 bits in a block of ChaCha20; each pair of words makes a pair of numbers. */
-const BLOCK_WORDS = 16;
-
 /**
  * The row of one attacker in one round: Box and Muller's transform of the ChaCha20 key stream whose
- * key is the seed and whose nonce is round and attacker. A range starts at any block.
+ * key is the seed and whose nonce is round and attacker. A pair of words makes a pair of numbers.
  */
 function normalStream(of: { seed: number; round: number; attacker: number }): Normals {
-  const key = new Uint8Array(32);
-  new DataView(key.buffer).setBigUint64(0, BigInt(of.seed), true);
-  const nonce = new Uint8Array(12);
-  new DataView(nonce.buffer).setBigUint64(0, BigInt(of.round), true);
-  new DataView(nonce.buffer).setUint32(8, of.attacker, true);
+  const nonce = [of.round, Math.floor(of.round / 2 ** 32), of.attacker];
+  const state = chacha20State(integerKey(of.seed), nonce);
   return (from, to) => {
     const firstBlock = Math.floor(from / BLOCK_WORDS);
     const skipped = from - firstBlock * BLOCK_WORDS;
-    const words = Math.ceil((skipped + to - from) / BLOCK_WORDS) * BLOCK_WORDS;
-    const stream = chacha20(key, nonce, new Uint8Array(4 * words), undefined, firstBlock);
-    return toNormals(new DataView(stream.buffer), words).subarray(skipped, skipped + to - from);
+    state[COUNTER] = firstBlock;
+    const words = chacha20Words(state, Math.ceil((skipped + to - from) / BLOCK_WORDS));
+    return toNormals(words).subarray(skipped, skipped + to - from);
   };
 }
 
-function toNormals(stream: DataView, words: number): Float64Array {
-  const normals = new Float64Array(words);
-  for (let j = 0; j < words; j += 2) {
+function toNormals(words: Uint32Array): Float64Array {
+  const normals = new Float64Array(words.length);
+  for (let j = 0; j < words.length; j += 2) {
     // In (0, 1], so that the logarithm is finite; |z| reaches 6.7.
-    const u = (stream.getUint32(4 * j, true) + 1) / 2 ** 32;
-    const angle = (2 * Math.PI * stream.getUint32(4 * j + 4, true)) / 2 ** 32;
+    const u = (words[j]! + 1) / 2 ** 32;
+    const angle = (2 * Math.PI * words[j + 1]!) / 2 ** 32;
     const radius = Math.sqrt(-2 * Math.log(u));
     normals[j] = radius * Math.cos(angle);
     normals[j + 1] = radius * Math.sin(angle);

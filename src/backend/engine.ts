@@ -15,21 +15,18 @@ import { eventLoopTurn, TURN_MS } from '../core/turn.ts';
 import type {
   Backend,
   BackendInfo,
-  LatticeNoise,
-  MaskKeys,
   Matrix,
   Pairs,
   RowScreen,
-  RowSource,
-  SimulatedNoise,
   Tile,
   TileKernels,
-  Weights,
   Words,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
+import { packedBytes, packedWords } from './packing.ts';
 import { blockColumns, type Cut, narrowed, type Pass, passOf, widestRows } from './pass.ts';
 import { checkBuffer } from './rows.ts';
+import * as secure from './secure.ts';
 import { addSimulatedNoise } from './simulated-noise.ts';
 import * as words from './words.ts';
 
@@ -42,6 +39,8 @@ export interface EngineOptions {
 const DEFAULT_MEMORY = 2 ** 30;
 /** How often one shard is tried anew after a lost device. */
 const MAX_REBUILDS = 2;
+/** Columns of which shards are whole numbers, as pass.ts has it by itself: packed, they are whole words. */
+const PACKED_UNIT = 64;
 
 /** A range of columns. */
 interface Range {
@@ -107,50 +106,23 @@ export class Engine implements Backend {
 
   // Expressions
 
-  matrix(rows: readonly (RowSource | Float32Array)[]): Matrix {
-    return matrix.source(rows);
-  }
-  select(x: Matrix, rows: readonly number[]): Matrix {
-    return matrix.select(x, rows);
-  }
-  combine(weights: Weights, x: Matrix): Matrix {
-    return matrix.combine(weights, x);
-  }
-  rankMean(x: Matrix, from: number, to: number): Matrix {
-    return matrix.rankMean(x, from, to);
-  }
-  nearestMean(x: Matrix, center: Matrix, count: number): Matrix {
-    return matrix.nearestMean(x, center, count);
-  }
-  signSum(x: Matrix): Matrix {
-    return matrix.signSum(x);
-  }
-  deviation(x: Matrix): Matrix {
-    return matrix.deviation(x);
-  }
-  stack(x: Matrix, y: Matrix): Matrix {
-    return matrix.stack(x, y);
-  }
-
-  addSimulatedNoise(x: Matrix, noise: SimulatedNoise): Matrix {
-    return addSimulatedNoise(x, noise);
-  }
-
-  words(rows: readonly (Uint32Array | Int32Array)[]): Words {
-    return words.words(rows);
-  }
-  addLatticeNoise(x: Words, noise: LatticeNoise): Words {
-    return words.addLatticeNoise(x, noise);
-  }
-  addMasks(x: Words, masks: MaskKeys): Words {
-    return words.addMasks(x, masks);
-  }
-  rankSum(x: Words, from: number, to: number): Words {
-    return words.rankSum(x, from, to);
-  }
-  sumRows(x: Words, groups: readonly (readonly number[])[]): Words {
-    return words.sumRows(x, groups);
-  }
+  readonly matrix: Backend['matrix'] = matrix.source;
+  readonly select: Backend['select'] = matrix.select;
+  readonly combine: Backend['combine'] = matrix.combine;
+  readonly rankMean: Backend['rankMean'] = matrix.rankMean;
+  readonly nearestMean: Backend['nearestMean'] = matrix.nearestMean;
+  readonly signSum: Backend['signSum'] = matrix.signSum;
+  readonly deviation: Backend['deviation'] = matrix.deviation;
+  readonly stack: Backend['stack'] = matrix.stack;
+  readonly addSimulatedNoise: Backend['addSimulatedNoise'] = addSimulatedNoise;
+  readonly words: Backend['words'] = words.words;
+  readonly addLatticeNoise: Backend['addLatticeNoise'] = words.addLatticeNoise;
+  readonly rankSum: Backend['rankSum'] = words.rankSum;
+  readonly sumRows: Backend['sumRows'] = words.sumRows;
+  readonly addMasks: Backend['addMasks'] = secure.addMasks;
+  readonly quantize: Backend['quantize'] = secure.quantize;
+  readonly dequantize: Backend['dequantize'] = secure.dequantize;
+  readonly unpackWords: Backend['unpackWords'] = secure.unpackWords;
 
   // Results
 
@@ -169,6 +141,32 @@ export class Engine implements Backend {
     const { buffer, byteOffset, length } = values;
     await this.#readInto([node], [new Float32Array(buffer, byteOffset, length)]);
     return values;
+  }
+
+  async readPacked(x: Words, bits: number, into?: Uint8Array): Promise<Uint8Array> {
+    const node = matrix.asWords('x', x);
+    if (node.rows !== 1) throw new RangeError(`readPacked needs one row, got ${node.rows}`);
+    const length = packedBytes(node.cols, secure.checkBits(bits));
+    const bytes = into ?? new Uint8Array(length);
+    checkLength(bytes, { rows: 1, cols: length }, Uint8Array);
+    await this.#pass(
+      [node],
+      { unit: PACKED_UNIT, partialBytes: (PACKED_UNIT / 8) * bits },
+      async ([tile], { from }) => {
+        const packed = await this.#kernels.pack(tile!, bits);
+        this.#account(packed, 1);
+        try {
+          const { buffer, byteOffset, byteLength } = await this.#kernels.read(packed);
+          const start = (from / 8) * bits;
+          const there = new Uint8Array(buffer, byteOffset, Math.min(byteLength, length - start));
+          bytes.set(there, start);
+        } finally {
+          this.#free(packed);
+        }
+        return undefined;
+      },
+    );
+    return bytes;
   }
 
   async readAll(xs: readonly Matrix[]): Promise<Float32Array[]> {
@@ -313,7 +311,7 @@ export class Engine implements Backend {
     const node = asAnyNode('x', x);
     void this.#exclusively(async () => {
       for (const part of matrix.nodesOf(node)) {
-        if (part.op === 'addMasks') forget(part.masks);
+        forgetKeys(part);
         if (part.op !== 'source') continue;
         this.#toScreen.delete(part);
         this.#evict(part);
@@ -483,12 +481,13 @@ export class Engine implements Backend {
     try {
       for (const [source, needed] of rowsOf) {
         const known = this.#kept.get(source)?.get(from);
-        if (known !== undefined && known.cols === to - from) {
+        const place = placeIn(source, { from, to });
+        if (known !== undefined && known.cols === place.to - place.from) {
           uploads.set(source, { tile: known, rows: [...source.sources.keys()], kept: true });
           continue;
         }
         const rows = needed.map((row) => source.sources[row]!);
-        const tile = await this.#kernels.upload(rows, from, to);
+        const tile = await this.#kernels.upload(rows, place.from, place.to);
         uploads.set(source, { tile, rows: needed, kept: keeps });
         this.#account(tile, 1);
         if (keeps) this.#keep(source, from, tile);
@@ -559,8 +558,15 @@ export class Engine implements Backend {
       case 'addLatticeNoise':
         return kernels.addLatticeNoise(await of(node.x), node.noise, shard.from);
       case 'addMasks':
-        assertKept(node.masks);
+        assertKeys(node.masks.keys);
         return kernels.addMasks(await of(node.x), node.masks, shard.from);
+      case 'quantize':
+        assertKeys(node.options.key);
+        return kernels.quantize(await of(node.x), node.options, shard.from);
+      case 'unpack':
+        return kernels.unpack(await of(node.x), node.x.bits, shard.to - shard.from);
+      case 'dequantize':
+        return kernels.dequantize(await of(node.x), node.scale);
       case 'rankSum':
         return kernels.rankSum(await of(node.x), node.from, node.to);
       case 'sumRows':
@@ -597,7 +603,8 @@ export class Engine implements Backend {
       if (kept === undefined) continue;
       this.#kept.delete(source);
       this.#kept.set(source, kept);
-      if (![...kept].every(([from, tile]) => isCut(pass, from, tile))) this.#evict(source);
+      const isAsCut = [...kept].every(([from, tile]) => isCut(pass, source, { from, tile }));
+      if (!isAsCut) this.#evict(source);
     }
     const others = [...this.#kept].filter(([source]) => !pass.rowsOf.has(source));
     // A pass that reads some rows alone may find all of them kept, and those count besides.
@@ -639,14 +646,16 @@ export class Engine implements Backend {
   }
 }
 
-/** Overwrites keys; signs of 0 tell it. */
-function forget({ keys, signs }: MaskKeys): void {
-  keys.fill(0);
-  signs.fill(0);
+/** Overwrites the keys that serve once. No key is zeros before. */
+function forgetKeys(node: matrix.Node): void {
+  if (node.op === 'addMasks') node.masks.keys.fill(0);
+  if (node.op === 'quantize') node.options.key.fill(0);
 }
 
-function assertKept({ signs }: MaskKeys): void {
-  if (signs[0] === 0) throw new TypeError('the masks were released: their keys are overwritten');
+function assertKeys(keys: Uint8Array): void {
+  if (keys.subarray(0, 32).every((byte) => byte === 0)) {
+    throw new TypeError('the words were released, and their keys are overwritten');
+  }
 }
 
 /** What blocks of columns tell of rows, added up. */
@@ -692,9 +701,20 @@ function rangeAt(from: number, { cols, width }: Pass): Range {
 }
 
 /** Whether a pass has a shard where a tile was kept. */
-function isCut(pass: Pass, from: number, tile: Tile): boolean {
-  const { to } = rangeAt(from, pass);
-  return from % pass.width === 0 && tile.cols === to - from;
+function isCut(
+  pass: Pass,
+  source: matrix.AnySource,
+  { from, tile }: { from: number; tile: Tile },
+): boolean {
+  const place = placeIn(source, rangeAt(from, pass));
+  return from % pass.width === 0 && tile.cols === place.to - place.from;
+}
+
+/** Columns as they lie in the rows of a source: 32 packed ones are as many words as each has bits. */
+function placeIn(source: matrix.AnySource, { from, to }: Range): Range {
+  const bits = source.element === 'u32' ? source.bits : undefined;
+  if (bits === undefined) return { from, to };
+  return { from: packedWords(from, bits), to: packedWords(to, bits) };
 }
 
 function asAnyNode(name: string, x: Matrix | Words): matrix.Node {
@@ -707,8 +727,8 @@ function blank({ rows, cols }: Matrix): Float32Array {
 
 function checkLength(
   into: { readonly length: number },
-  { rows, cols }: matrix.Node,
-  kind: typeof Float32Array | typeof Uint32Array,
+  { rows, cols }: Pick<matrix.Node, 'rows' | 'cols'>,
+  kind: typeof Float32Array | typeof Uint32Array | typeof Uint8Array,
 ): void {
   if (!(into instanceof kind))
     throw new TypeError(`into must be a ${kind.name}, got ${show(into)}`);

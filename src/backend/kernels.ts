@@ -143,6 +143,26 @@ export interface MaskKeys {
   readonly signs: Int8Array;
 }
 
+/**
+ * How numbers become integers: as `quantized` of core/stochastic-rounding.ts says it, which takes, for
+ * column j, the word of ChaCha20 (RFC 8439) that a mask would.
+ */
+export interface QuantizeOptions {
+  /** Values beyond ± this are brought to it: an f32 above 0. */
+  readonly clip: number;
+  /** Integers per unit: an f32 in [2⁻¹⁰⁰, 2¹⁰⁰], such that clip·scale is at most 2²³. */
+  readonly scale: number;
+  /** Integers are in [−limit, limit]; limit is in [1, 2²³]. */
+  readonly limit: number;
+  /**
+   * 32 bytes from the platform's CSPRNG that serve this once: what is rounded up tells where a number
+   * was between two integers. An expression keeps a copy of its own.
+   */
+  readonly key: Uint8Array;
+  /** Three words. Default: zeros. */
+  readonly nonce?: readonly [number, number, number];
+}
+
 /** Operations on words: exact, and the same bits on every backend. */
 export interface ModularOps {
   /** An expression over rows that the caller holds. They must not change while it is in use. */
@@ -165,6 +185,14 @@ export interface ModularOps {
   squaredDistances(x: Words): Promise<Float64Array>;
 }
 
+/** How words lie in fewer bits: see `unpackWords`. */
+export interface PackedShape {
+  /** Of an entry, in [8, 32]. */
+  readonly bits: number;
+  /** Entries of a row. */
+  readonly cols: number;
+}
+
 /** What secure aggregation asks of a backend: exact, and the same bits on every one. */
 export interface SecureOps {
   /**
@@ -173,6 +201,22 @@ export interface SecureOps {
    * more. 1×d → 1×d
    */
   addMasks(x: Words, masks: MaskKeys): Words;
+  /**
+   * The one row of `x` as integers; NaN is 0, d ≤ 2³⁴. `release` overwrites the key, and the words cannot be read
+   * any more. 1×d → 1×d
+   */
+  quantize(x: Matrix, options: QuantizeOptions): Words;
+  /**
+   * The one row of `x`, as i32, times `scale`, which is taken as an f32 in [2⁻¹⁰⁰, 2⁹⁶]: the integer is
+   * rounded to f32, and so is its product. 1×d → 1×d
+   */
+  dequantize(x: Words, options: { readonly scale: number }): Matrix;
+  /**
+   * Words out of packed rows that the caller holds: entry j has bits [j·b, (j+1)·b) of a row, whose bits
+   * are counted from the lowest of the first byte. What follows the last entry is not looked at. Rows
+   * must not change while they are in use. n × ⌈d·b/8⌉ bytes → n×d
+   */
+  unpackWords(rows: readonly Uint8Array[], shape: PackedShape): Words;
 }
 
 /**
@@ -290,6 +334,12 @@ export interface Backend extends Ops, ModularOps, SecureOps, SimulationOps, Asyn
   read(x: Matrix, into?: Float32Array): Promise<Float32Array>;
   /** The whole of `x`, row-major: in `into`, as `read` does it, or in a new array. */
   readWords(x: Words, into?: Uint32Array): Promise<Uint32Array>;
+  /**
+   * The low `bits` bits, in [8, 32], of each entry of the one row of `x`, packed as `unpackWords` takes
+   * them, zeros at the end of the last byte: in `into`, as `read` does it, or in a new array of
+   * ⌈d·bits/8⌉ bytes.
+   */
+  readPacked(x: Words, bits: number, into?: Uint8Array): Promise<Uint8Array>;
   /** The whole of each, in one pass over what they share. All are equally wide. */
   readAll(xs: readonly Matrix[]): Promise<Float32Array[]>;
   /**
@@ -374,6 +424,13 @@ export interface TileKernels {
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile>;
   /** Column 0 of the tile is column `firstCol` of the words, a multiple of 16. */
   addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile>;
+  /** As `addMasks`. */
+  quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile>;
+  dequantize(x: Tile, scale: number): Promise<Tile>;
+  /** The first `cols` entries of packed rows; see packing.ts. */
+  unpack(x: Tile, bits: number, cols: number): Promise<Tile>;
+  /** The one row, packed: ⌈cols·bits/32⌉ words, with zeros at their end. */
+  pack(x: Tile, bits: number): Promise<Tile>;
   /** As `addLatticeNoise`. */
   addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile>;
   rankSum(x: Tile, from: number, to: number): Promise<Tile>;

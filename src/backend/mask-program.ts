@@ -16,14 +16,9 @@ export interface MaskProgram {
   readonly added: number;
 }
 
-/**
- * The arrays for masks. Whoever is done with `keys` fills it with zeros.
- *
- * @param shared - Whether keys lie in shared memory: then no thread that is told of them has a copy.
- */
-export function maskProgram({ keys, signs }: MaskKeys, shared = false): MaskProgram {
-  const bytes = 4 * KEY_WORDS * signs.length;
-  const words = new Uint32Array(shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+/** The arrays for masks. Whoever is done with `keys` fills it with zeros. */
+export function maskProgram({ keys, signs }: MaskKeys): MaskProgram {
+  const words = new Uint32Array(KEY_WORDS * signs.length);
   const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
   let at = 0;
   const take = (wanted: number): void => {

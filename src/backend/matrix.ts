@@ -13,6 +13,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   Matrix,
+  QuantizeOptions,
   RowSource,
   SimulatedNoise,
   Weights,
@@ -32,9 +33,17 @@ export type MatrixNode =
   | NearestMean
   | SignSum
   | Deviation
-  | AddSimulatedNoise;
+  | AddSimulatedNoise
+  | Dequantize;
 /** An expression of words; words.ts builds them. */
-export type WordNode = WordSource | AddLatticeNoise | AddMasks | RankSum | SumRows;
+export type WordNode =
+  | WordSource
+  | Unpack
+  | AddLatticeNoise
+  | AddMasks
+  | Quantize
+  | RankSum
+  | SumRows;
 export type AnySource = Source | WordSource;
 
 export interface Source extends Matrix {
@@ -83,10 +92,26 @@ export interface AddSimulatedNoise extends Matrix {
   readonly noise: SimulatedNoise;
 }
 
+export interface Dequantize extends Matrix {
+  readonly op: 'dequantize';
+  readonly x: WordNode;
+  readonly scale: number;
+}
+
 /** Rows are carried as if their words were floats: nothing but kernels looks at them. */
 export interface WordSource extends Words {
   readonly op: 'source';
+  /** Bits of an entry, where they are packed: see packing.ts. */
+  readonly bits?: number;
   readonly sources: readonly RowSource[];
+}
+/** Rows of entries of fewer bits; nothing but an unpacking looks at it, which gives its columns. */
+export interface PackedSource extends WordSource {
+  readonly bits: number;
+}
+export interface Unpack extends Words {
+  readonly op: 'unpack';
+  readonly x: PackedSource;
 }
 export interface AddLatticeNoise extends Words {
   readonly op: 'addLatticeNoise';
@@ -98,6 +123,12 @@ export interface AddMasks extends Words {
   readonly x: WordNode;
   /** Zeros once the node is released. */
   readonly masks: MaskKeys;
+}
+export interface Quantize extends Words {
+  readonly op: 'quantize';
+  readonly x: MatrixNode;
+  /** Its key is zeros once the node is released. */
+  readonly options: Required<QuantizeOptions>;
 }
 export interface RankSum extends Words {
   readonly op: 'rankSum';

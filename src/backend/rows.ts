@@ -72,3 +72,19 @@ export function arrayRow(values: Float32Array): HostRow {
     read: (from, to, into) => into.set(values.subarray(from, to)),
   };
 }
+
+/** Bytes in memory as words, the last filled up with zeros. */
+export function bytesRow(bytes: Uint8Array): HostRow {
+  const { buffer, byteOffset, length } = bytes;
+  if (byteOffset % 4 === 0 && length % 4 === 0) {
+    return arrayRow(new Float32Array(buffer, byteOffset, length / 4));
+  }
+  return {
+    cols: Math.ceil(length / 4),
+    read: (from, to, into) => {
+      const part = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
+      part.fill(0, part.length - 4);
+      part.set(bytes.subarray(4 * from, 4 * to));
+    },
+  };
+}

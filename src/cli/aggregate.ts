@@ -14,7 +14,7 @@ import { matches, type TensorPolicies } from '../formats/layout.ts';
 import { replacedBy, writeFileAtomic } from '../formats/node-files.ts';
 import { quote } from '../formats/quote.ts';
 import { peakBytes } from '../lab/bench/machine.ts';
-import { rules } from '../rules/index.ts';
+import { rules } from '../rules/list.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
 import {

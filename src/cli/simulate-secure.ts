@@ -5,6 +5,7 @@
  */
 
 import { createBackend } from '../backend/create-node.ts';
+import { SecureError } from '../core/errors.ts';
 import { createCohort } from '../lab/cohort.ts';
 import type { TrainTest } from '../lab/dataset.ts';
 import { describeBackend } from '../lab/report.ts';
@@ -57,13 +58,23 @@ export async function runSecurely(flags: SecureFlags, data: TrainTest): Promise<
     const onRound = flags.json ? undefined : show;
     const cohort = createCohort(data.train, flags);
     const options = { cohort, test: data.test, rounds, dropout, seed, crypto, masks, onRound };
-    const result = await trainSecurely(options);
+    const result = await refusing(() => trainSecurely(options));
     const { name, adapter } = backend.info;
     const summary = { clients, dropout, seed, backend: name, adapter, ...result };
     process.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : closing(result));
     if (result.rounds.some(({ inputs, isExact }) => inputs > 0 && !isExact)) process.exitCode = 1;
   } finally {
     await crypto.close();
+  }
+}
+
+/** What no threshold does for is for whoever asked to change. */
+async function refusing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof SecureError && cause.code === 'infeasible')) throw cause;
+    throw new UsageError(cause.message, { cause });
   }
 }
 

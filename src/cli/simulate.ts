@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import type { WriteStream } from 'node:tty';
 import { Command } from 'commander';
-import { attacks } from '../attacks/index.ts';
+import { attacks } from '../attacks/list.ts';
 import { createBackend } from '../backend/create-node.ts';
 import type { Backend } from '../backend/kernels.ts';
 import { AggregationError, BackendError } from '../core/errors.ts';

@@ -10,8 +10,8 @@
  * @module
  */
 
-import { chacha20 } from '@noble/ciphers/chacha.js';
 import { assertInteger, show } from './assert.ts';
+import { BLOCK_WORDS, COUNTER, chacha20Block, chacha20State } from './chacha20.ts';
 
 /** A stream of numbers. Each call takes the next words of the keystream. */
 export interface Random {
@@ -27,9 +27,6 @@ export interface Random {
   permutation(n: number): number[];
 }
 
-const BLOCK_BYTES = 64;
-/** Blocks made at once. */
-const BATCH_BLOCKS = 16;
 /** RFC 8439 counts blocks in 32 bits: 256 GiB for each seed. */
 const MAX_BLOCKS = 2 ** 32;
 const KEY_BYTES = 32;
@@ -77,31 +74,29 @@ function shuffled(n: number, below: (n: number) => number): number[] {
 
 /** The keystream, word by word. */
 function keystream(key: Uint8Array): () => number {
-  const nonce = new Uint8Array(12);
-  const zeros = new Uint8Array(BATCH_BLOCKS * BLOCK_BYTES);
-  const bytes = new Uint8Array(zeros.length);
-  const words = new DataView(bytes.buffer);
-  let counter = 0;
-  let next = bytes.length;
+  const state = chacha20State(key, [0, 0, 0]);
+  const block = new Uint32Array(BLOCK_WORDS);
+  let blocks = 0;
+  let next = BLOCK_WORDS;
   return () => {
-    if (next === bytes.length) {
-      if (counter >= MAX_BLOCKS) throw new RangeError('the keystream of this seed is used up');
-      chacha20(key, nonce, zeros, bytes, counter);
-      counter += BATCH_BLOCKS;
+    if (next === BLOCK_WORDS) {
+      if (blocks === MAX_BLOCKS) throw new RangeError('the keystream of this seed is used up');
+      state[COUNTER] = blocks++;
+      chacha20Block(state, block);
       next = 0;
     }
-    const word = words.getUint32(next, true);
-    next += 4;
-    return word;
+    return block[next++]!;
   };
 }
 
 function keyOf(seed: number | Uint8Array): Uint8Array {
-  if (seed instanceof Uint8Array) {
-    if (seed.length === KEY_BYTES) return Uint8Array.from(seed);
-    throw new RangeError(`seed must be ${KEY_BYTES} bytes, got ${show(seed)}`);
-  }
-  assertInteger('seed', seed, 0);
+  if (!(seed instanceof Uint8Array)) return integerKey(assertInteger('seed', seed, 0));
+  if (seed.length === KEY_BYTES) return seed;
+  throw new RangeError(`seed must be ${KEY_BYTES} bytes, got ${show(seed)}`);
+}
+
+/** The key that begins with an integer in [0, 2⁵³), little-endian, and has zeros after it. */
+export function integerKey(seed: number): Uint8Array {
   const key = new Uint8Array(KEY_BYTES);
   new DataView(key.buffer).setBigUint64(0, BigInt(seed), true);
   return key;

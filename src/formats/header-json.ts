@@ -9,6 +9,7 @@
  */
 
 import { FormatError } from '../core/errors.ts';
+import { Cursor } from './cursor.ts';
 import { quote } from './quote.ts';
 
 /** What a header says of one tensor, word for word. */
@@ -59,39 +60,20 @@ const NINE = 0x39;
 /** Digits of 2⁵³ − 1. */
 const MAX_DIGITS = 16;
 
-/**
- * A cursor over the text. It steps by character codes: a regular expression may run out of stack
- * on a name of many megabytes.
- */
-class Scanner {
-  readonly #file: string;
-  readonly #text: string;
-  #at = 0;
-
-  constructor(file: string, text: string) {
-    this.#file = file;
-    this.#text = text;
-  }
-
-  fail(problem: string): never {
-    throw new FormatError(
-      'malformed',
-      `${this.#file}: header ${problem}, at character ${this.#at}`,
-    );
-  }
-
+/** It steps by character codes: a regular expression may run out of stack on a name of many megabytes. */
+class Scanner extends Cursor {
   /** The members of an object, in order; `value` reads one. */
   object<T>(value: (key: string) => T): Map<string, T> {
     const members = new Map<string, T>();
-    this.#expect('{');
-    if (this.#take('}')) return members;
+    this.expect('{');
+    if (this.take('}')) return members;
     do {
       const key = this.string();
       if (members.has(key)) this.fail(`has the name ${quote(key)} twice`);
-      this.#expect(':');
+      this.expect(':');
       members.set(key, value(key));
-    } while (this.#take(','));
-    this.#expect('}');
+    } while (this.take(','));
+    this.expect('}');
     return members;
   }
 
@@ -113,74 +95,50 @@ class Scanner {
   }
 
   string(): string {
-    const start = this.#skip();
+    const start = this.skip();
     if (this.#code(start) !== QUOTE) this.fail('needs a string');
     let end = start + 1;
     while (this.#code(end) !== QUOTE) {
-      if (end >= this.#text.length) this.fail('has a string without end');
+      if (end >= this.text.length) this.fail('has a string without end');
       end += this.#code(end) === BACKSLASH ? 2 : 1;
     }
-    const value = decodeString(this.#text.slice(start, end + 1));
+    const value = decodeString(this.text.slice(start, end + 1));
     if (value === undefined) return this.fail('has a string with a bad escape or character');
-    this.#at = end + 1;
+    this.at = end + 1;
     return value;
-  }
-
-  end(): void {
-    if (this.#skip() < this.#text.length) this.fail('goes on after its closing brace');
   }
 
   #naturals(): number[] {
     const values: number[] = [];
-    this.#expect('[');
-    if (this.#take(']')) return values;
+    this.expect('[');
+    if (this.take(']')) return values;
     do {
       values.push(this.#natural());
-    } while (this.#take(','));
-    this.#expect(']');
+    } while (this.take(','));
+    this.expect(']');
     return values;
   }
 
   #natural(): number {
-    const start = this.#skip();
+    const start = this.skip();
     let end = start;
     while (this.#code(end) >= ZERO && this.#code(end) <= NINE) end++;
-    const integer = end > start && !'.eE'.includes(this.#text[end] ?? ' ');
+    const integer = end > start && !'.eE'.includes(this.text[end] ?? ' ');
     if (!integer) this.fail('needs a non-negative integer');
     if (end > start + 1 && this.#code(start) === ZERO)
       this.fail('has a number with a leading zero');
-    const value = end - start > MAX_DIGITS ? Infinity : Number(this.#text.slice(start, end));
+    const value = end - start > MAX_DIGITS ? Infinity : Number(this.text.slice(start, end));
     if (value > Number.MAX_SAFE_INTEGER) {
-      throw new FormatError('too-large', `${this.#file}: header has a number beyond 2^53`);
+      throw new FormatError('too-large', `${this.file}: header has a number beyond 2^53`);
     }
-    this.#at = end;
+    this.at = end;
     return value;
-  }
-
-  #expect(character: string): void {
-    if (!this.#take(character)) this.fail(`needs '${character}'`);
-  }
-
-  #take(character: string): boolean {
-    if (this.#text[this.#skip()] !== character) return false;
-    this.#at++;
-    return true;
-  }
-
-  /** Moves past white space. */
-  #skip(): number {
-    while (isBlank(this.#code(this.#at))) this.#at++;
-    return this.#at;
   }
 
   /** NaN behind the end. */
   #code(at: number): number {
-    return this.#text.charCodeAt(at);
+    return this.text.charCodeAt(at);
   }
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
 /** The text of a JSON string; `undefined` if it is none, or holds half a surrogate pair. */

@@ -11,6 +11,7 @@
 import { assertInteger } from '../core/assert.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Append, ByteSource } from './byte-source.ts';
+import { Cursor } from './cursor.ts';
 import { byteLengthOf, countOf, type FloatDtype } from './dtype.ts';
 import { quote } from './quote.ts';
 
@@ -48,7 +49,7 @@ const DTYPES: ReadonlyMap<string, FloatDtype> = new Map([
  */
 export async function readNpyHeader(source: ByteSource): Promise<NpyHeader> {
   const { text, from } = await readHeaderText(source);
-  const { descr, fortranOrder, shape } = new Scanner(source.name, text).header();
+  const { descr, fortranOrder, shape } = readFields(new Cursor(source.name, text));
   const dtype = DTYPES.get(descr);
   if (dtype === undefined) {
     const readable = [...DTYPES.keys()].join(', ');
@@ -110,111 +111,78 @@ interface Fields {
   readonly shape: readonly number[];
 }
 
-const BLANK = /[ \t\n\r]*/y;
 const STRING = /'([^'"\\\n]*)'|"([^'"\\\n]*)"/y;
 const WORD = /True|False/y;
 // Python 2 wrote its long integers with an L.
 const NATURAL = /(0|[1-9][0-9]{0,15})L?/y;
 
 /** Reads the dictionary. The header's cap bounds all of it. */
-class Scanner {
-  readonly #file: string;
-  readonly #text: string;
-  #at = 0;
-
-  constructor(file: string, text: string) {
-    this.#file = file;
-    this.#text = text;
+function readFields(cursor: Cursor): Fields {
+  const seen = new Set<string>();
+  let descr: string | undefined;
+  let fortranOrder: boolean | undefined;
+  let shape: readonly number[] | undefined;
+  readList(cursor, '{}', () => {
+    const key = readString(cursor);
+    if (seen.has(key)) cursor.fail(`has the key ${quote(key)} twice`);
+    seen.add(key);
+    cursor.expect(':');
+    if (key === 'descr') descr = readDescr(cursor);
+    else if (key === 'fortran_order') {
+      fortranOrder = match(cursor, WORD, 'needs True or False')[0] === 'True';
+    } else if (key === 'shape') shape = readShape(cursor);
+    else cursor.fail(`has an unknown key ${quote(key)}`);
+  });
+  cursor.end();
+  if (descr === undefined || fortranOrder === undefined || shape === undefined) {
+    return cursor.fail('lacks descr, fortran_order or shape');
   }
+  return { descr, fortranOrder, shape };
+}
 
-  header(): Fields {
-    const seen = new Set<string>();
-    let descr: string | undefined;
-    let fortranOrder: boolean | undefined;
-    let shape: readonly number[] | undefined;
-    this.#list('{', '}', () => {
-      const key = this.#string();
-      if (seen.has(key)) this.#fail(`has the key ${quote(key)} twice`);
-      seen.add(key);
-      this.#expect(':');
-      if (key === 'descr') descr = this.#descr();
-      else if (key === 'fortran_order') fortranOrder = this.#boolean();
-      else if (key === 'shape') shape = this.#shape();
-      else this.#fail(`has an unknown key ${quote(key)}`);
-    });
-    this.#match(BLANK);
-    if (this.#at < this.#text.length) this.#fail('goes on after its closing brace');
-    if (descr === undefined || fortranOrder === undefined || shape === undefined) {
-      return this.#fail('lacks descr, fortran_order or shape');
+function readDescr(cursor: Cursor): string {
+  if (!cursor.take('[')) return readString(cursor);
+  const message = `${cursor.file}: npy of records; what is read: ${[...DTYPES.keys()].join(', ')}`;
+  throw new FormatError('unsupported', message);
+}
+
+function readString(cursor: Cursor): string {
+  const found = match(cursor, STRING, 'needs a string');
+  return found[1] ?? found[2] ?? '';
+}
+
+function readShape(cursor: Cursor): number[] {
+  const sizes: number[] = [];
+  const comma = readList(cursor, '()', () => {
+    const found = match(cursor, NATURAL, 'needs a non-negative integer below 10^16');
+    sizes.push(Number(found[1]));
+  });
+  // Without a comma, parentheses around a number are just the number.
+  if (sizes.length === 1 && !comma) cursor.fail('needs a tuple as shape');
+  return sizes;
+}
+
+/** Items between brackets, with commas between and perhaps behind; whether there was a comma. */
+function readList(cursor: Cursor, brackets: string, item: () => void): boolean {
+  let comma = false;
+  cursor.expect(brackets[0]!);
+  while (!cursor.take(brackets[1]!)) {
+    item();
+    if (!cursor.take(',')) {
+      cursor.expect(brackets[1]!);
+      break;
     }
-    return { descr, fortranOrder, shape };
+    comma = true;
   }
+  return comma;
+}
 
-  #descr(): string {
-    if (!this.#peek('[')) return this.#string();
-    const message = `${this.#file}: npy of records; what is read: ${[...DTYPES.keys()].join(', ')}`;
-    throw new FormatError('unsupported', message);
-  }
-
-  #string(): string {
-    this.#match(BLANK);
-    const found = this.#match(STRING) ?? this.#fail('needs a string');
-    return found[1] ?? found[2] ?? '';
-  }
-
-  #boolean(): boolean {
-    this.#match(BLANK);
-    const found = this.#match(WORD) ?? this.#fail('needs True or False');
-    return found[0] === 'True';
-  }
-
-  #shape(): number[] {
-    const sizes: number[] = [];
-    const comma = this.#list('(', ')', () => {
-      this.#match(BLANK);
-      const found = this.#match(NATURAL) ?? this.#fail('needs a non-negative integer below 10^16');
-      sizes.push(Number(found[1]));
-    });
-    // Without a comma, parentheses around a number are just the number.
-    if (sizes.length === 1 && !comma) this.#fail('needs a tuple as shape');
-    return sizes;
-  }
-
-  /** Items between brackets, with commas between and perhaps behind; whether there was a comma. */
-  #list(open: string, close: string, item: () => void): boolean {
-    let comma = false;
-    this.#expect(open);
-    while (!this.#peek(close)) {
-      item();
-      if (!this.#peek(',')) break;
-      this.#expect(',');
-      comma = true;
-    }
-    this.#expect(close);
-    return comma;
-  }
-
-  #expect(character: string): void {
-    if (!this.#peek(character)) this.#fail(`needs '${character}'`);
-    this.#at++;
-  }
-
-  #peek(character: string): boolean {
-    this.#match(BLANK);
-    return this.#text[this.#at] === character;
-  }
-
-  #match(pattern: RegExp): RegExpExecArray | undefined {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#text) ?? undefined;
-    if (found) this.#at += found[0].length;
-    return found;
-  }
-
-  #fail(problem: string): never {
-    const place = `at character ${this.#at}`;
-    throw new FormatError('malformed', `${this.#file}: header ${problem}, ${place}`);
-  }
+/** What a pattern finds here, or `problem`. */
+function match(cursor: Cursor, pattern: RegExp, problem: string): RegExpExecArray {
+  pattern.lastIndex = cursor.skip();
+  const found = pattern.exec(cursor.text) ?? cursor.fail(problem);
+  cursor.at += found[0].length;
+  return found;
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import type { Attack } from '../attacks/attack.ts';
-import { parseAttack } from '../attacks/index.ts';
+import { parseAttack } from '../attacks/list.ts';
 import type { Ops } from '../backend/kernels.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';

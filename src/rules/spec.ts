@@ -6,7 +6,7 @@
  */
 
 import { badSpec, entryFor, makeFor, parseSpec, readOptions, type SpecPart } from '../core/spec.ts';
-import { rules } from './index.ts';
+import { rules } from './list.ts';
 import { pipeline } from './pipeline.ts';
 import type { Rule, Stage } from './rule.ts';
 

@@ -5,6 +5,9 @@
  * @module
  */
 
+import { parsed, Writer } from './bytes.ts';
+import { KEY_BYTES, sameBytes } from './suite.ts';
+
 /** The last round that a client has taken part in. */
 export interface JournalEntry {
   readonly round: number;
@@ -33,4 +36,34 @@ export function memoryJournal(): Journal {
       last = entry;
     },
   };
+}
+
+const MAGIC = new TextEncoder().encode('SAGG1 journal 1\n');
+const ENTRY_BYTES = MAGIC.length + 8 + 2 * KEY_BYTES + 2;
+
+/** An entry as it is kept. */
+export function encodeJournal({ round, context, view, revealed }: JournalEntry): Uint8Array {
+  return new Writer(ENTRY_BYTES)
+    .bytes(MAGIC)
+    .u64(round)
+    .bytes(context)
+    .u8(view === undefined ? 0 : 1)
+    .bytes(view ?? new Uint8Array(KEY_BYTES))
+    .u8(revealed ? 1 : 0)
+    .end();
+}
+
+/** The entry in these bytes, or `undefined` if there is none. */
+export function parseJournal(bytes: Uint8Array): JournalEntry | undefined {
+  return parsed(bytes, (reader) => {
+    const isJournal = sameBytes(reader.bytes(MAGIC.length), MAGIC);
+    const round = reader.u64();
+    const context = reader.bytes(KEY_BYTES);
+    const hasView = reader.u8();
+    const view = reader.bytes(KEY_BYTES);
+    const revealed = reader.u8();
+    return isJournal && hasView <= 1 && revealed <= 1
+      ? { round, context, view: hasView === 1 ? view : undefined, revealed: revealed === 1 }
+      : undefined;
+  });
 }

@@ -191,9 +191,23 @@ function wordsOf(bytes: Uint8Array): Uint32Array {
   return new Uint32Array(bytes.slice().buffer);
 }
 
+/** Entry by entry; as integers with a sign, which is faster than as numbers up to 2³². */
 function addTo(sums: Uint32Array, stream: Uint32Array, sign: 1 | -1): void {
-  if (sign === 1) for (let j = 0; j < sums.length; j++) sums[j]! += stream[j]!;
-  else for (let j = 0; j < sums.length; j++) sums[j]! -= stream[j]!;
+  const to = integersOf(sums);
+  const from = integersOf(stream);
+  const { length } = to;
+  let j = 0;
+  for (; j + 4 <= length; j += 4) {
+    to[j] = (to[j]! + Math.imul(sign, from[j]!)) | 0;
+    to[j + 1] = (to[j + 1]! + Math.imul(sign, from[j + 1]!)) | 0;
+    to[j + 2] = (to[j + 2]! + Math.imul(sign, from[j + 2]!)) | 0;
+    to[j + 3] = (to[j + 3]! + Math.imul(sign, from[j + 3]!)) | 0;
+  }
+  for (; j < length; j++) to[j] = (to[j]! + Math.imul(sign, from[j]!)) | 0;
+}
+
+function integersOf({ buffer, byteOffset, length }: Uint32Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, length);
 }
 
 function checkMasks(words: Uint32Array, masks: readonly Mask[]): void {

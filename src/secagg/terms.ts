@@ -85,6 +85,17 @@ export function groupTerms(
   );
 }
 
+/**
+ * That there are terms for so many clients.
+ *
+ * @throws {SecureError} `infeasible`, with the inequality that fails and its numbers.
+ */
+export function requireTerms(config: RoundConfig, clients: number): void {
+  const { topology } = config;
+  if (topology === 'groups') groupTerms(config, clients);
+  else graphTerms(config, { clients, graph: topology });
+}
+
 function withThreshold(terms: NeighbourhoodTerms, stated: number): NeighbourhoodTerms {
   if (stated === 0) return terms;
   const { threshold, degree } = terms;

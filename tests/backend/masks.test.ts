@@ -4,11 +4,12 @@ import { Engine } from '../../src/backend/engine.ts';
 import type { MaskKeys, TileKernels } from '../../src/backend/kernels.ts';
 import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
 import { arrayRow } from '../../src/backend/rows.ts';
+import { addMasks } from '../../src/backend/secure.ts';
 import { WasmKernels } from '../../src/backend/wasm/wasm.ts';
 import { findNodeGpu } from '../../src/backend/webgpu/adapter-node.ts';
 import { Pace } from '../../src/backend/webgpu/pace.ts';
 import { WebGpuKernels } from '../../src/backend/webgpu/webgpu.ts';
-import { addMasks, words } from '../../src/backend/words.ts';
+import { words } from '../../src/backend/words.ts';
 import { expectSameWords, wordsOf } from '../support/words.ts';
 import { maskSuite, masksOf } from './masks.ts';
 

@@ -148,7 +148,7 @@ export function maskSuite(name: string, make: MakeBackend, reference: MakeBacken
       const x = backend.addMasks(backend.words([wordsOf(20)]), masksOf(2));
       await backend.readWords(x);
       backend.release(x);
-      await expect(backend.readWords(x)).rejects.toThrow('the masks were released');
+      await expect(backend.readWords(x)).rejects.toThrow('the words were released');
     });
   });
 }

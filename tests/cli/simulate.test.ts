@@ -146,3 +146,42 @@ describe('aggregis simulate --epsilon', () => {
     expect(done.stderr).toContain(message);
   });
 });
+
+describe('aggregis simulate --secure', () => {
+  test('trains on sums alone, each of them exact, whatever stage clients drop out at', async () => {
+    const secure = ['--secure', '--clients', '8', '--dropout', '0.25', '--rounds', '5', '--json'];
+    const done = await run(...secure);
+    expect(done).toMatchObject({ code: 0, stderr: '' });
+    const told = JSON.parse(done.stdout);
+    // k = 7, c = 0, t = 4: two may be away at any stage.
+    const stages = ['advertise', 'shares', 'masked', 'consent', 'unmask'];
+    expect(told.rounds.map(({ stage }: { stage: string }) => stage)).toEqual(stages);
+    expect(told.rounds.map(({ inputs }: { inputs: number }) => inputs)).toEqual([6, 6, 6, 8, 8]);
+    for (const round of told.rounds) expect(round).toMatchObject({ dropped: 2, isExact: true });
+    // The grid is 2⁻¹⁹ fine: nothing of the training is lost to it.
+    expect(Math.abs(told.accuracy - told.plainAccuracy)).toBeLessThan(0.05);
+  });
+
+  test('says why a round was given up, with the numbers', async () => {
+    // ⌊0.45·8⌋ = 3 are planned for, and 4 drop out.
+    const secure = ['--secure', '--clients', '8', '--dropout', '0.45', '--rounds', '3'];
+    const done = await run(...secure);
+    expect(done.code).toBe(0);
+    expect(done.stderr).toContain('4 before masked');
+    expect(done.stderr).toContain('too-few-neighbours, 3 of 4');
+    expect(done.stdout).toContain('1 of 1 sums are the plain ones');
+  });
+
+  test.each([
+    [['--secure', '--attack', 'alie'], '--secure does not go with --attack'],
+    [['--secure', '--epsilon', '1'], '--epsilon does not go with --secure'],
+    [['--secure', '--clients', '4'], '--clients must be at least 5'],
+    [['--secure', '--dropout', '0.6'], 't ≤ k − d does not hold'],
+    [['--secure', '--dropout', '1'], 'It must be a number from 0 to below 1'],
+    [['--dropout', '0.1'], '--dropout goes with --secure alone'],
+  ])('refuses %j', async (words, message) => {
+    const done = await run(...words);
+    expect(done.code).toBe(2);
+    expect(done.stderr).toContain(message);
+  });
+});

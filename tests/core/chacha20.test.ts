@@ -1,6 +1,6 @@
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { describe, expect, test } from 'vitest';
-import { chacha20Block, chacha20State } from '../../src/core/chacha20.ts';
+import { chacha20Block, chacha20State, chacha20Words } from '../../src/core/chacha20.ts';
 import { GOLDEN, goldenRows } from '../privacy/lattice/golden.ts';
 import { itShared } from '../support/shared.ts';
 
@@ -60,6 +60,16 @@ describe('a block of ChaCha20', () => {
       const want = chacha20(key, nonce, new Uint8Array(64), undefined, counter);
       expect([...blockOf(key, nonce, counter)]).toEqual(wordsOf(want));
     }
+  });
+
+  test('and those after it make the keystream, from any block on', () => {
+    const key = Uint8Array.from({ length: 32 }, (_, i) => 7 * i);
+    const nonce = bytes('000000090000004a00000000');
+    const state = chacha20State(key, wordsOf(nonce));
+    state[12] = 5;
+    const want = wordsOf(chacha20(key, nonce, new Uint8Array(64 * 8), undefined, 5));
+    expect([...chacha20Words(state, 3)]).toEqual(want.slice(0, 48));
+    expect([...chacha20Words(state, 5)]).toEqual(want.slice(48));
   });
 
   itShared('is that of the golden rows', [GOLDEN], ([file]) => {

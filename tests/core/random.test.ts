@@ -1,3 +1,4 @@
+import { chacha20 } from '@noble/ciphers/chacha.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createRandom } from '../../src/core/random.ts';
@@ -36,6 +37,16 @@ describe('the keystream', () => {
     const key = keyFromHex('07'.repeat(32));
     expect(streamHex(key, 0, 600).slice(8 * 500)).toBe(streamHex(key, 500, 100));
   });
+});
+
+test("the keystream is the library's, for any key", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.nat({ max: 80 }), (key, at) => {
+      const want = chacha20(key, new Uint8Array(12), new Uint8Array(4 * (at + 20)));
+      expect(streamHex(key, at, 20)).toBe(Buffer.from(want.subarray(4 * at)).toString('hex'));
+    }),
+    { seed: 1 },
+  );
 });
 
 describe('seeds', () => {

@@ -7,7 +7,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rules } from '../../src/rules/index.ts';
+import { rules } from '../../src/rules/list.ts';
 import { applyTo } from '../support/apply.ts';
 
 const INF = Number.POSITIVE_INFINITY;

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { Engine } from '../../src/backend/engine.ts';
 import type { HostRow } from '../../src/backend/kernels.ts';
 import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
-import { rules } from '../../src/rules/index.ts';
+import { rules } from '../../src/rules/list.ts';
 
 const COHORT = { n: 11, f: 2 };
 const COLS = 200;

@@ -12,7 +12,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Attack, rowsSent } from '../../src/attacks/attack.ts';
-import { attacks, parseAttack } from '../../src/attacks/index.ts';
+import { attacks, parseAttack } from '../../src/attacks/list.ts';
 import { createRandom, type Random } from '../../src/core/random.ts';
 import {
   geometricMedian,
@@ -21,10 +21,10 @@ import {
   mean,
   median,
   nnm,
-  pipeline,
   smea,
   trimmedMean,
-} from '../../src/rules/index.ts';
+} from '../../src/rules/all.ts';
+import { pipeline } from '../../src/rules/pipeline.ts';
 import type { Rule, Stage } from '../../src/rules/rule.ts';
 import { applyTo, reference } from '../support/apply.ts';
 import { coalitions, coarse } from '../support/laws.ts';

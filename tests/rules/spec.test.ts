@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { AggregationError } from '../../src/core/errors.ts';
-import { rules } from '../../src/rules/index.ts';
+import { rules } from '../../src/rules/list.ts';
 import { parseRule } from '../../src/rules/spec.ts';
 import { applyTo } from '../support/apply.ts';
 

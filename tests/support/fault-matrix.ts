@@ -16,7 +16,7 @@ import {
   silent,
   type Tamper,
 } from '../../src/lab/secure/faults.ts';
-import type { SimulationOptions } from '../../src/lab/secure/simulate-round.ts';
+import type { ClientEnd, SimulationOptions } from '../../src/lab/secure/simulate-round.ts';
 import type { Party } from '../../src/lab/secure/transcript.ts';
 import { contextOf } from '../../src/secagg/config.ts';
 import { drawGraph } from '../../src/secagg/graph.ts';
@@ -53,8 +53,29 @@ import {
 import type { Mishaps } from './secure-oracle.ts';
 import { messageOf, type Scene } from './secure-scene.ts';
 
-/** Columns: messages of clients, and those of the server that ask for them. */
-export const COLUMNS = [
+/** A message that faults hit. */
+export interface Column {
+  readonly name: string;
+  readonly type: ColumnType;
+  /** Of rounds 0 … 4. */
+  readonly round: number;
+  /** Whether the server sends it. */
+  readonly isRequest: boolean;
+}
+
+type ColumnType =
+  | 'advertise'
+  | 'roster'
+  | 'shares'
+  | 'boxes'
+  | 'masked'
+  | 'view'
+  | 'consent'
+  | 'consents'
+  | 'unmask';
+
+/** Messages of clients, and those of the server that ask for them. */
+export const COLUMNS: readonly Column[] = [
   { name: 'R0', type: 'advertise', round: 0, isRequest: false },
   { name: 'R1 request', type: 'roster', round: 1, isRequest: true },
   { name: 'R1', type: 'shares', round: 1, isRequest: false },
@@ -64,20 +85,14 @@ export const COLUMNS = [
   { name: 'R3 signature', type: 'consent', round: 3, isRequest: false },
   { name: 'R4 request', type: 'consents', round: 4, isRequest: true },
   { name: 'R4', type: 'unmask', round: 4, isRequest: false },
-] as const satisfies readonly {
-  readonly name: string;
-  readonly type: MessageType;
-  readonly round: number;
-  readonly isRequest: boolean;
-}[];
-
-/** One of {@link COLUMNS}. */
-export type Column = (typeof COLUMNS)[number];
+];
 
 /** A fault in place: what is done, and what it means. */
 export interface Played {
   readonly simulation: Pick<SimulationOptions, 'tamper' | 'crashes' | 'masks'>;
   readonly mishaps: Mishaps;
+  /** Where victims end, if it is always the same. */
+  readonly end?: ClientEnd['phase'];
 }
 
 /** Where and whom a fault hits. */
@@ -174,7 +189,8 @@ const crashAndRestart: Row = {
     const crashes = aim.victims.map(
       (party): Crash => ({ party, at: aim.column.type, restartAfterMs: 10 }),
     );
-    return { simulation: { crashes }, mishaps: dropOut(aim) };
+    // Back again, it declines the round that it was in.
+    return { simulation: { crashes }, mishaps: dropOut(aim), end: 'idle' };
   },
 };
 
@@ -259,7 +275,7 @@ const bitFlip = corrupting(
   },
 );
 
-const NEXT_TYPE: Record<Column['type'], MessageType> = {
+const NEXT_TYPE: Record<ColumnType, MessageType> = {
   advertise: 'shares',
   shares: 'masked',
   masked: 'consent',
@@ -472,7 +488,7 @@ function onDevice(
         return { simulation: { masks: failing }, mishaps: means(aim) };
       }
       // The server's device, with clients that dropped out so that there is more to take off.
-      const dropped = { ...aim, column: COLUMNS[4] };
+      const dropped = { ...aim, column: { ...column, round: 2 } };
       return {
         simulation: {
           masks: (party) => (party === 'server' ? masks(scene, 0) : referenceMasks()),

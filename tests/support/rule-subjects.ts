@@ -7,7 +7,8 @@
 
 import type { Options } from '../../src/core/parameter.ts';
 import type { Cohort, Entry } from '../../src/rules/entry.ts';
-import { pipeline, rules } from '../../src/rules/index.ts';
+import { rules } from '../../src/rules/list.ts';
+import { pipeline } from '../../src/rules/pipeline.ts';
 import type { Law, Rule, Stage } from '../../src/rules/rule.ts';
 
 /** A rule or stage with its options chosen. */

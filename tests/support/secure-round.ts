@@ -19,41 +19,9 @@ import type { ClientPolicy } from '../../src/secagg/policy.ts';
 import type { Reason } from '../../src/secagg/reasons.ts';
 import { SecureServer } from '../../src/secagg/server.ts';
 import { hex } from '../../src/secagg/suite.ts';
+import { entriesOf } from './secure-inputs.ts';
 
-/** A configuration that makes sense, for so many clients. */
-export function roundConfig({
-  clients,
-  dimensions,
-  ...rest
-}: { clients: number; dimensions: number } & Partial<RoundConfig>): RoundConfig {
-  const wait = 10_000;
-  return {
-    federation: new Uint8Array(16).fill(1),
-    round: 1,
-    nonce: new Uint8Array(32).fill(2),
-    model: new Uint8Array(32).fill(3),
-    dimensions,
-    ringBits: 32,
-    valueBits: 16,
-    clip: 1,
-    maxSamples: 0,
-    maxClients: clients,
-    corrupt: 100_000,
-    dropout: 100_000,
-    sigma: 40,
-    eta: 20,
-    topology: 'complete',
-    degree: 0,
-    threshold: 0,
-    minStart: 3,
-    minSum: 3,
-    groupSize: 0,
-    noise: { law: 'none', shareVariance: 0, minHonest: 0 },
-    deadlines: { advertise: wait, shares: wait, masked: wait, consent: wait, unmask: wait },
-    beacon: new Uint8Array(32),
-    ...rest,
-  };
-}
+export { entriesOf, roundConfig, sumOf } from './secure-inputs.ts';
 
 /** Bytes from a seed: for tests alone. */
 export function seededBytes(seed: number): (length: number) => Uint8Array {
@@ -73,11 +41,6 @@ export async function seededIdentity(seed: number): Promise<Identity> {
   const crypto = seededCrypto(seed);
   const secret = crypto.randomBytes(32);
   return { secret, publicKey: await crypto.signingKey(secret) };
-}
-
-/** Entries of client i: integers that any sum of them can be told from. */
-export function entriesOf(i: number, dimensions: number): Int32Array {
-  return Int32Array.from({ length: dimensions }, (_, j) => (((i + 1) * 37 + j * 11) % 1000) - 500);
 }
 
 /** A beacon whose every value is its reference, turned around. */
@@ -185,15 +148,4 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
     queue.push(...send.map((out) => ({ to: names.indexOf(out.to), message: out.message })));
   }
   return { server, clients, identities, transcript };
-}
-
-/** Σ entries of those in a sum, as words modulo 2³². */
-export function sumOf(numbers: readonly number[], dimensions: number): Uint32Array {
-  const sum = new Uint32Array(dimensions);
-  for (const i of numbers) {
-    entriesOf(i, dimensions).forEach((entry, j) => {
-      sum[j]! += entry;
-    });
-  }
-  return sum;
 }

@@ -26,6 +26,7 @@ import {
   parseRoster,
 } from '../../src/secagg/messages.ts';
 import type { Entry } from '../../src/secagg/roster.ts';
+import { rememberedClients } from './remembered-clients.ts';
 import { rememberedCrypto } from './remembered-crypto.ts';
 import { roundConfig } from './secure-round.ts';
 
@@ -99,9 +100,18 @@ function once(name: string, make: () => Promise<Scene>): Promise<Scene> {
 async function sceneOf(terms: Parameters<typeof roundConfig>[0]): Promise<Scene> {
   const crypto = rememberedCrypto(await createNodeCrypto({ threads: 0 }));
   const config = roundConfig(terms);
+  const client = rememberedClients();
   const cohort = await cohortOf(config.maxClients, { seed: SEED, crypto });
   const play = (options: Partial<SimulationOptions> = {}): Promise<SimulatedRound> =>
-    simulateRound({ cohort, config, crypto, seed: SEED, ...options });
+    simulateRound({
+      cohort,
+      config,
+      crypto,
+      seed: SEED,
+      // Devices are no part of what is remembered.
+      ...(options.masks === undefined ? { client } : {}),
+      ...options,
+    });
   const clean = await play();
   const earlier = await play({ config: { ...config, round: config.round - 1 } });
   const roster = parseRoster(

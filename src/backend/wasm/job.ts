@@ -48,6 +48,15 @@ export type ColumnWork =
       readonly added: number;
     }
   | {
+      readonly op: 'quantize';
+      /** Of ChaCha20, for block 0; a secret. */
+      readonly state: Uint32Array;
+      readonly clip: number;
+      readonly scale: number;
+      readonly limit: number;
+    }
+  | { readonly op: 'dequantize'; readonly scale: number }
+  | {
       readonly op: 'addSimulatedNoise';
       readonly law: SimulatedNoise['law'];
       readonly scale: number;

@@ -118,6 +118,19 @@ export interface Kernels {
     firstBlock: number,
     out: number,
   ): void;
+  quantize(
+    x: number,
+    cols: number,
+    state: number,
+    clip: number,
+    scale: number,
+    limit: number,
+    firstBlock: number,
+    out: number,
+  ): void;
+  unpack(x: number, bits: number, cols: number, out: number): void;
+  pack(x: number, bits: number, cols: number, out: number): void;
+  dequantize(x: number, cols: number, scale: number, out: number): void;
   sumRows(
     x: number,
     stride: number,

@@ -7,6 +7,7 @@
 
 import { BackendError } from '../../core/errors.ts';
 import type { PairBlock, RowScreen } from '../kernels.ts';
+import { packedWords } from '../packing.ts';
 import {
   type CombinePlan,
   combinePlan,
@@ -166,6 +167,20 @@ export class Runner {
             kernels.addMasks(p.x, cols, ...masks, (firstCol + p.from) / 16, p.out);
           },
         };
+      case 'quantize':
+        return {
+          rows,
+          table: work.state,
+          isSecret: true,
+          apply: (p, state) => {
+            const { clip, scale, limit } = work;
+            const cols = roundUp(p.cols, MIN_COLS);
+            const steps = [state, clip, scale, limit] as const;
+            kernels.quantize(p.x, cols, ...steps, (firstCol + p.from) / 16, p.out);
+          },
+        };
+      case 'dequantize':
+        return { rows, apply: (p) => kernels.dequantize(p.x, p.cols, work.scale, p.out) };
       case 'addSimulatedNoise':
         return {
           rows,
@@ -502,6 +517,35 @@ export class Runner {
       this.#kernels.squaredDistances(x, stride, n, cols, from, to, sums);
     }
     return new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8);
+  }
+
+  // Packing, which changes the width of rows
+
+  /** Unpacks as many entries as `out` has. */
+  unpack(packed: Float32Array, bits: number, out: Float32Array): void {
+    const [x, at] = this.#place([4 * packedWords(MAX_COLS, bits) + 8, 4 * MAX_COLS]) as [
+      number,
+      number,
+    ];
+    const floats = this.#floats();
+    for (const { from, to } of cut({ from: 0, to: out.length }, MAX_COLS)) {
+      floats.set(packed.subarray(packedWords(from, bits), packedWords(to, bits)), x / 4);
+      this.#kernels.unpack(x, bits, to - from, at);
+      out.set(floats.subarray(at / 4, at / 4 + to - from), from);
+    }
+  }
+
+  /** Packs a row into as many words as it takes. */
+  pack(row: Float32Array, bits: number, packed: Float32Array): void {
+    const [x, at] = this.#place([4 * MAX_COLS, 4 * MAX_COLS]) as [number, number];
+    const floats = this.#floats();
+    for (const { from, to } of cut({ from: 0, to: row.length }, MAX_COLS)) {
+      floats.set(row.subarray(from, to), x / 4);
+      this.#kernels.pack(x, bits, to - from, at);
+      const start = packedWords(from, bits);
+      const words = packedWords(to, bits) - start;
+      packed.set(floats.subarray(at / 4, at / 4 + words), start);
+    }
   }
 
   // Memory

@@ -13,6 +13,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   PairBlock,
+  QuantizeOptions,
   Regime,
   RowScreen,
   RowSource,
@@ -24,6 +25,7 @@ import type {
 } from '../kernels.ts';
 import { maskProgram } from '../mask-program.ts';
 import { noiseProgram } from '../noise-program.ts';
+import { packedWords } from '../packing.ts';
 import { rowSumProgram } from '../row-sums.ts';
 import { isDeviceRow } from '../rows.ts';
 import type { DistanceBlock, Job, Team, UnitResult, WasmRegime } from './job.ts';
@@ -252,7 +254,8 @@ export class WasmKernels implements TileKernels {
   }
 
   async addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
-    const { program, tables } = noiseProgram(noise);
+    const { program: secret, tables } = noiseProgram(noise);
+    const program = this.#secret(secret);
     const draws = noise.draws.length;
     const work = { op: 'addLatticeNoise', draws, program, tables } as const;
     try {
@@ -263,16 +266,67 @@ export class WasmKernels implements TileKernels {
   }
 
   async addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
-    const program = maskProgram(masks, this.#team !== undefined);
-    const effort = MASK_EFFORT * program.count;
+    const { keys: secret, count, added } = maskProgram(masks);
+    const keys = this.#secret(secret);
+    const work = { op: 'addMasks', keys, count, added } as const;
     try {
-      return await this.#columns({ op: 'addMasks', ...program }, own(x).values, {
-        firstCol,
-        effort,
-      });
+      return await this.#columns(work, own(x).values, { firstCol, effort: MASK_EFFORT * count });
     } finally {
-      program.keys.fill(0);
+      keys.fill(0);
     }
+  }
+
+  async quantize(
+    x: Tile,
+    { key, nonce, clip, scale, limit }: Required<QuantizeOptions>,
+    firstCol: number,
+  ): Promise<Tile> {
+    const state = this.#secret(chacha20State(key, nonce));
+    const work = { op: 'quantize', state, clip, scale, limit } as const;
+    try {
+      return await this.#columns(work, own(x).values, { firstCol, effort: MASK_EFFORT });
+    } finally {
+      state.fill(0);
+    }
+  }
+
+  async dequantize(x: Tile, scale: number): Promise<Tile> {
+    return this.#columns({ op: 'dequantize', scale }, own(x).values);
+  }
+
+  async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
+    return this.#reshaped(own(x).values, cols, (row, out) => this.#runner.unpack(row, bits, out));
+  }
+
+  async pack(x: Tile, bits: number): Promise<Tile> {
+    const words = packedWords(x.cols, bits);
+    return this.#reshaped(own(x).values, words, (row, out) => this.#runner.pack(row, bits, out));
+  }
+
+  /** Rows of another width, made on this thread: they cost little more than a copy. */
+  #reshaped(
+    rows: readonly Float32Array[],
+    cols: number,
+    body: (row: Float32Array, out: Float32Array) => void,
+  ): RowTile {
+    const slab = this.#slabs.take(rows.length * cols);
+    const outputs = rowsIn(slab, rows.length, cols);
+    try {
+      for (const [i, row] of rows.entries()) body(row, outputs[i]!);
+    } catch (error) {
+      this.#slabs.release(slab);
+      throw error;
+    }
+    return tileOf(outputs, [slab]);
+  }
+
+  /** In memory that the team shares, so that no thread has a copy which nobody overwrites. */
+  #secret(words: Uint32Array): Uint32Array {
+    if (this.#team === undefined) return words;
+    const shared = new Uint32Array(new SharedArrayBuffer(words.byteLength));
+    shared.set(words);
+    words.fill(0);
+    return shared;
   }
 
   async addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {

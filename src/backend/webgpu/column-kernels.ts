@@ -6,7 +6,15 @@
  */
 
 import { chacha20State } from '../../core/chacha20.ts';
-import type { LatticeNoise, MaskKeys, Regime, SimulatedNoise, Tile, Weights } from '../kernels.ts';
+import type {
+  LatticeNoise,
+  MaskKeys,
+  QuantizeOptions,
+  Regime,
+  SimulatedNoise,
+  Tile,
+  Weights,
+} from '../kernels.ts';
 import { maskProgram } from '../mask-program.ts';
 import { noiseProgram } from '../noise-program.ts';
 import type { RowSumProgram } from '../row-sums.ts';
@@ -61,6 +69,10 @@ interface Columns extends Pick<KernelSource, 'slots' | 'variant' | 'constants'> 
   readonly depth?: number;
   /** About what a column takes. Default: some for each of its entries. */
   readonly operations?: number;
+  /** Columns, where there are not as many as `x` has words in a row. */
+  readonly cols?: number;
+  /** Words that a column has of `x` and of the result, where that is not 1. */
+  readonly density?: { readonly x: number; readonly out: number };
   /** Where columns are numbered: the number of the first. The last param is a quarter of it. */
   readonly firstCol?: number;
 }
@@ -255,6 +267,48 @@ export class ColumnKernels {
     }
   }
 
+  async quantize(
+    x: Tile,
+    { key, nonce, clip, scale, limit }: Required<QuantizeOptions>,
+    firstCol: number,
+  ): Promise<Tile> {
+    const state = chacha20State(key, nonce);
+    let secret: GPUBuffer | undefined;
+    try {
+      secret = await dataBuffer(this.#session, 'rounding state', state);
+      return await this.#run('quantize', x, {
+        extra: [secret],
+        params: [limit, x.cols, bitsOf(clip), bitsOf(scale)],
+        columns: BLOCK_COLS * COLUMN_GROUP,
+        operations: DRAW_OPERATIONS,
+        firstCol,
+      });
+    } finally {
+      this.#destroySecret(secret, state);
+    }
+  }
+
+  async dequantize(x: Tile, scale: number): Promise<Tile> {
+    const params = [bitsOf(scale), x.cols];
+    return this.#run('dequantize', x, { params, columns: 4 * COLUMN_GROUP });
+  }
+
+  async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
+    const params = [bits, cols, x.rows, strideOf(cols)];
+    const density = { x: bits / 32, out: 1 };
+    return this.#run('unpack', x, {
+      ...{ params, cols, density, rows: x.rows },
+      columns: 4 * COLUMN_GROUP,
+    });
+  }
+
+  async pack(x: Tile, bits: number): Promise<Tile> {
+    const params = [bits, x.cols];
+    const density = { x: 1, out: bits / 32 };
+    // An invocation makes one word.
+    return this.#run('pack', x, { params, density, columns: COLUMN_GROUP / density.out });
+  }
+
   /** The key goes before the memory does: what gets it next finds zeros. */
   #destroySecret(buffer: GPUBuffer | undefined, words: Uint32Array): void {
     words.fill(0);
@@ -298,9 +352,11 @@ export class ColumnKernels {
       depth = 1,
       operations: perColumn = ENTRY_OPERATIONS * x.rows * depth,
       firstCol,
+      cols: width = x.cols,
+      density = { x: 1, out: 1 },
     }: Columns,
   ): Promise<Tile> {
-    const out = await this.#tiles.allocate(rows, x.cols);
+    const out = await this.#tiles.allocate(rows, Math.ceil(width * density.out));
     const between = extra.length + Number(center !== undefined);
     const kernel: KernelSource = {
       name,
@@ -311,16 +367,18 @@ export class ColumnKernels {
     };
     try {
       const table = await this.#tiles.table(x);
-      const operations = perColumn * Math.min(x.cols, PART_COLS);
-      const work = { kernel, units: Math.ceil(x.cols / PART_COLS), operations };
+      const operations = perColumn * Math.min(width, PART_COLS);
+      const work = { kernel, units: Math.ceil(width / PART_COLS), operations };
       await this.#dispatcher.runInParts(work, (first, count) => {
         const from = first * PART_COLS;
-        const cols = Math.min(x.cols - from, count * PART_COLS);
+        const cols = Math.min(width - from, count * PART_COLS);
         // A kernel that sees buffers from a later column on works on those columns alone.
-        const seen = (buffer: GPUBuffer): Binding => ({ buffer, offset: 4 * from });
-        const buffers = [seen(own(x).slab.buffer), table, ...extra];
+        const seen = (buffer: GPUBuffer, words = 1): Binding => {
+          return { buffer, offset: 4 * from * words };
+        };
+        const buffers = [seen(own(x).slab.buffer, density.x), table, ...extra];
         if (center !== undefined) buffers.push(seen(center));
-        buffers.push(seen(out.slab.buffer));
+        buffers.push(seen(out.slab.buffer, density.out));
         const groups = Math.ceil(cols / columns);
         const across = Math.min(groups, MAX_GROUPS);
         const numbered = firstCol === undefined ? [] : [(firstCol + from) / 4];

@@ -10,6 +10,7 @@ import type {
   LatticeNoise,
   MaskKeys,
   PairBlock,
+  QuantizeOptions,
   Regime,
   RowScreen,
   RowSource,
@@ -198,6 +199,18 @@ export class WebGpuKernels implements TileKernels {
   }
   addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
     return this.#at.columns.addMasks(x, masks, firstCol);
+  }
+  quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile> {
+    return this.#at.columns.quantize(x, options, firstCol);
+  }
+  dequantize(x: Tile, scale: number): Promise<Tile> {
+    return this.#at.columns.dequantize(x, scale);
+  }
+  unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
+    return this.#at.columns.unpack(x, bits, cols);
+  }
+  pack(x: Tile, bits: number): Promise<Tile> {
+    return this.#at.columns.pack(x, bits);
   }
   async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {
     const { used, ...sums } = rowSumProgram(groups);

@@ -7,7 +7,7 @@
 
 import type { Backend, Matrix } from '../../backend/kernels.ts';
 import type { Options } from '../../core/parameter.ts';
-import { rules } from '../../rules/index.ts';
+import { rules } from '../../rules/list.ts';
 import type { Round } from '../../rules/rule.ts';
 import { parseRule } from '../../rules/spec.ts';
 import type { Settings, Subject } from './bench.ts';

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { type ClientPhase, SecureClient } from '../../secagg/client.ts';
+import type { Random } from '../../core/random.ts';
+import { type ClientOptions, type ClientPhase, SecureClient } from '../../secagg/client.ts';
 import type { RoundConfig } from '../../secagg/config.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import { type Journal, memoryJournal } from '../../secagg/journal.ts';
@@ -30,10 +31,13 @@ import type { Crash, Tamper } from './faults.ts';
 import { exactSum, type InputSource, integerInputs } from './inputs.ts';
 import { CALM_NETWORK, checkNetwork, delaysOn, type NetworkTerms } from './network.ts';
 import { streamNamed, withStream } from './streams.ts';
-import { type Party, Recorder, type Transcript } from './transcript.ts';
+import { type Carried, type Party, Recorder, type Transcript } from './transcript.ts';
 
 /** What of a policy a simulation may set; the rest follows from the configuration. */
 export type SimulatedPolicy = Pick<ClientPolicy, 'minSum' | 'corrupt' | 'sigma' | 'patience'>;
+
+/** What a simulation asks of a client. */
+export type ClientRole = Pick<SecureClient, 'handle' | 'tick' | 'phase' | 'refusal' | 'result'>;
 
 /** A round to simulate. */
 export interface SimulationOptions {
@@ -52,7 +56,14 @@ export interface SimulationOptions {
   /** Default {@link CALM_NETWORK}. */
   readonly network?: Partial<NetworkTerms>;
   readonly tamper?: Tamper;
+  /**
+   * Makes a client, each time that one begins, from what an honest one is made of. `name` tells number
+   * and life. Default {@link SecureClient}.
+   */
+  readonly client?: (options: ClientOptions, name: string) => ClientRole;
   readonly crashes?: readonly Crash[];
+  /** When the server writes down what it knows: what it learns afterwards is lost. Default `step`. */
+  readonly checkpoints?: 'step' | 'phase';
   /** By client, for rounds that follow each other. Default: empty ones. */
   readonly journals?: readonly Journal[];
   /** The value of the beacon that the configuration names, if it names one. */
@@ -123,7 +134,7 @@ class Simulation {
   readonly #options: SimulationOptions;
   readonly #agenda = new Agenda<Happening>();
   readonly #recorder: Recorder;
-  readonly #network: (from: Party) => number[];
+  readonly #delays: () => number[];
   readonly #crashes: PendingCrashes;
   readonly #clients: SimulatedClient[];
   readonly #server: SimulatedServer;
@@ -136,16 +147,13 @@ class Simulation {
     this.#crashes = new PendingCrashes(crashes);
     const terms = checkNetwork({ ...CALM_NETWORK, ...options.network });
     const random = streamNamed({ seed, crypto }, 'network');
-    this.#network = () => delaysOn(terms, random);
+    this.#delays = () => delaysOn(terms, random);
     this.#clients = cohort.clients.map((_, number) => new SimulatedClient(options, number));
-    const keepsCheckpoints = crashes.some(({ party }) => party === 'server');
-    this.#server = new SimulatedServer(options, keepsCheckpoints);
+    this.#server = new SimulatedServer(options);
   }
 
   async run(): Promise<SimulatedRound> {
-    const invitation = await this.#server.invitation();
-    for (const client of this.#clients) await this.#send('server', client.number, invitation);
-    this.#watchServer();
+    await this.#fromServer(await this.#server.invite());
     for (let happened = 0; ; happened++) {
       const due = this.#agenda.next();
       if (due === undefined) return this.#result();
@@ -238,7 +246,7 @@ class Simulation {
   /** It comes back and asks what there is to do: it is invited again. */
   async #restartClient(client: SimulatedClient): Promise<void> {
     client.restart();
-    await this.#send('server', client.number, await this.#server.invitation());
+    await this.#send('server', client.number, await this.#server.role.invitation());
   }
 
   async #fromClient(client: SimulatedClient, reply: Uint8Array | undefined): Promise<void> {
@@ -256,20 +264,29 @@ class Simulation {
     const message = bytes.slice();
     const type = openMessage(message)?.type;
     const sentAt = this.#now;
-    const sent = { from, to, type, message, sentAt };
-    const deliveries = (await this.#options.tamper?.(sent)) ?? [{ message }];
-    if (deliveries.length === 0) this.#recorder.record({ ...sent, comesAt: undefined });
-    for (const { message: carried, delayMs = 0 } of deliveries) {
-      const delays = this.#network(from);
-      if (delays.length === 0) {
-        this.#recorder.record({ ...sent, message: carried, comesAt: undefined });
-      }
-      for (const delay of delays) {
-        const comesAt = sentAt + delayMs + delay;
-        this.#recorder.record({ ...sent, message: carried, comesAt });
-        this.#agenda.enter(comesAt, { kind: 'arrival', from, to, message: carried });
-      }
+    const deliveries = (await this.#options.tamper?.({ from, to, type, message, sentAt })) ?? [
+      { message },
+    ];
+    if (deliveries.length === 0)
+      this.#carry({ from, to, type, message, sentAt, comesAt: undefined });
+    for (const { message: other, delayMs = 0 } of deliveries) {
+      const carried = {
+        from,
+        to,
+        type: other === message ? type : openMessage(other)?.type,
+        message: other,
+        sentAt,
+      };
+      const delays = this.#delays();
+      if (delays.length === 0) this.#carry({ ...carried, comesAt: undefined });
+      for (const delay of delays) this.#carry({ ...carried, comesAt: sentAt + delayMs + delay });
     }
+  }
+
+  #carry(carried: Carried): void {
+    const { from, to, message, comesAt } = carried;
+    this.#recorder.record(carried);
+    if (comesAt !== undefined) this.#agenda.enter(comesAt, { kind: 'arrival', from, to, message });
   }
 
   #result(): SimulatedRound {
@@ -325,7 +342,7 @@ class SimulatedClient {
   readonly #options: SimulationOptions;
   readonly #journal: Journal;
   readonly #patience: Patience;
-  #role: SecureClient | undefined;
+  #role: ClientRole | undefined;
   #lives = 0;
   #watched: ClientPhase | undefined;
   #declined: string | undefined;
@@ -351,21 +368,23 @@ class SimulatedClient {
 
   /** Begins from nothing but identity and journal, with randomness of its own. */
   restart(): void {
-    const { cohort, config, crypto, seed, masks, beacon } = this.#options;
+    const { cohort, config, crypto, seed, masks, beacon, client: make = honest } = this.#options;
     const { number } = this;
     const life = this.#lives++;
-    const random = streamNamed({ seed, crypto }, 'client', config.round, number, life);
+    const stream = (): Random =>
+      streamNamed({ seed, crypto }, 'client', config.round, number, life);
     this.#watched = undefined;
-    this.#role = new SecureClient({
+    const role: ClientOptions = {
       identity: cohort.clients[number]!,
       policy: this.#policy(),
-      crypto: withStream(crypto, random),
+      crypto: withStream(crypto, stream),
       masks: masks?.(number) ?? referenceMasks(),
       journal: this.#journal,
       input: (terms) => this.#input(terms),
       onFailure: (error) => this.#failures.push(error),
       ...(beacon === undefined ? {} : { beacon: () => beacon }),
-    });
+    };
+    this.#role = make(role, `${number} ${life}`);
   }
 
   #policy(): ClientPolicy {
@@ -421,6 +440,10 @@ class SimulatedClient {
   }
 }
 
+function honest(options: ClientOptions): ClientRole {
+  return new SecureClient(options);
+}
+
 /** What is left of the server when it crashes: written as one, state and what was to be sent. */
 interface Checkpoint {
   readonly state: ServerState;
@@ -429,7 +452,9 @@ interface Checkpoint {
 
 class SimulatedServer {
   readonly #options: ServerOptions;
-  readonly #keepsCheckpoints: boolean;
+  readonly #identities: readonly string[];
+  /** `never` where it does not crash. */
+  readonly #checkpoints: 'step' | 'phase' | 'never';
   #checkpoint: Checkpoint | undefined;
   #watched: number | undefined;
   role: SecureServer;
@@ -437,13 +462,15 @@ class SimulatedServer {
   returnsAt: number | undefined;
   endedAt: number | undefined;
 
-  constructor(options: SimulationOptions, keepsCheckpoints: boolean) {
-    const { cohort, config, crypto, seed, masks, beacon } = options;
-    this.#keepsCheckpoints = keepsCheckpoints;
+  constructor(options: SimulationOptions) {
+    const { cohort, config, crypto, seed, masks, beacon, crashes = [] } = options;
+    const crashesOnce = crashes.some(({ party }) => party === 'server');
+    this.#checkpoints = crashesOnce ? (options.checkpoints ?? 'step') : 'never';
+    this.#identities = [...cohort.numberOf.keys()];
     this.#options = {
       config,
       identity: cohort.server,
-      crypto: withStream(crypto, streamNamed({ seed, crypto }, 'server', config.round)),
+      crypto: withStream(crypto, () => streamNamed({ seed, crypto }, 'server', config.round)),
       masks: masks?.('server') ?? referenceMasks(),
       enrolment: cohort.enrolment,
       ...(beacon === undefined ? {} : { beacon: () => beacon }),
@@ -451,11 +478,10 @@ class SimulatedServer {
     this.role = SecureServer.start(this.#options, 0);
   }
 
-  async invitation(): Promise<Uint8Array> {
-    if (this.#keepsCheckpoints) {
-      this.#checkpoint ??= { state: await this.role.snapshot(), outbox: { send: [] } };
-    }
-    return this.role.invitation();
+  async invite(): Promise<ServerOutput> {
+    const message = await this.role.invitation();
+    const invitations = { send: this.#identities.map((to) => ({ to, message })) };
+    return this.#stepped(invitations, 0);
   }
 
   async handle(message: Uint8Array, now: number): Promise<ServerOutput> {
@@ -468,7 +494,10 @@ class SimulatedServer {
 
   async #stepped(output: ServerOutput, now: number): Promise<ServerOutput> {
     if (this.#isOver()) this.endedAt ??= now;
-    if (this.#keepsCheckpoints) {
+    const isDue =
+      this.#checkpoints === 'step' ||
+      (this.#checkpoints === 'phase' && this.role.phase !== this.#checkpoint?.state.phase);
+    if (isDue) {
       // What was sent last stays in the outbox until something else is: clients may not have it yet.
       const outbox = output.send.length > 0 ? output : this.#checkpoint!.outbox;
       this.#checkpoint = { state: await this.role.snapshot(), outbox };

@@ -34,9 +34,16 @@ export function bytesFrom(random: Random, length: number): Uint8Array {
 }
 
 /**
- * The provider with the randomness of a stream: for simulations, where everybody may know every secret,
+ * The provider with the randomness of a stream, which is made once it is drawn from: for simulations, where everybody may know every secret,
  * and for nothing else.
  */
-export function withStream(crypto: CryptoProvider, random: Random): CryptoProvider {
-  return { ...crypto, randomBytes: (length) => bytesFrom(random, length) };
+export function withStream(crypto: CryptoProvider, stream: () => Random): CryptoProvider {
+  let random: Random | undefined;
+  return {
+    ...crypto,
+    randomBytes(length) {
+      random ??= stream();
+      return bytesFrom(random, length);
+    },
+  };
 }

@@ -5,7 +5,7 @@
  */
 
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
-import { type MessageType, openMessage } from '../../secagg/messages.ts';
+import type { MessageType } from '../../secagg/messages.ts';
 import { hex } from '../../secagg/suite.ts';
 
 /** The server, or a client by its number. */
@@ -42,8 +42,8 @@ export class Recorder implements Transcript {
     this.#crypto = crypto;
   }
 
-  record(entry: Omit<Carried, 'type'>): void {
-    this.carried.push({ ...entry, type: openMessage(entry.message)?.type });
+  record(entry: Carried): void {
+    this.carried.push(entry);
   }
 
   get sentBytes(): { readonly byServer: number; readonly byClients: number } {

@@ -12,7 +12,9 @@ export { addEight, addRows, combineFour, eightStride, replaceSums, roundSums } f
 export { deviation } from './deviation';
 export { nearestMeanNetwork } from './nearest-mean';
 export { nearestMeanSearch } from './nearest-mean-search';
+export { pack, unpack } from './packing';
 export { pairs } from './pairs';
+export { dequantize, quantize } from './quantize';
 export { rankMeanNetwork } from './rank-mean';
 export { rankMeanSearch } from './rank-mean-search';
 export { rankSumNetwork, rankSumSearch } from './rank-sum';

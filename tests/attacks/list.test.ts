@@ -1,7 +1,7 @@
 /** SPECs of attacks. */
 
 import { expect, test } from 'vitest';
-import { attacks, parseAttack } from '../../src/attacks/index.ts';
+import { attacks, parseAttack } from '../../src/attacks/list.ts';
 import { createBackend } from '../../src/backend/create-node.ts';
 
 async function send(spec: string): Promise<number[]> {

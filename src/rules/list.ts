@@ -1,14 +1,11 @@
 /**
- * The list of rules, and everything that makes one.
+ * The list of rules.
  *
  * @module
  */
 
 import * as all from './all.ts';
 import { type Entry, isEntry } from './entry.ts';
-
-export * from './all.ts';
-export { pipeline } from './pipeline.ts';
 
 /** Every rule and stage, by name. */
 export const rules: readonly Entry[] = Object.values(all)
