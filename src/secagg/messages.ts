@@ -95,7 +95,8 @@ const typeOf = new Map(
 
 /** Bytes of a box: nonce, two shares, tag. */
 export const BOX_BYTES: number = BOX_NONCE_BYTES + 2 * KEY_BYTES + BOX_TAG_BYTES;
-const BOX_RECORD_BYTES = 4 + BOX_BYTES;
+/** Bytes of a box with the index of whom it is for. */
+export const BOX_RECORD_BYTES: number = 4 + BOX_BYTES;
 
 /** A header and a body. */
 export function encodeMessage(header: Header, body: Uint8Array): Uint8Array {

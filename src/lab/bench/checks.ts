@@ -8,6 +8,7 @@
 import type { Bandwidth } from './bandwidth.ts';
 import type { Timing } from './bench.ts';
 import { LIMITED_NOISE } from './noise.ts';
+import { expectedBytes, LINES as SECAGG } from './secagg/lines.ts';
 
 /** A number that was found, and its limit. */
 export interface Check {
@@ -29,6 +30,12 @@ export const FILES_AT_MOST = 1.3;
 export const PEAK_AT_MOST: number = 1.2 * 2 ** 30;
 /** Millions of coordinates that one thread gives noise in a second, of three draws each. */
 export const NOISE_AT_LEAST = 15;
+/** Billions of bytes of masks that one thread makes and adds in a second. */
+export const MASKS_AT_LEAST = 1;
+/** Seconds from the last shares to the sum, of 90 inputs of 10⁶ entries where 10 have dropped out. */
+export const UNMASKING_AT_MOST = 12;
+/** What a server of secure aggregation holds, over one sum and the boxes. */
+export const HELD_AT_MOST = 1.25;
 
 /** All limits that the timings can be held to. */
 export function checksOf(timings: readonly Timing[], bandwidth: Bandwidth): Check[] {
@@ -37,6 +44,7 @@ export function checksOf(timings: readonly Timing[], bandwidth: Bandwidth): Chec
     ...sumChecks(timing, bandwidth),
     ...fileChecks(timing, timings),
     ...noiseChecks(timing),
+    ...secaggChecks(timing),
   ]);
 }
 
@@ -107,4 +115,22 @@ function noiseChecks({ question, ...timing }: Timing): Check[] {
   const found = d / seconds.median / 1e6;
   const name = `${what}, million coordinates per second, ${placeOf({ question, ...timing })}`;
   return [check(name, found, { limit: NOISE_AT_LEAST, sense: 'at least', unit: '' })];
+}
+
+function secaggChecks(timing: Timing): Check[] {
+  const { question, what, backend, threads, seconds, heldBytes, n, d } = timing;
+  if (question !== 'secagg' || seconds === undefined) return [];
+  const where = `secure aggregation, ${what}, ${placeOf(timing)}`;
+  if (what === SECAGG.masks && backend === 'wasm' && threads === 1) {
+    const found = (4 * n * d) / seconds.median / 1e9;
+    return [check(`${where}, GB/s`, found, { limit: MASKS_AT_LEAST, sense: 'at least', unit: '' })];
+  }
+  if (what === SECAGG.roundUnmasking) {
+    const limit = UNMASKING_AT_MOST;
+    return [check(`${where}, seconds`, seconds.median, { limit, sense: 'at most', unit: '' })];
+  }
+  if (what !== SECAGG.held || heldBytes === undefined) return [];
+  const found = heldBytes / expectedBytes({ n, d });
+  const name = `${where}, over one sum and the boxes`;
+  return [check(name, found, { limit: HELD_AT_MOST, sense: 'at most', unit: '' })];
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Timing } from '../../../src/lab/bench/bench.ts';
 import { checksOf } from '../../../src/lab/bench/checks.ts';
 import { LIMITED_NOISE } from '../../../src/lab/bench/noise.ts';
+import { LINES } from '../../../src/lab/bench/secagg/lines.ts';
 import { spreadOf } from '../../../src/lab/bench/statistics.ts';
 
 /** Noise on 3,000,000 coordinates that took so many seconds. */
@@ -25,4 +26,31 @@ test('noise of three draws is held to 15 million coordinates a second, on one th
     { found: 12, limit: 15, holds: false },
   ]);
   expect(LIMITED_NOISE).toBe('noise of 3 draws');
+});
+
+test('secure aggregation is held to a second for 10⁹ bytes of masks, 12 s of unmasking, one sum and boxes', () => {
+  const line = (what: string, seconds: number, more: Partial<Timing> = {}): Timing => ({
+    ...{ question: 'secagg', mode: 'round', backend: 'wasm', threads: 1, n: 100, d: 1_000_000 },
+    ...{ what, seconds: spreadOf([seconds]), ...more },
+  });
+  const timings = [
+    line(LINES.masks, 0.2),
+    line(LINES.masks, 0.5),
+    line(LINES.masks, 9, { threads: 2 }),
+    line(LINES.masks, 9, { backend: 'reference' }),
+    line(LINES.roundUnmasking, 11),
+    line(LINES.roundUnmasking, 13),
+    line(LINES.unmasking, 99),
+    // 4·(10⁶ + 4) bytes of sum, 9900 boxes of 108 bytes.
+    line(LINES.held, 1, { heldBytes: 5_069_216 }),
+    line(LINES.held, 1, { heldBytes: 400_000_000 }),
+  ];
+  expect(checksOf(timings, { copy: 1e10, bytes: 1 })).toMatchObject([
+    { found: 2, limit: 1, holds: true },
+    { found: 0.8, limit: 1, holds: false },
+    { found: 11, limit: 12, holds: true },
+    { found: 13, limit: 12, holds: false },
+    { found: 1, limit: 1.25, holds: true },
+    { limit: 1.25, holds: false },
+  ]);
 });

@@ -4,10 +4,9 @@ import { beforeAll, expect, test } from 'vitest';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import type { Settings, Timing } from '../../../src/lab/bench/bench.ts';
 import { Ledger, since, totalOf } from '../../../src/lab/bench/secagg/ledger.ts';
-import { LINES } from '../../../src/lab/bench/secagg/lines.ts';
+import { expectedBytes, LINES } from '../../../src/lab/bench/secagg/lines.ts';
 import { measureDealt, measureReal } from '../../../src/lab/bench/secagg/rounds.ts';
 import { secaggTimes } from '../../../src/lab/bench/secagg/secagg.ts';
-import { expectedBytes } from '../../../src/lab/bench/secagg/tables.ts';
 import { nobleCrypto } from '../../../src/secagg/crypto/noble.ts';
 import { type Masks, referenceMasks } from '../../../src/secagg/masks.ts';
 

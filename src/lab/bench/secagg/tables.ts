@@ -6,7 +6,7 @@
 
 import type { Timing } from '../bench.ts';
 import { duration, grouped, placeOf } from '../report.ts';
-import { LINES } from './lines.ts';
+import { expectedBytes, LINES } from './lines.ts';
 
 /** All tables that there are lines for. */
 export function secaggTables(timings: readonly Timing[]): string {
@@ -134,11 +134,6 @@ function heldRows(lines: readonly Timing[]): string[][] {
     note,
   ]);
   return [['n × d', 'state', 'sum and boxes', 'all inputs', ''], ...rows];
-}
-
-/** What a server needs: a sum of D + 4 words, and n·(n − 1) boxes of 108 bytes. */
-export function expectedBytes({ n, d }: Pick<Timing, 'n' | 'd'>): number {
-  return 4 * (d + 4) + 108 * n * (n - 1);
 }
 
 function shapeOf({ n, dropped = 0 }: Timing): string[] {
