@@ -109,6 +109,7 @@ export {
   type Requirements,
   type Shortfall,
 } from './secagg/parameters.ts';
+export { planRound, type RoundPlan } from './secagg/plan-round.ts';
 export { type ClientPolicy, checkPolicy, type Patience } from './secagg/policy.ts';
 export { describeRefusal, REASONS, type Reason, type Refusal } from './secagg/reasons.ts';
 export type { Entry } from './secagg/roster.ts';

@@ -14,6 +14,8 @@ const POINTS: Readonly<Record<string, RegExp>> = {
   'custom-rule.ts': /^trimmed midrange \[ 3, -3 \]\nclip-norm\+trimmed-midrange \[/m,
   'model-files.ts': /^global layer\.weight \[ 1\.25, 2\.25, 3\.25, 4\.25 \]$/m,
   'private-hospitals.ts': /^ 1\.\d\d +[6-9]\d\.\d % +ε = 8\.00 for each record$/m,
+  'secure-aggregation.ts':
+    /^16 of 20 inputs, and the sum of integers is exact: true\nmean of entry 7: 0\.06014\d+ securely, 0\.06014\d+ in the clear/m,
   'streaming.ts': /^20 rows of 500000: 500000 entries, largest 1\.\d+\ntiles took 8 MiB at most/m,
   'webgpu.ts': /^(webgpu|wasm) \(.*\): \d+\.\d+ s\nfirst entries/m,
 };

@@ -7,12 +7,13 @@
  */
 
 import { assertInteger, show } from '../core/assert.ts';
-import { encodingOf, type RoundConfig } from '../secagg/config.ts';
+import { encodingOf, FEDERATION_BYTES, type RoundConfig } from '../secagg/config.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { encodeUpdate } from '../secagg/encode.ts';
 import { memoryJournal } from '../secagg/journal.ts';
 import type { Masks } from '../secagg/masks.ts';
 import { meansOf } from '../secagg/means.ts';
+import { planRound } from '../secagg/plan-round.ts';
 import { KEY_BYTES } from '../secagg/suite.ts';
 import type { Cohort } from './cohort.ts';
 import type { Dataset } from './dataset.ts';
@@ -68,12 +69,10 @@ export interface SecureTrainingResult {
 
 /** Entries of updates are below it in this training. */
 const CLIP = 1;
-const RING_BITS = 32;
 /** Steps of 2⁻¹⁹ of the clip: sums of 4096 clients fit. */
 const VALUE_BITS = 20;
 /** Examples beyond which a client counts no more. */
 const MAX_SAMPLES = 1000;
-const MILLION = 1_000_000;
 /** Virtual time; a server on the internet would wait longer. */
 const DEADLINE_MS = 10_000;
 
@@ -187,38 +186,30 @@ function configOf(
   { round, dimensions }: { round: number; dimensions: number },
 ): RoundConfig {
   const clients = cohort.names.length;
-  const text = new TextEncoder();
-  return {
-    federation: new Uint8Array(16),
-    round,
-    nonce: crypto.sha256(text.encode(`nonce ${seed} ${round}`)),
-    model: crypto.sha256(text.encode(`model ${seed} ${round}`)),
-    dimensions,
-    ringBits: RING_BITS,
-    valueBits: VALUE_BITS,
-    clip: CLIP,
-    maxSamples: MAX_SAMPLES,
-    maxClients: clients,
-    corrupt: MILLION / 10,
-    dropout: Math.round(dropout * MILLION),
-    sigma: 80,
-    eta: 20,
-    topology: clients > 256 ? 'harary' : 'complete',
-    degree: 0,
-    threshold: 0,
-    minStart: Math.max(3, Math.floor(clients / 2)),
-    minSum: Math.max(3, Math.floor(clients / 2)),
-    groupSize: 0,
-    noise: { law: 'none', shareVariance: 0, minHonest: 0 },
-    deadlines: {
-      advertise: DEADLINE_MS,
-      shares: DEADLINE_MS,
-      masked: DEADLINE_MS,
-      consent: DEADLINE_MS,
-      unmask: DEADLINE_MS,
+  const half = Math.max(3, Math.floor(clients / 2));
+  const stream = streamNamed({ seed, crypto }, 'configuration', round);
+  return planRound(
+    {
+      federation: new Uint8Array(FEDERATION_BYTES),
+      round,
+      model: bytesFrom(stream, KEY_BYTES),
+      dimensions,
+      clients,
+      clip: CLIP,
+      valueBits: VALUE_BITS,
+      maxSamples: MAX_SAMPLES,
+      dropout,
+      minSum: half,
+      deadlines: {
+        advertise: DEADLINE_MS,
+        shares: DEADLINE_MS,
+        masked: DEADLINE_MS,
+        consent: DEADLINE_MS,
+        unmask: DEADLINE_MS,
+      },
     },
-    beacon: new Uint8Array(KEY_BYTES),
-  };
+    { randomBytes: (length) => bytesFrom(stream, length) },
+  );
 }
 
 function samplesOf({ examples }: Cohort, client: number): number {
