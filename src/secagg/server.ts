@@ -114,13 +114,13 @@ export interface Outcome {
 }
 
 /** What a client shared, as it came: boxes for all neighbours in their order, and a commitment. */
-interface Shared {
+export interface Shared {
   readonly boxes: Uint8Array;
   readonly commitment: Uint8Array;
 }
 
 /** Clients whose inputs go into one sum. */
-interface Cohort {
+export interface Cohort {
   readonly members: readonly number[];
   sum: Uint32Array | undefined;
   view: Uint8Array | undefined;
