@@ -163,7 +163,7 @@ describe('the installed package', patient, () => {
     expect(version.trim()).toBe(manifest.version);
   });
 
-  test('type-checks in a strict project that checks libraries too', async () => {
+  test('type-checks in a strict project that checks libraries too, with what the documents show', async () => {
     const program = `
       import { type AggregateResult, aggregate, krum, type Rule } from 'aggregis';
       const rule: Rule = krum({ f: 1 });
@@ -175,9 +175,13 @@ describe('the installed package', patient, () => {
       export const crypto: Promise<CryptoProvider> = createCrypto();
       export const journal: Journal = indexedDbJournal('journal');`;
     await writeFile(join(user, 'program.ts'), program);
+    const page = await readFile(join(root, 'docs/secure-aggregation.md'), 'utf8');
+    const blocks = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+    const files = ['program.ts', ...blocks.map((_, i) => `shown-${i}.ts`)];
+    for (const [i, code] of blocks.entries()) await writeFile(join(user, `shown-${i}.ts`), code);
     const flags =
       '--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023';
-    const lib = ['--lib', 'es2023,esnext.disposable,dom', 'program.ts'];
+    const lib = ['--lib', 'es2023,esnext.disposable,dom', ...files];
     expect(await run(join(bin, 'tsc'), [...flags.split(' '), ...lib], user)).toBe('');
   });
 
