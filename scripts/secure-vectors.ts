@@ -1,5 +1,5 @@
 /**
- * Writes tests/vectors/sagg1.json. Vectors are frozen: whoever runs this says that the protocol has
+ * Writes tests/vectors/sagg1.json; `npx biome check --write tests/vectors` lays it out. Vectors are frozen: whoever runs this says that the protocol has
  * changed.
  *
  * @module

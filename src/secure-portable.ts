@@ -77,7 +77,7 @@ export {
 } from './secagg/groups.ts';
 export { indexedDbJournal } from './secagg/idb-journal.ts';
 export { type Journal, type JournalEntry, memoryJournal } from './secagg/journal.ts';
-export { type Binding as RosterBinding, canaryOf } from './secagg/keys.ts';
+export { type Binding, canaryOf } from './secagg/keys.ts';
 export {
   type BackendMasksOptions,
   backendMasks,
@@ -111,9 +111,9 @@ export {
 } from './secagg/parameters.ts';
 export { type ClientPolicy, checkPolicy, type Patience } from './secagg/policy.ts';
 export { describeRefusal, REASONS, type Reason, type Refusal } from './secagg/reasons.ts';
-export type { Entry as RosterEntry } from './secagg/roster.ts';
+export type { Entry } from './secagg/roster.ts';
 export {
-  type Cohort as ServerCohort,
+  type CohortState,
   type LostCohort,
   type Outcome,
   type Outgoing,
@@ -123,7 +123,7 @@ export {
   type ServerOutput,
   type ServerPhase,
   type ServerState,
-  type Shared as ServerShares,
+  type SharedBoxes,
 } from './secagg/server.ts';
 export { hex, SLOTS } from './secagg/suite.ts';
 export {

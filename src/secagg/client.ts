@@ -208,6 +208,16 @@ class Refused extends Error {
   }
 }
 
+let fork: (client: SecureClient, journal: Journal) => SecureClient;
+
+/**
+ * A second client in the same state, with copies of all secrets: for studies of what a hostile server
+ * could be told, and for nothing else. Two forks may sign two views, which one client never does.
+ */
+export function forkForStudy(client: SecureClient, journal: Journal): SecureClient {
+  return fork(client, journal);
+}
+
 /** A client for one round. Calls are answered one after the other. */
 export class SecureClient {
   readonly #options: ClientOptions;
@@ -215,6 +225,14 @@ export class SecureClient {
   /** Hashes of the messages that were answered in phases that are over. */
   readonly #past: Uint8Array[] = [];
   #last: Promise<unknown> = Promise.resolve();
+
+  static {
+    fork = (client, journal) => {
+      const second = new SecureClient({ ...client.#options, journal });
+      second.#state = copyOf(client.#state);
+      return second;
+    };
+  }
 
   /** @throws {TypeError | RangeError} if the policy is none. */
   constructor(options: ClientOptions) {
@@ -734,6 +752,25 @@ function graphOf(...args: Parameters<typeof drawGraph>): Graph {
 function wipeBetween(last: State, next: State): void {
   const kept = new Set(secretsOf(next));
   wipe(...secretsOf(last).filter((secret) => !kept.has(secret)));
+}
+
+/** A state that shares none of its secrets' bytes with this one. */
+function copyOf(state: State): State {
+  const copied = (secrets: ReadonlyMap<number, Uint8Array>): Map<number, Uint8Array> =>
+    new Map([...secrets].map(([index, secret]) => [index, secret.slice()]));
+  return {
+    ...state,
+    ...('secrets' in state && {
+      secrets: {
+        mask: state.secrets.mask.slice(),
+        box: state.secrets.box.slice(),
+        seed: state.secrets.seed.slice(),
+      },
+    }),
+    ...('keys' in state && { keys: copied(state.keys) }),
+    ...('held' in state && { held: copied(state.held) }),
+    ...('reply' in state && { reply: state.reply.slice() }),
+  } as State;
 }
 
 function secretsOf(state: State): Uint8Array[] {

@@ -114,13 +114,13 @@ export interface Outcome {
 }
 
 /** What a client shared, as it came: boxes for all neighbours in their order, and a commitment. */
-export interface Shared {
+export interface SharedBoxes {
   readonly boxes: Uint8Array;
   readonly commitment: Uint8Array;
 }
 
 /** Clients whose inputs go into one sum. */
-export interface Cohort {
+export interface CohortState {
   readonly members: readonly number[];
   sum: Uint32Array | undefined;
   view: Uint8Array | undefined;
@@ -143,7 +143,7 @@ export interface ServerState {
   binding: Binding;
   beacon: Uint8Array;
   rootSignature: Uint8Array;
-  readonly shared: Map<number, Shared>;
+  readonly shared: Map<number, SharedBoxes>;
   /** U₂ and U₃. */
   readonly sharers: Set<number>;
   readonly survivors: Set<number>;
@@ -151,7 +151,7 @@ export interface ServerState {
   readonly gone: Set<number>;
   /** Who named whom. */
   readonly complaints: Map<number, Set<number>>;
-  cohorts: Cohort[];
+  cohorts: CohortState[];
   readonly consents: Map<number, Uint8Array>;
   /** What clients revealed, as it came: a share for each neighbour that shared, in their order. */
   readonly revealed: Map<number, Uint8Array>;
@@ -638,7 +638,7 @@ export class SecureServer {
     return [...send, ...(await this.#giveUpIfNothingLives())];
   }
 
-  #lacksInputs({ members }: Cohort): Refusal | undefined {
+  #lacksInputs({ members }: CohortState): Refusal | undefined {
     const { config } = this.#options;
     const { sharers, survivors } = this.#state;
     const inputs = members.filter((i) => survivors.has(i)).length;
@@ -742,7 +742,7 @@ export class SecureServer {
   }
 
   /** The shares of a member's secret that its neighbours revealed, found when they are asked for. */
-  #revealedShares({ members }: Cohort): (index: number) => HeldShare[] {
+  #revealedShares({ members }: CohortState): (index: number) => HeldShare[] {
     const { revealed, sharers } = this.#state;
     const near = new Map(members.map((from) => [from, this.#near(from, sharers)]));
     return (index) =>
@@ -754,7 +754,7 @@ export class SecureServer {
   }
 
   /** A cohort that gives no sum; its members are told. */
-  async #lose(cohort: Cohort, why: Refusal): Promise<readonly Outgoing[]> {
+  async #lose(cohort: CohortState, why: Refusal): Promise<readonly Outgoing[]> {
     cohort.refusal = why;
     cohort.sum = undefined;
     const message = await this.#refusal(why);
@@ -800,7 +800,7 @@ export class SecureServer {
     return drawGraph(config, clients, { seed: { ...binding, beacon }, crypto });
   }
 
-  #cohort(index: number): Cohort {
+  #cohort(index: number): CohortState {
     return this.#state.cohorts[this.#drawn.cohortOf(index)]!;
   }
 
@@ -858,7 +858,7 @@ function blankState(until: number): ServerState {
   };
 }
 
-function isLiving({ refusal: why }: Cohort): boolean {
+function isLiving({ refusal: why }: CohortState): boolean {
   return why === undefined;
 }
 

@@ -67,13 +67,24 @@ export async function unmaskCohort(
   const rebuilt = await rebuildAll(cohort);
   if ('refusal' in rebuilt) return rebuilt;
   const { secrets, liars } = rebuilt;
-  let words = cohort.sum;
-  for await (const keys of maskKeys(cohort, secrets)) {
-    words = await cohort.masks.add(words, keys);
+  try {
+    let words = cohort.sum;
+    for await (const keys of maskKeys(cohort, secrets)) {
+      words = await withoutTrace(keys, (masks) => cohort.masks.add(words, masks));
+    }
+    return { words, liars: [...liars].sort((a, b) => a - b) };
+  } finally {
+    for (const secret of secrets.values()) secret.fill(0);
+  }
+}
+
+/** Does something with keys, which are overwritten even if it fails. */
+async function withoutTrace<T>(keys: Mask[], use: (keys: Mask[]) => Promise<T>): Promise<T> {
+  try {
+    return await use(keys);
+  } finally {
     for (const { key } of keys) key.fill(0);
   }
-  for (const secret of secrets.values()) secret.fill(0);
-  return { words, liars: [...liars].sort((a, b) => a - b) };
 }
 
 async function rebuildAll(

@@ -62,6 +62,8 @@ export interface SimulationOptions {
    */
   readonly client?: (options: ClientOptions, name: string) => ClientRole;
   readonly crashes?: readonly Crash[];
+  /** When the server writes down what it knows: what it learns afterwards is lost. Default `step`. */
+  readonly checkpoints?: 'step' | 'phase';
   /** By client, for rounds that follow each other. Default: empty ones. */
   readonly journals?: readonly Journal[];
   /** The value of the beacon that the configuration names, if it names one. */
@@ -147,14 +149,11 @@ class Simulation {
     const random = streamNamed({ seed, crypto }, 'network');
     this.#delays = () => delaysOn(terms, random);
     this.#clients = cohort.clients.map((_, number) => new SimulatedClient(options, number));
-    const keepsCheckpoints = crashes.some(({ party }) => party === 'server');
-    this.#server = new SimulatedServer(options, keepsCheckpoints);
+    this.#server = new SimulatedServer(options);
   }
 
   async run(): Promise<SimulatedRound> {
-    const invitation = await this.#server.invitation();
-    for (const client of this.#clients) await this.#send('server', client.number, invitation);
-    this.#watchServer();
+    await this.#fromServer(await this.#server.invite());
     for (let happened = 0; ; happened++) {
       const due = this.#agenda.next();
       if (due === undefined) return this.#result();
@@ -247,7 +246,7 @@ class Simulation {
   /** It comes back and asks what there is to do: it is invited again. */
   async #restartClient(client: SimulatedClient): Promise<void> {
     client.restart();
-    await this.#send('server', client.number, await this.#server.invitation());
+    await this.#send('server', client.number, await this.#server.role.invitation());
   }
 
   async #fromClient(client: SimulatedClient, reply: Uint8Array | undefined): Promise<void> {
@@ -453,7 +452,9 @@ interface Checkpoint {
 
 class SimulatedServer {
   readonly #options: ServerOptions;
-  readonly #keepsCheckpoints: boolean;
+  readonly #identities: readonly string[];
+  /** `never` where it does not crash. */
+  readonly #checkpoints: 'step' | 'phase' | 'never';
   #checkpoint: Checkpoint | undefined;
   #watched: number | undefined;
   role: SecureServer;
@@ -461,9 +462,11 @@ class SimulatedServer {
   returnsAt: number | undefined;
   endedAt: number | undefined;
 
-  constructor(options: SimulationOptions, keepsCheckpoints: boolean) {
-    const { cohort, config, crypto, seed, masks, beacon } = options;
-    this.#keepsCheckpoints = keepsCheckpoints;
+  constructor(options: SimulationOptions) {
+    const { cohort, config, crypto, seed, masks, beacon, crashes = [] } = options;
+    const crashesOnce = crashes.some(({ party }) => party === 'server');
+    this.#checkpoints = crashesOnce ? (options.checkpoints ?? 'step') : 'never';
+    this.#identities = [...cohort.numberOf.keys()];
     this.#options = {
       config,
       identity: cohort.server,
@@ -475,11 +478,10 @@ class SimulatedServer {
     this.role = SecureServer.start(this.#options, 0);
   }
 
-  async invitation(): Promise<Uint8Array> {
-    if (this.#keepsCheckpoints) {
-      this.#checkpoint ??= { state: await this.role.snapshot(), outbox: { send: [] } };
-    }
-    return this.role.invitation();
+  async invite(): Promise<ServerOutput> {
+    const message = await this.role.invitation();
+    const invitations = { send: this.#identities.map((to) => ({ to, message })) };
+    return this.#stepped(invitations, 0);
   }
 
   async handle(message: Uint8Array, now: number): Promise<ServerOutput> {
@@ -492,7 +494,10 @@ class SimulatedServer {
 
   async #stepped(output: ServerOutput, now: number): Promise<ServerOutput> {
     if (this.#isOver()) this.endedAt ??= now;
-    if (this.#keepsCheckpoints) {
+    const isDue =
+      this.#checkpoints === 'step' ||
+      (this.#checkpoints === 'phase' && this.role.phase !== this.#checkpoint?.state.phase);
+    if (isDue) {
       // What was sent last stays in the outbox until something else is: clients may not have it yet.
       const outbox = output.send.length > 0 ? output : this.#checkpoint!.outbox;
       this.#checkpoint = { state: await this.role.snapshot(), outbox };

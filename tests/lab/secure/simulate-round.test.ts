@@ -11,9 +11,10 @@ import { type Crash, dropouts } from '../../../src/lab/secure/faults.ts';
 import { type SimulationOptions, simulateRound } from '../../../src/lab/secure/simulate-round.ts';
 import { createNodeCrypto } from '../../../src/secagg/crypto/create-node.ts';
 import { memoryJournal } from '../../../src/secagg/journal.ts';
+import { rememberedCrypto } from '../../support/remembered-crypto.ts';
 import { roundConfig } from '../../support/secure-round.ts';
 
-const crypto = await createNodeCrypto({ threads: 0 });
+const crypto = rememberedCrypto(await createNodeCrypto({ threads: 0 }));
 const seed = 7;
 const cohort = await cohortOf(8, { seed, crypto });
 const config = roundConfig({
@@ -105,20 +106,30 @@ describe('a client that crashes', () => {
 });
 
 describe('a server that crashes', () => {
-  test.each([
+  const MESSAGES = [
     ['advertise', 4],
+    ['advertise', 8],
     ['shares', 8],
     ['masked', 1],
     ['masked', 8],
     ['consent', 3],
     ['unmask', 8],
-  ] as const)('at %s number %i goes on from its checkpoint', async (at, nth) => {
-    const crash: Crash = { party: 'server', at, nth, restartAfterMs: 300 };
-    const { sums, phase, clients } = await round({ crashes: [crash] });
-    expect(phase).toBe('done');
-    expect(sums.map(({ members, isExact }) => [members, isExact])).toEqual([[ALL, true]]);
-    expect(clients.map((client) => client.phase)).toEqual(Array(8).fill('done'));
-  });
+  ] as const;
+
+  test.each(
+    (['step', 'phase'] as const).flatMap((checkpoints) =>
+      MESSAGES.map(([at, nth]) => [at, nth, checkpoints] as const),
+    ),
+  )(
+    'at %s number %i goes on from its last checkpoint, one each %s',
+    async (at, nth, checkpoints) => {
+      const crashes: Crash[] = [{ party: 'server', at, nth, restartAfterMs: 300 }];
+      const { sums, phase, clients } = await round({ crashes, checkpoints });
+      expect(phase).toBe('done');
+      expect(sums.map(({ members, isExact }) => [members, isExact])).toEqual([[ALL, true]]);
+      expect(clients.map((client) => client.phase)).toEqual(Array(8).fill('done'));
+    },
+  );
 
   test('and does not come back leaves clients that give up in time', async () => {
     const { phase, clients } = await round({ crashes: [{ party: 'server', at: 'masked' }] });
