@@ -8,7 +8,15 @@ import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from './support/model-files.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const PAGES = ['README.md', 'ARCHITECTURE.md', 'docs/ADDING-A-RULE.md', 'docs/privacy.md'];
+const PAGES = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'docs/ADDING-A-RULE.md',
+  'docs/privacy.md',
+  'docs/secure-aggregation.md',
+];
+/** The files behind the package's entries. */
+const ENTRIES = { aggregis: 'src/index.ts', 'aggregis/secure': 'src/secure-node.ts' };
 const run = promisify(execFile);
 
 /** The code blocks of a page in one language. */
@@ -22,8 +30,12 @@ function blocks(page: string, language: string): string[] {
 async function execute(code: string): Promise<string> {
   const folder = await temporaryFolder();
   const file = join(folder, 'block.mts');
-  const face = pathToFileURL(join(ROOT, 'src/index.ts')).href;
-  await writeFile(file, code.replaceAll("from 'aggregis'", `from '${face}'`));
+  const asFiles = Object.entries(ENTRIES).reduce(
+    (text, [entry, face]) =>
+      text.replaceAll(`from '${entry}'`, `from '${pathToFileURL(join(ROOT, face)).href}'`),
+    code,
+  );
+  await writeFile(file, asFiles);
   const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), file]);
   return stdout;
 }
@@ -103,6 +115,15 @@ describe('privacy.md', () => {
     const [printed] = blocks('docs/privacy.md', 'text');
     expect(stdout.startsWith(printed!)).toBe(true);
     expect(existsSync(join(folder, 'plan.svg'))).toBe(true);
+  }, 60_000);
+});
+
+describe('secure-aggregation.md', () => {
+  // What a page does is shown by the tests in a browser; that block is compiled with the package.
+  test('shows a round and plans that print what it says', async () => {
+    const [round, , plans] = blocks('docs/secure-aggregation.md', 'ts');
+    const printed = blocks('docs/secure-aggregation.md', 'text');
+    expect([await execute(round!), await execute(plans!)]).toEqual(printed);
   }, 60_000);
 });
 

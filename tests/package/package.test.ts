@@ -27,6 +27,18 @@ const bin = join(root, 'node_modules/.bin');
  */
 const BROWSER_BUDGET_BYTES = 90_000;
 
+/**
+ * What secure aggregation may weigh by itself. A quarter is the script of its threads, which holds the
+ * portable curves once more and is loaded only where the browser has none of its own.
+ */
+const SECURE_BUDGET_BYTES = 80_000;
+
+/** Entries that browsers get: the file behind each, and what it may weigh. */
+const BROWSER_ENTRIES = [
+  { entry: 'aggregis', face: 'browser.js', budget: BROWSER_BUDGET_BYTES },
+  { entry: 'aggregis/secure', face: 'secure.js', budget: SECURE_BUDGET_BYTES },
+] as const;
+
 /** Sources of another language, whose compiled form is part of a module: not shipped. */
 const ASSEMBLY = /^backend\/wasm\/assembly\//;
 
@@ -151,40 +163,61 @@ describe('the installed package', patient, () => {
     expect(version.trim()).toBe(manifest.version);
   });
 
-  test('type-checks in a strict project that checks libraries too', async () => {
+  test('type-checks in a strict project that checks libraries too, with what the documents show', async () => {
     const program = `
       import { type AggregateResult, aggregate, krum, type Rule } from 'aggregis';
       const rule: Rule = krum({ f: 1 });
       const rows = [1, 2, 3, 4, 5].map((x) => ({ client: String(x), row: Float32Array.of(x) }));
       export const result: Promise<AggregateResult> = aggregate(rows, rule);
       // @ts-expect-error a rule is no string
-      export const wrong = aggregate(rows, 'krum');`;
+      export const wrong = aggregate(rows, 'krum');
+      import { createCrypto, type CryptoProvider, indexedDbJournal, type Journal } from 'aggregis/secure';
+      export const crypto: Promise<CryptoProvider> = createCrypto();
+      export const journal: Journal = indexedDbJournal('journal');`;
     await writeFile(join(user, 'program.ts'), program);
+    const page = await readFile(join(root, 'docs/secure-aggregation.md'), 'utf8');
+    const blocks = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+    const files = ['program.ts', ...blocks.map((_, i) => `shown-${i}.ts`)];
+    for (const [i, code] of blocks.entries()) await writeFile(join(user, `shown-${i}.ts`), code);
     const flags =
       '--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023';
-    const lib = ['--lib', 'es2023,esnext.disposable,dom', 'program.ts'];
+    const lib = ['--lib', 'es2023,esnext.disposable,dom', ...files];
     expect(await run(join(bin, 'tsc'), [...flags.split(' '), ...lib], user)).toBe('');
   });
 
-  test(`weighs at most ${BROWSER_BUDGET_BYTES / 1000} kB in a browser and holds nothing of Node`, async () => {
-    const { outputFiles, metafile } = await build({
-      stdin: { contents: "export * from 'aggregis';", resolveDir: user },
-      bundle: true,
-      minify: true,
-      format: 'esm',
-      platform: 'browser',
-      metafile: true,
-      write: false,
-      logLevel: 'silent',
-    });
-    const inputs = Object.keys(metafile.inputs);
-    expect(inputs.some((file) => file.endsWith('aggregis/dist/browser.js'))).toBe(true);
-    expect(
-      inputs.filter((file) => /adapter-node|spawn-node|swiftshader|node-files/.test(file)),
-    ).toEqual([]);
-    expect(outputFiles[0]!.text).not.toMatch(/["'`]node:/);
-    const bytes = gzipSync(outputFiles[0]!.contents).length;
-
-    expect(bytes).toBeLessThanOrEqual(BROWSER_BUDGET_BYTES);
+  test('has secure aggregation for Node, with what only Node has', async () => {
+    const program = `
+      import * as secure from 'aggregis/secure';
+      const crypto = await secure.createCrypto({ threads: 0 });
+      const words = await secure.nativeMasks().add(new Uint32Array(8), []);
+      console.log(JSON.stringify([crypto.admitted.agreement, words.length, typeof secure.fileJournal]));`;
+    await writeFile(join(user, 'secure.js'), program);
+    const printed = await run(process.execPath, ['secure.js'], user);
+    expect(JSON.parse(printed)).toEqual(['node', 8, 'function']);
   });
+
+  test.each(BROWSER_ENTRIES)(
+    'weighs at most $budget bytes as $entry in a browser and holds nothing of Node',
+    async ({ entry, face, budget }) => {
+      const { outputFiles, metafile } = await build({
+        stdin: { contents: `export * from '${entry}';`, resolveDir: user },
+        bundle: true,
+        minify: true,
+        format: 'esm',
+        platform: 'browser',
+        metafile: true,
+        write: false,
+        logLevel: 'silent',
+      });
+      const inputs = Object.keys(metafile.inputs);
+      expect(inputs.some((file) => file.endsWith(`aggregis/dist/${face}`))).toBe(true);
+      expect(
+        inputs.filter((file) => /-node\.|swiftshader|node-files|file-journal/.test(file)),
+      ).toEqual([]);
+      expect(outputFiles[0]!.text).not.toMatch(/["'`]node:/);
+      const bytes = gzipSync(outputFiles[0]!.contents).length;
+
+      expect(bytes).toBeLessThanOrEqual(budget);
+    },
+  );
 });
