@@ -72,6 +72,8 @@ export interface RoundConfig {
   /** k and t; 0 where they follow from the number of clients. What is stated may only be stronger. */
   readonly degree: number;
   readonly threshold: number;
+  /** Of a ring: that its threshold keeps arcs of it from being summed alone. */
+  readonly arcSafe: boolean;
   /** Fewest clients to begin with. */
   readonly minStart: number;
   /** Fewest inputs in a sum that is unmasked: of each group, where there are groups. */
@@ -85,7 +87,7 @@ export interface RoundConfig {
 }
 
 /** Bytes of a configuration. */
-export const CONFIG_BYTES = 206;
+export const CONFIG_BYTES = 207;
 export const FEDERATION_BYTES = 16;
 const TOPOLOGIES = ['complete', 'harary', 'groups'] as const satisfies readonly Topology[];
 const LAWS = ['none', 'skellam', 'discrete-gaussian'] as const satisfies readonly NoiseLaw[];
@@ -136,6 +138,9 @@ export function checkConfig(config: RoundConfig): RoundConfig {
     Math.max(MIN_CLIENTS, config.minSum),
     config.maxClients,
   );
+  if (typeof config.arcSafe !== 'boolean' || (config.arcSafe && config.topology !== 'harary')) {
+    throw new RangeError('arcSafe must be a boolean, and false but for a ring');
+  }
   checkGroups(config);
   checkNoise(config.noise);
   for (const [name, wait] of Object.entries(config.deadlines)) {
@@ -189,6 +194,7 @@ export function encodeConfig(config: RoundConfig): Uint8Array {
     .u8(TOPOLOGIES.indexOf(config.topology))
     .u32(config.degree)
     .u32(config.threshold)
+    .u8(config.arcSafe ? 1 : 0)
     .u32(config.minStart)
     .u32(config.minSum)
     .u32(config.groupSize)
@@ -229,6 +235,7 @@ function readConfig(reader: Reader): RoundConfig {
     topology: TOPOLOGIES[reader.u8()] ?? malformed(),
     degree: reader.u32(),
     threshold: reader.u32(),
+    arcSafe: [false, true][reader.u8()] ?? malformed(),
     minStart: reader.u32(),
     minSum: reader.u32(),
     groupSize: reader.u32(),

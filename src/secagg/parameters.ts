@@ -41,6 +41,11 @@ export interface Requirements {
   readonly eta: number;
   /** `malicious` unless given. */
   readonly adversary?: Adversary;
+  /**
+   * Of a ring: that no arc of it can be cut off and summed alone by a server that shows it another view
+   * than the rest. Takes a higher threshold and a larger degree. Default false.
+   */
+  readonly arcSafe?: boolean;
 }
 
 /** A graph, and the threshold of its shares. */
@@ -121,9 +126,10 @@ export function checkParameters(
   const needs = needsOf(requirements);
   const shape = shapeFault(needs, proposed);
   if (shape !== undefined) return [{ requirement: 'shape', message: shape }];
-  const neighbourhood =
-    proposed.graph === 'complete' ? wholeRoster(needs) : neighbourhoodOf(needs, proposed.k);
-  return shortfalls({ ...neighbourhood, t: proposed.t }, needs);
+  const { graph, k, t } = proposed;
+  if (graph === 'complete') return shortfalls({ ...wholeRoster(needs), t }, needs);
+  const neighbourhood = { ...neighbourhoodOf(needs, k), t };
+  return [...shortfalls(neighbourhood, needs), ...arcShortfalls(neighbourhood, needs)];
 }
 
 /**
@@ -139,6 +145,20 @@ export function leastThreshold(
   return Math.max(2, adversary === 'malicious' ? Math.floor((k + c) / 2) + 1 : c + 1);
 }
 
+/**
+ * The least threshold for which no arc of a ring can be cut off. A server could tell the members of an
+ * arc that their neighbours beyond it never shared, but for some that dropped out; and the others that
+ * only these did.
+ *
+ * - An outermost member has k/2 neighbours within and takes part only with t: t − k/2 beyond must be said
+ *   to have dropped out, or be corrupt. With t > k/2 + c + 1 that leaves two honest ones at least.
+ * - It takes t shares of that member's seed. As many as that have too few neighbours alive to reveal
+ *   anything: k − t remain on each side, and c corrupt: 3t > 2k + 2c + 1 leaves too few.
+ */
+export function leastArcThreshold(k: number, c: number): number {
+  return Math.max(Math.floor(k / 2) + c + 2, Math.floor((2 * k + 2 * c + 1) / 3) + 1);
+}
+
 /** Requirements that were checked, in integers. */
 export interface Needs {
   readonly n: number;
@@ -149,17 +169,19 @@ export interface Needs {
   readonly sigma: number;
   readonly eta: number;
   readonly adversary: Adversary;
+  readonly arcSafe: boolean;
 }
 
 /** Checks requirements and rounds fractions of clients down, exactly. */
 export function needsOf(requirements: Requirements): Needs {
-  const { clients, corrupt, dropout, sigma, eta, adversary } = assertOptions(requirements, {
+  const { clients, corrupt, dropout, sigma, eta, adversary, arcSafe } = assertOptions(requirements, {
     clients: true,
     corrupt: true,
     dropout: true,
     sigma: true,
     eta: true,
     adversary: true,
+    arcSafe: true,
   });
   const n = assertInteger('clients', clients, 3, MAX_CLIENTS);
   return {
@@ -172,6 +194,7 @@ export function needsOf(requirements: Requirements): Needs {
       'malicious',
       'honest-but-curious',
     ]),
+    arcSafe: arcSafe ?? false,
   };
 }
 
@@ -224,9 +247,10 @@ function tooManyShares(k: number): string {
 function withThreshold(
   graph: NeighbourGraph,
   { k, c, dropped }: Neighbourhood,
-  { adversary }: Needs,
+  { adversary, arcSafe }: Needs,
 ): FoundParameters {
-  const t = leastThreshold(k, { c, adversary });
+  const onArc = arcSafe && graph === 'harary' ? leastArcThreshold(k, c) : 0;
+  const t = Math.max(leastThreshold(k, { c, adversary }), onArc);
   return { graph, k, t, c, dropped, toleratedDropouts: k - t };
 }
 
@@ -312,6 +336,17 @@ function shortfalls(
     found.push({ requirement: 'liveness', message });
   }
   return found;
+}
+
+function arcShortfalls(
+  { k, t, c }: Neighbourhood & { readonly t: number },
+  { arcSafe }: Needs,
+): Shortfall[] {
+  if (!arcSafe || t >= leastArcThreshold(k, c)) return [];
+  const message =
+    `t > k/2 + c + 1 and 3t > 2k + 2c + 1 do not both hold: t = ${t}, k = ${k}, c = ${c} corrupt ` +
+    'neighbours; an arc of the ring could be summed alone';
+  return [{ requirement: 'privacy', message }];
 }
 
 function describe({ n, corrupt, dropped, sigma, eta, adversary }: Needs): string {

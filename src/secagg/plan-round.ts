@@ -100,6 +100,7 @@ export function planRound(
     topology,
     degree: 0,
     threshold: 0,
+    arcSafe: topology === 'harary',
     minStart: plan.minStart ?? minSum,
     minSum,
     groupSize,

@@ -37,6 +37,11 @@ export interface ClientPolicy {
   readonly corrupt?: number;
   /** σ, at least: privacy fails with a chance of 2^−σ. Default 40; 80 for sparse graphs without a beacon. */
   readonly sigma?: number;
+  /**
+   * Take part in rings whose threshold is only 2t > k + c: fewer neighbours, but a server that lies can
+   * have an arc of them summed alone, over some k inputs. Default false.
+   */
+  readonly thinRings?: boolean;
   readonly patience?: Partial<Patience>;
 }
 
@@ -89,6 +94,9 @@ export function below(policy: ClientPolicy, config: RoundConfig): string | undef
     return `sums of ${config.minSum} inputs, where ${minSum} are the least`;
   if (config.corrupt < Math.round(corrupt * MILLION)) {
     return `${config.corrupt / MILLION} of the clients assumed corrupt, where ${corrupt} is the least`;
+  }
+  if (config.topology === 'harary' && !config.arcSafe && policy.thinRings !== true) {
+    return 'a ring of which an arc can be summed alone';
   }
   if (config.sigma < sigma) return `σ = ${config.sigma}, where ${sigma} is the least`;
   return undefined;

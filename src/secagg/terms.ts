@@ -31,7 +31,8 @@ const MILLION = 1_000_000;
 export function requirementsOf(config: RoundConfig, clients: number): Requirements {
   const { sigma, eta } = config;
   const [corrupt, dropout] = [config.corrupt / MILLION, config.dropout / MILLION];
-  return { clients, corrupt, dropout, sigma, eta };
+  const { arcSafe } = config;
+  return { clients, corrupt, dropout, sigma, eta, arcSafe };
 }
 
 /**
