@@ -49,6 +49,8 @@ export interface Limits {
   readonly shardBytes: number;
   /** The same where all rows are computed on where they lie; undefined where none are. */
   readonly inPlaceShardBytes?: number | undefined;
+  /** Whether rows in files can be computed on where they lie. */
+  readonly readsFiles?: boolean | undefined;
 }
 
 /** How expressions are evaluated in one pass over their columns. */
@@ -62,6 +64,8 @@ export interface Pass {
   readonly rowsOf: ReadonlyMap<AnySource, readonly number[]>;
   /** Whether sources stay uploaded after the pass: all their shards fit beside what is computed. */
   readonly keeps: boolean;
+  /** Sources that stay in their files: each is read by one operation alone. */
+  readonly left: ReadonlySet<AnySource>;
   /** Whether the next shard is uploaded while one is computed with: both fit. */
   readonly ahead: boolean;
   /** Bytes that tiles of the pass take at once, at most. */
@@ -90,7 +94,9 @@ export function passOf(
   const { cols } = targets[0]!;
   const unit = cut.unit ?? COLUMN_UNIT;
   const all = { ...needs, ...limits, cols, unit };
+  const left = limits.readsFiles ? leftInFiles(sources, { nodes, targets }) : new Set<AnySource>();
   const preferred = preferredWidth(sources, all);
+  const wide = preferredWidth(sources, { ...all, left });
   const partial = sources.some((source) => rowsOf.get(source)!.length < source.rows);
   const whole = 4 * cols * needs.sourceRows;
   const keepable = !partial && !sources.some(isOnDevice) && 2 * whole <= limits.memory;
@@ -101,10 +107,11 @@ export function passOf(
   ];
   for (const { keeps, ahead, fixed, perCol } of ways) {
     const bytesPerCol = perCol + 4 * needs.computedRows;
-    const width = fittingWidth(preferred, { ...all, fixed, bytesPerCol });
+    const width = fittingWidth(keeps ? preferred : wide, { ...all, fixed, bytesPerCol });
     if (width === undefined) continue;
     const bytes = fixed + width * bytesPerCol;
-    return { cols, unit, width, rowsOf, keeps, ahead: ahead && width < cols, bytes };
+    const inFiles = keeps ? new Set<AnySource>() : left;
+    return { cols, unit, width, rowsOf, keeps, left: inFiles, ahead: ahead && width < cols, bytes };
   }
   const rows = needs.sourceRows + needs.computedRows;
   const least = Math.min(unit, cols);
@@ -177,12 +184,12 @@ function rowsNeeded(
  */
 function preferredWidth(
   sources: readonly AnySource[],
-  given: Needs & Limits & { cols: number; unit: number },
+  given: Needs & Limits & { cols: number; unit: number; left?: ReadonlySet<AnySource> },
 ): number {
-  const { cols, unit, shardBytes, inPlaceShardBytes = 0, computedRows } = given;
+  const { cols, unit, shardBytes, inPlaceShardBytes = 0, computedRows, left } = given;
   const rows = sum(sources.map((source) => source.rows));
   // What lies in place is uploaded for nothing, however it was cut before; what is computed takes room.
-  const inPlace = sources.every(liesInMemory)
+  const inPlace = sources.every((source) => liesInMemory(source) || left?.has(source))
     ? Math.min(inPlaceShardBytes / (4 * rows), shardBytes / (4 * computedRows))
     : 0;
   const fitting = Math.max(shardBytes / (4 * rows), inPlace);
@@ -207,6 +214,30 @@ function fittingWidth(
   if (limit >= cols) return cols;
   const width = roundDown(limit, unit);
   return width >= unit ? width : undefined;
+}
+
+/** Sources in files that one operation alone reads, through whatever views. */
+function leftInFiles(
+  sources: readonly AnySource[],
+  { nodes, targets }: { nodes: readonly Node[]; targets: readonly Node[] },
+): Set<AnySource> {
+  const readers = new Map<AnySource, number>();
+  const read = (node: Node): void => {
+    if (node.op === 'source') readers.set(node, (readers.get(node) ?? 0) + 1);
+    else if (isView(node)) for (const input of inputs(node)) read(input);
+  };
+  for (const target of targets) read(target);
+  for (const node of nodes) if (!isView(node)) for (const input of inputs(node)) read(input);
+  return new Set(sources.filter((source) => liesInFiles(source) && readers.get(source) === 1));
+}
+
+function isView({ op }: Node): boolean {
+  return op === 'select' || op === 'stack';
+}
+
+/** In files, or in part in memory. */
+function liesInFiles({ sources }: AnySource): boolean {
+  return sources.every((row) => !isDeviceRow(row) && (row.values ?? row.inFile) !== undefined);
 }
 
 function liesInMemory({ sources }: AnySource): boolean {

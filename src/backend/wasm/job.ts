@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
+import { BackendError } from '../../core/errors.ts';
+import type { FileRange, FileRun, PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
 
 /** Results that stay wide: every column of the output comes from the same column of the rows. */
 export type ColumnWork =
@@ -57,6 +58,43 @@ export type RowWork =
 /** The ways in which this body computes order statistics. */
 export type WasmRegime = 'network' | 'search';
 
+/** A row in memory, or as it lies in a file. */
+export type JobRow = Float32Array | FileRange;
+
+/** Reads up to `length` bytes from `position` of an open file to `into`, from `offset` on; tells how many. */
+export type ReadAt = (
+  descriptor: number,
+  into: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+) => number;
+
+/** A row of a job could not be read from its file. */
+export class UnreadRow extends BackendError {
+  constructor(reason: string) {
+    super('failed', reason);
+  }
+}
+
+/** Whether a row is read from its file. */
+export function isInFile(row: JobRow): row is FileRange {
+  return !(row instanceof Float32Array);
+}
+
+/** Columns [from, to) of a row in a file. */
+export function part(row: FileRange, from: number, to: number): FileRange {
+  const runs: FileRun[] = [];
+  let start = 0;
+  for (const { at, length } of row.runs) {
+    const skipped = Math.max(0, from - start);
+    const end = Math.min(length, to - start);
+    if (skipped < end) runs.push({ at: at + 4 * skipped, length: end - skipped });
+    start += length;
+  }
+  return { ...row, runs };
+}
+
 /**
  * One operation on one tile. Survives a structured clone; where rows and outputs lie in shared
  * memory, the clone sees the same entries. A team copies what does not.
@@ -64,7 +102,9 @@ export type WasmRegime = 'network' | 'search';
 export interface Job {
   readonly work: ColumnWork | RowWork;
   /** The tile's rows, each `cols` long. */
-  readonly rows: readonly Float32Array[];
+  readonly rows: readonly JobRow[];
+  /** So many of the rows, from the first, are screened as well: a unit is a block of their screen. */
+  readonly screens?: number;
   /** Rows of the output, each `cols` long; none for row operations. They overlap none of `rows`. */
   readonly out: readonly Float32Array[];
   readonly cols: number;
@@ -76,8 +116,11 @@ export interface Job {
   readonly units: number;
 }
 
-/** What a unit of a row operation gives; the arrays are its own and may be transferred. */
-export type UnitResult = RowScreen | PairBlock | DistanceBlock;
+/**
+ * What a unit of a row operation gives, its screen or both; the arrays are its own and may be
+ * transferred.
+ */
+export type UnitResult = RowScreen | PairBlock | DistanceBlock | (PairBlock & RowScreen);
 
 /** Sums over one block of columns; Infinity where a row has an entry that is not below 2²⁵. */
 export type DistanceBlock = Pick<PairBlock, 'squaredDistances'>;
@@ -86,6 +129,8 @@ export type DistanceBlock = Pick<PairBlock, 'squaredDistances'>;
 export interface Team {
   /** Threads that work at once. */
   readonly threads: number;
+  /** How rows in files are read; without it, no job has any. */
+  readonly readAt?: ReadAt | undefined;
   /**
    * All units of the job, in order: results of row operations, `undefined` for column operations,
    * whose outputs are written when the promise is fulfilled. One job at a time.

@@ -12,7 +12,7 @@
 
 import { BackendError } from '../../core/errors.ts';
 import { eventLoopTurn } from '../../core/turn.ts';
-import type { Job, Team, UnitResult } from './job.ts';
+import { type Job, type ReadAt, type Team, type UnitResult, UnreadRow } from './job.ts';
 import type { Order, Report } from './protocol.ts';
 import { Runner } from './runner.ts';
 import type { SpawnedWorker, WorkerSpawner } from './spawn.ts';
@@ -78,6 +78,10 @@ export class WorkerPool implements Team {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
+  }
+
+  get readAt(): ReadAt | undefined {
+    return this.#options.spawner.readAt;
   }
 
   /** Threads that run units at once. */
@@ -174,10 +178,11 @@ export class WorkerPool implements Team {
     return async (unit) => {
       if (this.#end !== undefined) throw closed();
       try {
-        this.#own ??= new Runner(this.#options.module);
+        this.#own ??= new Runner(this.#options.module, this.readAt);
         return this.#own.run(job, unit);
       } catch (cause) {
         this.#own = undefined;
+        if (cause instanceof UnreadRow) throw cause;
         const code = cause instanceof BackendError ? cause.code : 'failed';
         throw new BackendError(code, `unit ${unit} of a job failed: ${cause}`, { cause });
       } finally {
@@ -261,8 +266,9 @@ export class WorkerPool implements Team {
     if (pending === undefined) return;
     pending.members.delete(member);
     if (report.kind === 'failed') {
-      const { id, unit, code, reason } = report;
-      this.#fail(id, new BackendError(code, `unit ${unit} of a job failed: ${reason}`));
+      const { id, unit, code, reason, isUnread } = report;
+      const what = `unit ${unit} of a job failed: ${reason}`;
+      this.#fail(id, isUnread ? new UnreadRow(what) : new BackendError(code, what));
       return;
     }
     for (const [unit, result] of report.results) pending.results[unit] = result;

@@ -6,7 +6,7 @@
  */
 
 import { BackendError } from '../../core/errors.ts';
-import type { PairBlock, RowScreen } from '../kernels.ts';
+import type { FileRange, PairBlock, RowScreen } from '../kernels.ts';
 import {
   type CombinePlan,
   combinePlan,
@@ -15,7 +15,17 @@ import {
   type SumPlan,
   sumPlan,
 } from './combine-plan.ts';
-import type { ColumnWork, DistanceBlock, Job, UnitResult } from './job.ts';
+import {
+  type ColumnWork,
+  type DistanceBlock,
+  isInFile,
+  type Job,
+  type JobRow,
+  part,
+  type ReadAt,
+  type UnitResult,
+  UnreadRow,
+} from './job.ts';
 import type { Kernels } from './kernels.ts';
 import { networkSteps } from './network-steps.ts';
 
@@ -23,6 +33,10 @@ import { networkSteps } from './network-steps.ts';
 const PIECE_BYTES = 2 ** 19;
 const MAX_COLS = 4096;
 const MIN_COLS = 64;
+/** Bytes that one call reads of a file: fewer take longer by the byte … */
+const READ_BYTES = 2 ** 15;
+/** … if all rows have room for it beside what other threads bring into the last cache. */
+const STAGE_BYTES = 2 ** 22;
 /** Columns that a sum with one output takes in at once: copies of 256 KB run faster than shorter ones. */
 export const SUM_COLS = 65_536;
 /** Rows start this much later than their width asks for: at one stride they would share cache sets. */
@@ -71,10 +85,25 @@ interface Piece {
   readonly out: number;
 }
 
+interface ReadArguments {
+  readonly bytes: Uint8Array;
+  readonly into: number;
+  readonly left: number;
+  readonly position: number;
+}
+
+/** Where screens of rows are summed up. */
+interface Screening {
+  /** Rows that are screened. */
+  readonly n: number;
+  readonly states: number;
+  readonly numbers: number;
+}
+
 /** How a column operation is done on one piece after another. */
 interface Method {
   /** The rows it reads. */
-  readonly rows: readonly Float32Array[];
+  readonly rows: readonly JobRow[];
   /** Words that it wants in memory, and bytes of scratch after them. */
   readonly table?: Uint32Array;
   readonly scratchBytes?: number;
@@ -88,13 +117,16 @@ interface Method {
 /** One instance of the kernels. Not to be shared between threads; the module may be. */
 export class Runner {
   readonly #kernels: Kernels;
+  readonly #readAt: ReadAt | undefined;
   /** Programs of sorting networks, by rows and ranks, oldest first. */
   readonly #programs = new Map<string, Uint32Array>();
   /** Plans of combinations: a job has many units. */
   readonly #plans = new WeakMap<Combination, CombinePlan>();
   readonly #sumPlans = new WeakMap<Combination, SumPlan>();
 
-  constructor(module: WebAssembly.Module) {
+  /** `readAt`: for jobs of rows in files. */
+  constructor(module: WebAssembly.Module, readAt?: ReadAt) {
+    this.#readAt = readAt;
     // Kernels import nothing.
     this.#kernels = new WebAssembly.Instance(module).exports as unknown as Kernels;
   }
@@ -108,11 +140,9 @@ export class Runner {
     if (work.op === 'pairs') return this.#pairs(job, range);
     if (work.op === 'squaredDistances') return this.#squaredDistances(job, range);
     if (work.op === 'combine' && work.weights.length === 1) {
-      this.#weightedSum(job, work, range);
-    } else {
-      this.#columns(this.#method(job), job.out, range);
+      return this.#weightedSum(job, work, range);
     }
-    return undefined;
+    return this.#columns(this.#method(job), job, range);
   }
 
   // Column operations
@@ -169,7 +199,7 @@ export class Runner {
     }
   }
 
-  #rankMeanNetwork(rows: readonly Float32Array[], from: number, to: number): Method {
+  #rankMeanNetwork(rows: readonly JobRow[], from: number, to: number): Method {
     const blockCols = blockColsFor(rows.length);
     const table = this.#program(rows.length, from, to);
     const steps = table.length / STEP_WORDS;
@@ -185,7 +215,7 @@ export class Runner {
     };
   }
 
-  #rankMeanSearch(rows: readonly Float32Array[], from: number, to: number): Method {
+  #rankMeanSearch(rows: readonly JobRow[], from: number, to: number): Method {
     return {
       rows,
       scratchBytes: LINE_BYTES * (rows.length + 4),
@@ -195,7 +225,7 @@ export class Runner {
   }
 
   /** The center is copied in as one more row. */
-  #nearestMeanNetwork(rows: readonly Float32Array[], count: number): Method {
+  #nearestMeanNetwork(rows: readonly JobRow[], count: number): Method {
     const n = rows.length - 1;
     const blockCols = blockColsFor(n);
     const table = this.#program(n, 0, n);
@@ -213,7 +243,7 @@ export class Runner {
     };
   }
 
-  #nearestMeanSearch(rows: readonly Float32Array[], count: number): Method {
+  #nearestMeanSearch(rows: readonly JobRow[], count: number): Method {
     const n = rows.length - 1;
     return {
       rows,
@@ -226,7 +256,7 @@ export class Runner {
     };
   }
 
-  #rankSumNetwork(rows: readonly Float32Array[], from: number, to: number): Method {
+  #rankSumNetwork(rows: readonly JobRow[], from: number, to: number): Method {
     const blockCols = blockColsFor(rows.length);
     const table = this.#program(rows.length, from, to);
     const steps = table.length / STEP_WORDS;
@@ -242,7 +272,7 @@ export class Runner {
     };
   }
 
-  #rankSumSearch(rows: readonly Float32Array[], from: number, to: number): Method {
+  #rankSumSearch(rows: readonly JobRow[], from: number, to: number): Method {
     return {
       rows,
       scratchBytes: LINE_BYTES * (rows.length + 4),
@@ -252,7 +282,7 @@ export class Runner {
   }
 
   #sumRows(
-    rows: readonly Float32Array[],
+    rows: readonly JobRow[],
     { groups, needsTotal, program }: Extract<ColumnWork, { op: 'sumRows' }>,
   ): Method {
     return {
@@ -266,7 +296,7 @@ export class Runner {
   }
 
   #addLatticeNoise(
-    rows: readonly Float32Array[],
+    rows: readonly JobRow[],
     { draws, program, tables }: Extract<ColumnWork, { op: 'addLatticeNoise' }>,
     firstCol: number,
   ): Method {
@@ -295,63 +325,89 @@ export class Runner {
     return program;
   }
 
-  #columns(method: Method, out: readonly Float32Array[], range: Range): void {
+  #columns(method: Method, { out, screens = 0, firstCol = 0 }: Job, range: Range) {
     const { rows, table = new Uint32Array(0), scratchBytes = 0 } = method;
     const widest = pieceCols(rows.length + out.length, range.to - range.from);
-    const stride = 4 * widest + GAP_BYTES;
-    const [tableAt, scratch, x, outAt] = this.#place([
+    const stage = stageCols(rows, widest);
+    const stride = 4 * stage + GAP_BYTES;
+    const outStride = 4 * widest + GAP_BYTES;
+    const [tableAt, scratch, states, numbers, x, outAt] = this.#place([
       table.byteLength,
       scratchBytes,
+      SCREEN_STATE_BYTES * screens,
+      screens > 0 ? 8 * widest : 0,
       stride * rows.length,
-      stride * out.length,
-    ]) as [number, number, number, number];
+      outStride * out.length,
+    ]) as [number, number, number, number, number, number];
     const words = new Uint32Array(this.#kernels.memory.buffer);
     words.set(table, tableAt / 4);
     if (method.scratch !== undefined) words.set(method.scratch, scratch / 4);
-    for (const piece of cut(range, widest)) {
-      const width = piece.to - piece.from;
-      const cols = this.#copyIn(rows, piece, { x, stride, unit: MIN_BLOCK_COLS });
-      const { from } = piece;
-      method.apply({ from, x, stride, rows: rows.length, cols, out: outAt }, tableAt, scratch);
+    const screening = { n: screens, states, numbers };
+    this.#startScreen(screening);
+    const unit = screens > 0 ? MIN_COLS : MIN_BLOCK_COLS;
+    for (const piece of this.#pieces(rows, range, { x, stride, unit, stage, widest })) {
+      const { from, cols } = piece;
+      this.#screenPiece(screening, { ...piece, stride, column: firstCol + from });
+      method.apply({ ...piece, stride, rows: rows.length, out: outAt }, tableAt, scratch);
       const floats = this.#floats();
       for (const [k, row] of out.entries()) {
-        const start = (outAt + k * stride) / 4;
-        row.set(floats.subarray(start, start + width), piece.from);
+        const start = (outAt + k * outStride) / 4;
+        row.set(floats.subarray(start, start + Math.min(cols, range.to - from)), from);
       }
     }
     if (method.isSecret) this.#kernels.clear(tableAt, table.byteLength);
+    return this.#screenOf(screening);
   }
 
   /**
    * One output: rows come some at a time, in longer pieces than others, and their sums stay. Memory is
    * the bound, and long copies are faster.
    */
-  #weightedSum({ rows, out }: Job, work: Combination, range: Range): void {
+  #weightedSum(
+    { rows, out, screens = 0, firstCol = 0 }: Job,
+    work: Combination,
+    range: Range,
+  ): RowScreen | undefined {
     const kernels = this.#kernels;
     const plan = remember(this.#sumPlans, work, () => sumPlan(work.weights[0]!));
-    const { used, table, unit, floatUnit } = plan;
-    const widest = Math.min(SUM_COLS, roundUp(range.to - range.from, MIN_BLOCK_COLS));
+    const { used, table, floatUnit } = plan;
+    const widest = Math.min(SUM_COLS, roundUp(range.to - range.from, MIN_COLS));
     const stride = kernels.eightStride();
-    const [list, sums, x, outAt] = this.#place([
+    const [list, sums, x, outAt, states, numbers] = this.#place([
       table.byteLength,
       8 * widest,
       stride * EIGHT,
       4 * widest,
-    ]) as [number, number, number, number];
+      SCREEN_STATE_BYTES * screens,
+      screens > 0 ? 8 * widest : 0,
+    ]) as [number, number, number, number, number, number];
+    const screening = { n: screens, states, numbers };
+    this.#startScreen(screening);
+    const unit = screens > 0 ? MIN_COLS : MIN_BLOCK_COLS;
     new Uint32Array(kernels.memory.buffer).set(table, list / 4);
     const floats = this.#floats();
     const floatWeights = list + ENTRY_BYTES * used.length;
     for (const piece of cut(range, widest)) {
       const width = piece.to - piece.from;
-      const cols = roundUp(width, MIN_BLOCK_COLS);
+      const cols = roundUp(width, unit);
+      let isScreened = false;
       /** Sums of all rows, of which `add` takes in eight, the first of them the used row `first`. */
       const sumUp = (add: (first: number, count: number) => void): void => {
         kernels.clear(sums, 8 * cols);
         for (let first = 0; first < used.length; first += EIGHT) {
           const some = used.slice(first, first + EIGHT).map((i) => rows[i]!);
-          this.#copyIn(some, piece, { x, stride, unit: MIN_BLOCK_COLS });
+          this.#copyIn(some, piece, { x, stride, unit });
+          if (!isScreened) {
+            const part = {
+              n: Math.min(screens - first, some.length),
+              states: states + SCREEN_STATE_BYTES * first,
+              numbers,
+            };
+            this.#screenPiece(part, { x, stride, cols, column: firstCol + piece.from });
+          }
           add(first, some.length);
         }
+        isScreened = true;
       };
       const inF64 = (first: number, count: number): void =>
         kernels.addRows(x, stride, cols, list + ENTRY_BYTES * first, count, sums);
@@ -362,41 +418,56 @@ export class Runner {
       };
       if (floatUnit === undefined) {
         sumUp(inF64);
-        kernels.roundSums(sums, cols, unit, outAt);
+        kernels.roundSums(sums, cols, plan.unit, outAt);
       } else {
         sumUp(inF32);
         if (kernels.roundSums(sums, cols, floatUnit, outAt) === 0) {
           sumUp(inF64);
-          kernels.replaceSums(sums, cols, unit, outAt);
+          kernels.replaceSums(sums, cols, plan.unit, outAt);
         }
       }
       out[0]!.set(floats.subarray(outAt / 4, outAt / 4 + width), piece.from);
     }
+    return this.#screenOf(screening);
   }
 
   // Row operations
 
   #screen({ rows, firstCol = 0 }: Job, range: Range): RowScreen {
     const n = rows.length;
-    const kernels = this.#kernels;
     const widest = pieceCols(n, range.to - range.from);
-    const stride = 4 * widest + GAP_BYTES;
+    const stage = stageCols(rows, widest);
+    const stride = 4 * stage + GAP_BYTES;
     const [states, numbers, x] = this.#place([SCREEN_STATE_BYTES * n, 8 * widest, stride * n]) as [
       number,
       number,
       number,
     ];
-    this.#floats().fill(0, states / 4, (states + SCREEN_STATE_BYTES * n) / 4);
-    for (const piece of cut(range, widest)) {
-      const cols = this.#copyIn(rows, piece, { x, stride, unit: MIN_COLS });
-      // Columns count modulo 2³².
-      kernels.columnNumbers((firstCol + piece.from) | 0, cols, numbers);
-      kernels.screen(x, stride, n, cols, numbers, states);
+    const screening = { n, states, numbers };
+    this.#startScreen(screening);
+    for (const piece of this.#pieces(rows, range, { x, stride, unit: MIN_COLS, stage, widest })) {
+      this.#screenPiece(screening, { ...piece, stride, column: firstCol + piece.from });
     }
-    return this.#screenResult(states, n);
+    return this.#screenOf(screening)!;
   }
 
-  #screenResult(states: number, n: number): RowScreen {
+  #startScreen({ n, states }: Screening): void {
+    this.#kernels.clear(states, SCREEN_STATE_BYTES * n);
+  }
+
+  /** Screens what is in memory: `cols` columns, a multiple of 64, from `column` of the matrix on. */
+  #screenPiece(
+    { n, states, numbers }: Screening,
+    { x, stride, cols, column }: { x: number; stride: number; cols: number; column: number },
+  ): void {
+    if (n <= 0) return;
+    // Columns count modulo 2³².
+    this.#kernels.columnNumbers(column | 0, cols, numbers);
+    this.#kernels.screen(x, stride, n, cols, numbers, states);
+  }
+
+  #screenOf({ n, states }: Screening): RowScreen | undefined {
+    if (n === 0) return undefined;
     const state = new DataView(this.#kernels.memory.buffer, states, SCREEN_STATE_BYTES * n);
     const nonFinite = new Uint32Array(n);
     const squaredNorms = new Float64Array(n);
@@ -411,14 +482,21 @@ export class Runner {
     return { nonFinite, squaredNorms, fingerprints: new BigUint64Array(words.buffer) };
   }
 
-  #pairs({ rows }: Job, range: Range): PairBlock {
+  #pairs(job: Job, range: Range): PairBlock | (PairBlock & RowScreen) {
+    const { rows } = job;
+    let screen: RowScreen | undefined;
     const n = rows.length;
     const products = new Float64Array(n * n);
     const squaredDistances = new Float64Array(n * n);
     const height = Math.max(1, Math.min(n, Math.floor(MAX_PAIRS / n)));
     for (let first = 0; first < n; first += height) {
       const last = Math.min(n, first + height);
-      const sums = this.#pairSums(rows, range, { from: first, to: last });
+      const done = this.#pairSums(first === 0 ? job : { ...job, screens: 0 }, range, {
+        from: first,
+        to: last,
+      });
+      const { sums } = done;
+      screen ??= done.screen;
       for (let i = first; i < last; i++) {
         for (let j = i; j < n; j++) {
           const at = 2 * ((i - first) * n + j);
@@ -428,25 +506,40 @@ export class Runner {
         }
       }
     }
-    return { products, squaredDistances };
+    return { products, squaredDistances, ...screen };
   }
 
   /** Squared distance and product of rows [from, to) with all later rows, n pairs for each row. */
-  #pairSums(rows: readonly Float32Array[], range: Range, { from, to }: Range): Float64Array {
+  #pairSums(
+    { rows, screens = 0, firstCol = 0 }: Job,
+    range: Range,
+    { from, to }: Range,
+  ): { sums: Float64Array; screen: RowScreen | undefined } {
     const n = rows.length;
     const cols = range.to - range.from;
     // Also so that chunks are the same whatever the width of the block.
     const widest = roundUp(pieceCols(n, cols), PAIR_COLS);
-    const stride = 4 * widest + GAP_BYTES;
+    const stage = stageCols(rows, widest);
+    const stride = 4 * stage + GAP_BYTES;
     const bytes = PAIR_BYTES * n * (to - from);
-    const [sums, x] = this.#place([bytes, stride * n]) as [number, number];
+    const [sums, states, numbers, x] = this.#place([
+      bytes,
+      SCREEN_STATE_BYTES * screens,
+      8 * widest,
+      stride * n,
+    ]) as [number, number, number, number];
+    const screening = { n: screens, states, numbers };
+    this.#startScreen(screening);
     const exact = Number(cols <= EXACT_COLS);
     this.#floats().fill(0, sums / 4, (sums + bytes) / 4);
-    for (const piece of cut(range, widest)) {
-      const width = this.#copyIn(rows, piece, { x, stride, unit: PAIR_COLS });
-      this.#kernels.pairs(x, stride, n, width, from, to, exact, sums);
+    for (const piece of this.#pieces(rows, range, { x, stride, unit: PAIR_COLS, stage, widest })) {
+      this.#screenPiece(screening, { ...piece, stride, column: firstCol + piece.from });
+      this.#kernels.pairs(piece.x, stride, n, piece.cols, from, to, exact, sums);
     }
-    return new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8);
+    return {
+      sums: new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8),
+      screen: this.#screenOf(screening),
+    };
   }
 
   #squaredDistances({ rows }: Job, range: Range): DistanceBlock {
@@ -472,7 +565,7 @@ export class Runner {
    * entry that is too large for it.
    */
   #distanceSums(
-    rows: readonly Float32Array[],
+    rows: readonly JobRow[],
     range: Range,
     { from, to }: Range,
     isWide: Uint8Array,
@@ -523,9 +616,55 @@ export class Runner {
     return new Float32Array(this.#kernels.memory.buffer);
   }
 
+  /** Brings rows in, a stage of columns at a time, and gives a piece of it after the other. */
+  *#pieces(
+    rows: readonly JobRow[],
+    range: Range,
+    {
+      stage,
+      widest,
+      ...place
+    }: { x: number; stride: number; unit: number; stage: number; widest: number },
+  ): Generator<{ from: number; x: number; cols: number }> {
+    for (const there of cut(range, stage)) {
+      this.#copyIn(rows, there, place);
+      for (const { from, to } of cut(there, widest)) {
+        yield { from, x: place.x + 4 * (from - there.from), cols: roundUp(to - from, place.unit) };
+      }
+    }
+  }
+
+  /** Reads columns of a row in a file to an address. */
+  #readIn(row: FileRange, { from, to }: Range, address: number): void {
+    const bytes = new Uint8Array(this.#kernels.memory.buffer);
+    const { descriptor } = row;
+    let into = address;
+    for (const { at, length } of part(row, from, to).runs) {
+      for (let left = 4 * length, position = at; left > 0; ) {
+        const read = this.#read(descriptor, { bytes, into, left, position });
+        left -= read;
+        into += read;
+        position += read;
+      }
+    }
+  }
+
+  #read(descriptor: number, { bytes, into, left, position }: ReadArguments): number {
+    let read = 0;
+    let reason: unknown = 'it has ended';
+    try {
+      read = this.#readAt!(descriptor, bytes, into, left, position);
+    } catch (error) {
+      reason = error;
+    }
+    if (read === 0)
+      throw new UnreadRow(`a file cannot be read from byte ${position} on: ${reason}`);
+    return read;
+  }
+
   /** Copies a range of the rows in and fills whole units up with zeros. Returns the columns there. */
   #copyIn(
-    rows: readonly Float32Array[],
+    rows: readonly JobRow[],
     { from, to }: Range,
     { x, stride, unit }: { x: number; stride: number; unit: number },
   ): number {
@@ -533,7 +672,8 @@ export class Runner {
     const cols = roundUp(to - from, unit);
     for (const [i, row] of rows.entries()) {
       const start = (x + i * stride) / 4;
-      floats.set(row.subarray(from, to), start);
+      if (isInFile(row)) this.#readIn(row, { from, to }, 4 * start);
+      else floats.set(row.subarray(from, to), start);
       if (to - from < cols) floats.fill(0, start + to - from, start + cols);
     }
     return cols;
@@ -556,6 +696,13 @@ function pieceCols(rows: number, cols: number): number {
   const fitting = Math.floor(PIECE_BYTES / (4 * rows) / MIN_COLS) * MIN_COLS;
   const widest = Math.max(MIN_COLS, Math.min(MAX_COLS, fitting));
   return Math.min(widest, roundUp(cols, MIN_COLS));
+}
+
+/** Columns that are brought in at once, in whole pieces: of files, more than are computed on. */
+function stageCols(rows: readonly JobRow[], widest: number): number {
+  if (!rows.some(isInFile)) return widest;
+  const wanted = Math.min(READ_BYTES, STAGE_BYTES / rows.length) / 4;
+  return widest * Math.max(1, Math.floor(wanted / widest));
 }
 
 /** What was made for a key before, or is now. */

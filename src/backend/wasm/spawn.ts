@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { ReadAt } from './job.ts';
+
 /** A worker, as the pool sees it. */
 export interface SpawnedWorker {
   /** Sends a message; what it holds is copied, shared memory is shared. */
@@ -26,6 +28,8 @@ export interface WorkerEvents {
 export interface WorkerSpawner {
   /** Threads that run at once here; undefined where workers cannot share memory. */
   parallelism(): number | undefined;
+  /** How this thread reads files, where there are any; workers find theirs beside their port. */
+  readonly readAt?: ReadAt;
   /**
    * Starts a worker on the text of a classic script, which finds its port as `self`.
    *

@@ -6,11 +6,11 @@
  * @module
  */
 
-import type { Job, UnitResult } from './job.ts';
+import { isInFile, type Job, type JobRow, part, type UnitResult } from './job.ts';
 
 /** Whether every thread sees it. */
-export function isShared(values: Float32Array): boolean {
-  return values.buffer instanceof SharedArrayBuffer;
+export function isShared(row: JobRow): boolean {
+  return isInFile(row) || row.buffer instanceof SharedArrayBuffer;
 }
 
 /** Bytes of a slot for any unit of the job; 0 if all of it lies in shared memory. */
@@ -31,13 +31,15 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
     return new Float32Array(slot, used - there.byteLength, there.length);
   };
   const rows = job.rows.map((row) => {
+    if (isInFile(row)) return part(row, from, to);
     const own = place(row);
     if (!isShared(row)) own.set(row.subarray(from, to));
     return own;
   });
-  const { work, unitCols, firstCol = 0 } = job;
+  const { work, unitCols, firstCol = 0, screens } = job;
   return {
     work,
+    ...(screens !== undefined && { screens }),
     firstCol: firstCol + from,
     rows,
     out: job.out.map(place),

@@ -8,12 +8,14 @@
  */
 
 import { BackendError } from '../../core/errors.ts';
-import type { Job } from './job.ts';
+import { type Job, type ReadAt, UnreadRow } from './job.ts';
 import type { Done, Order, Report } from './protocol.ts';
 import { Runner } from './runner.ts';
 
 /** A worker's end of the line, whatever the platform calls its type. */
 interface Port {
+  /** Where there are files. */
+  readonly readAt?: ReadAt;
   onmessage: (event: { readonly data: Order }) => void;
   postMessage(report: Report, transfer: readonly Transferable[]): void;
 }
@@ -26,7 +28,7 @@ const works = new Map<number, Job['work']>();
 port.onmessage = ({ data: order }) => {
   if (order.kind === 'start') {
     module = order.module;
-    runner = new Runner(module);
+    runner = new Runner(module, port.readAt);
     Atomics.store(order.alive, 0, 1);
   } else if (order.kind === 'work') {
     works.set(order.id, order.work);
@@ -50,9 +52,10 @@ function runUnits({ id, job: posted, next }: Order & { kind: 'job' }): void {
     // The others need not go on.
     Atomics.store(next, 0, job.units);
     const code = error instanceof BackendError ? error.code : 'failed';
-    port.postMessage({ kind: 'failed', id, unit, code, reason: String(error) }, []);
+    const isUnread = error instanceof UnreadRow;
+    port.postMessage({ kind: 'failed', id, unit, code, reason: String(error), isUnread }, []);
     // What a trap has left behind in memory is thrown away.
-    runner = new Runner(module);
+    runner = new Runner(module, port.readAt);
     return;
   }
   port.postMessage({ kind: 'done', id, results }, buffersOf(results));
