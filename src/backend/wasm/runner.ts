@@ -330,14 +330,13 @@ export class Runner {
     const widest = pieceCols(rows.length + out.length, range.to - range.from);
     const stage = stageCols(rows, widest);
     const stride = 4 * stage + GAP_BYTES;
-    const outStride = 4 * widest + GAP_BYTES;
     const [tableAt, scratch, states, numbers, x, outAt] = this.#place([
       table.byteLength,
       scratchBytes,
       SCREEN_STATE_BYTES * screens,
       screens > 0 ? 8 * widest : 0,
       stride * rows.length,
-      outStride * out.length,
+      stride * out.length,
     ]) as [number, number, number, number, number, number];
     const words = new Uint32Array(this.#kernels.memory.buffer);
     words.set(table, tableAt / 4);
@@ -351,7 +350,7 @@ export class Runner {
       method.apply({ ...piece, stride, rows: rows.length, out: outAt }, tableAt, scratch);
       const floats = this.#floats();
       for (const [k, row] of out.entries()) {
-        const start = (outAt + k * outStride) / 4;
+        const start = (outAt + k * stride) / 4;
         row.set(floats.subarray(start, start + Math.min(cols, range.to - from)), from);
       }
     }
@@ -452,7 +451,8 @@ export class Runner {
   }
 
   #startScreen({ n, states }: Screening): void {
-    this.#kernels.clear(states, SCREEN_STATE_BYTES * n);
+    // What is empty may lie beyond the end of the memory.
+    if (n > 0) this.#kernels.clear(states, SCREEN_STATE_BYTES * n);
   }
 
   /** Screens what is in memory: `cols` columns, a multiple of 64, from `column` of the matrix on. */
