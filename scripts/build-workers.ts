@@ -1,31 +1,37 @@
 /**
- * Bundles the body of the wasm backend's workers with all that it imports and writes it as text in
- * a TypeScript module: a file would not be found from a bundle, nor run under a loader.
+ * Bundles the bodies of workers with all that they import and writes each as text in a TypeScript
+ * module: a file would not be found from a bundle, nor run under a loader.
  *
- *     npm run build-workers           writes src/backend/wasm/worker.gen.ts
- *     … build-workers.ts --check      fails if that file is stale
+ *     npm run build-workers           writes the *.gen.ts beside the bodies
+ *     … build-workers.ts --check      fails if one of them is stale
  *
- * Comes after what writes the generated files that the worker imports.
+ * Comes after what writes the generated files that the workers import.
  *
  * @module
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { build } from 'esbuild';
+import { basename, join } from 'node:path';
+import { build, type Platform } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
-const target = 'src/backend/wasm/worker.gen.ts';
 
-/** The worker as one classic script: that is what Node's `eval` and a Blob both take. */
-async function bundled(): Promise<string> {
+/** The bodies, without their ending; what needs Node is for Node's workers alone. */
+const WORKERS: readonly (readonly [body: string, platform: Platform])[] = [
+  ['src/backend/wasm/worker', 'neutral'],
+  ['src/secagg/crypto/team-worker', 'neutral'],
+  ['src/secagg/crypto/team-worker-node', 'node'],
+];
+
+/** A worker as one classic script: that is what Node's `eval` and a Blob both take. */
+async function bundled(body: string, platform: Platform): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ['src/backend/wasm/worker.ts'],
+    entryPoints: [`${body}.ts`],
     bundle: true,
     minify: true,
     format: 'iife',
-    platform: 'neutral',
+    platform,
     target: 'es2023',
     legalComments: 'none',
     // esbuild must not take settings from a file that is not part of the program.
@@ -35,18 +41,19 @@ async function bundled(): Promise<string> {
   return outputFiles[0]!.text.trim();
 }
 
-const fresh = [
-  '/** Bundled from worker.ts by scripts/build-workers.ts. Do not edit. @module */',
-  '',
-  `export const workerScript: string = ${JSON.stringify(await bundled())};`,
-  '',
-].join('\n');
-const path = join(root, target);
-if (process.argv.includes('--check')) {
-  if (readFileSync(path, 'utf8') !== fresh) {
+for (const [body, platform] of WORKERS) {
+  const target = `${body}.gen.ts`;
+  const path = join(root, target);
+  const fresh = [
+    `/** Bundled from ${basename(body)}.ts by scripts/build-workers.ts. Do not edit. @module */`,
+    '',
+    `export const workerScript: string = ${JSON.stringify(await bundled(body, platform))};`,
+    '',
+  ].join('\n');
+  if (!process.argv.includes('--check')) {
+    writeFileSync(path, fresh);
+  } else if (readFileSync(path, 'utf8') !== fresh) {
     console.error(`${target} is stale: run npm run build-workers`);
-    process.exit(1);
+    process.exitCode = 1;
   }
-} else {
-  writeFileSync(path, fresh);
 }

@@ -21,7 +21,7 @@ interface Row {
 
 const ground = ['core', 'backend/kernels', 'formats'] as const;
 const backends = ['backend/shared', 'backend/engine', 'backend/create'] as const;
-const road = [...ground, 'rules', 'privacy', ...backends, 'aggregate'] as const;
+const road = [...ground, 'rules', 'privacy', 'secagg', ...backends, 'aggregate'] as const;
 const study = [...road, 'attacks', 'analysis', 'federation', 'lab'] as const;
 const body = ['core', 'backend/kernels', 'backend/shared'] as const;
 
@@ -31,7 +31,7 @@ const TABLE: readonly Row[] = [
   { part: 'backend/kernels', files: /^backend\/kernels\.ts$/, imports: [] },
   {
     part: 'backend/shared',
-    files: /^backend\/(network|noise-program|row-sums|rows)\.ts$/,
+    files: /^backend\/(mask-program|network|noise-program|row-sums|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
   {
@@ -51,9 +51,10 @@ const TABLE: readonly Row[] = [
   { part: 'rules', files: /^rules\//, imports: ground },
   { part: 'attacks', files: /^attacks\//, imports: ground },
   { part: 'privacy', files: /^privacy\//, imports: ground },
+  { part: 'secagg', files: /^secagg\//, imports: ground },
   {
     part: 'aggregate',
-    files: /^(aggregate|aggregate-files|private-release|screen)\.ts$/,
+    files: /^(aggregate|aggregate-files|private-release|screen|secure-noise)\.ts$/,
     imports: road,
   },
   { part: 'analysis', files: /^analysis\//, imports: road },
@@ -66,7 +67,7 @@ const TABLE: readonly Row[] = [
   { part: 'portable', files: /^portable\.ts$/, imports: [...study, 'backend/webgpu'] },
   {
     part: 'faces',
-    files: /^(index|browser|node|private)\.ts$/,
+    files: /^(index|browser|node|private|secure)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
@@ -74,12 +75,15 @@ const TABLE: readonly Row[] = [
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
-  /^backend\/wasm\/spawn-node\.ts$/,
+  /^core\/spawn-node\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,
+  /^secagg\/file-journal\.ts$/,
+  /^secagg\/masks-node\.ts$/,
+  /^secagg\/crypto\/(create-node|native-node|team-worker-node)\.ts$/,
   /^lab\/bench\/(files|machine|python|versus)\.ts$/,
 ];
 

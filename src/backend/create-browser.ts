@@ -5,8 +5,8 @@
  * @module
  */
 
+import { browserSpawner } from '../core/spawn-browser.ts';
 import { backendMaker, type CreateBackend } from './create.ts';
-import { browserSpawner } from './wasm/spawn-browser.ts';
 import { explainNoBrowserGpu, findBrowserGpu } from './webgpu/adapter-browser.ts';
 
 /** Makes a backend in a browser. See {@link CreateBackend} for what each choice means. */

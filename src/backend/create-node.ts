@@ -4,8 +4,8 @@
  * @module
  */
 
+import { nodeSpawner } from '../core/spawn-node.ts';
 import { backendMaker, type CreateBackend } from './create.ts';
-import { nodeSpawner } from './wasm/spawn-node.ts';
 import { explainNoNodeGpu, findNodeGpu } from './webgpu/adapter-node.ts';
 
 /** Makes a backend under Node. See {@link CreateBackend} for what each choice means. */

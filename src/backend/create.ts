@@ -7,12 +7,12 @@
 
 import { assertInteger, assertOneOf, assertOptions } from '../core/assert.ts';
 import { BackendError } from '../core/errors.ts';
+import type { WorkerSpawner } from '../core/spawn.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import type { Backend, BackendName, Regime, TileKernels } from './kernels.ts';
 import { ReferenceKernels } from './reference/reference.ts';
 import { kernelModule } from './wasm/module.ts';
 import { WorkerPool } from './wasm/pool.ts';
-import type { WorkerSpawner } from './wasm/spawn.ts';
 import { WasmKernels } from './wasm/wasm.ts';
 import { workerScript } from './wasm/worker.gen.ts';
 import { deviceMaker, type GpuFinder, ownDevice } from './webgpu/request-device.ts';

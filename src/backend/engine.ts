@@ -17,6 +17,7 @@ import type {
   BackendInfo,
   HostRow,
   LatticeNoise,
+  MaskKeys,
   Matrix,
   Pairs,
   RowScreen,
@@ -142,6 +143,9 @@ export class Engine implements Backend {
   }
   addLatticeNoise(x: Words, noise: LatticeNoise): Words {
     return words.addLatticeNoise(x, noise);
+  }
+  addMasks(x: Words, masks: MaskKeys): Words {
+    return words.addMasks(x, masks);
   }
   rankSum(x: Words, from: number, to: number): Words {
     return words.rankSum(x, from, to);
@@ -311,6 +315,7 @@ export class Engine implements Backend {
     const node = asAnyNode('x', x);
     void this.#exclusively(async () => {
       for (const part of matrix.nodesOf(node)) {
+        if (part.op === 'addMasks') forget(part.masks);
         if (part.op !== 'source') continue;
         this.#toScreen.delete(part);
         this.#evict(part);
@@ -579,6 +584,9 @@ export class Engine implements Backend {
         return kernels.addSimulatedNoise(await of(node.x), node.noise, shard.from);
       case 'addLatticeNoise':
         return kernels.addLatticeNoise(await of(node.x), node.noise, shard.from);
+      case 'addMasks':
+        assertKept(node.masks);
+        return kernels.addMasks(await of(node.x), node.masks, shard.from);
       case 'rankSum':
         return kernels.rankSum(await of(node.x), node.from, node.to);
       case 'sumRows':
@@ -655,6 +663,16 @@ export class Engine implements Backend {
     this.#turn = mine.catch(() => {});
     return mine;
   }
+}
+
+/** Overwrites keys; signs of 0 tell it. */
+function forget({ keys, signs }: MaskKeys): void {
+  keys.fill(0);
+  signs.fill(0);
+}
+
+function assertKept({ signs }: MaskKeys): void {
+  if (signs[0] === 0) throw new TypeError('the masks were released: their keys are overwritten');
 }
 
 /** What blocks of columns tell of rows, added up. */

@@ -131,6 +131,18 @@ export interface LatticeNoise {
   readonly draws: readonly NoiseDraw[];
 }
 
+/**
+ * Streams of ChaCha20 (RFC 8439) that are added to words or subtracted: what secure aggregation masks
+ * with. Column j takes word j mod 16 of block ⌊j/16⌋, as it stands little-endian, under a nonce of
+ * zeros: **a key serves once**.
+ */
+export interface MaskKeys {
+  /** 32 bytes for each stream, one after the other. An expression keeps a copy of its own. */
+  readonly keys: Uint8Array;
+  /** 1 or −1 for each stream: whether it is added or subtracted. */
+  readonly signs: Int8Array;
+}
+
 /** Operations on words: exact, and the same bits on every backend. */
 export interface ModularOps {
   /** An expression over rows that the caller holds. They must not change while it is in use. */
@@ -151,6 +163,16 @@ export interface ModularOps {
    * @throws {RangeError} if an entry or a distance is not.
    */
   squaredDistances(x: Words): Promise<Float64Array>;
+}
+
+/** What secure aggregation asks of a backend: exact, and the same bits on every one. */
+export interface SecureOps {
+  /**
+   * Adds up to 2²⁰ streams to the one row of `x`, each with its sign; d ≤ 2³⁶. Streams are used where
+   * they are made and stored nowhere. `release` overwrites the keys, and the words cannot be read any
+   * more. 1×d → 1×d
+   */
+  addMasks(x: Words, masks: MaskKeys): Words;
 }
 
 /**
@@ -277,7 +299,7 @@ export interface BackendInfo {
 }
 
 /** An engine over one backend body: operations, reading, and an end. */
-export interface Backend extends Ops, ModularOps, SimulationOps, AsyncDisposable {
+export interface Backend extends Ops, ModularOps, SecureOps, SimulationOps, AsyncDisposable {
   readonly info: BackendInfo;
   /**
    * The whole of `x`, row-major: in `into`, which then has rows · cols entries and shares no memory
@@ -316,7 +338,7 @@ export interface Backend extends Ops, ModularOps, SimulationOps, AsyncDisposable
   explain(x: Matrix | Words): readonly string[];
   /** Largest number of bytes that tiles have taken at once since the start. */
   readonly peakTileBytes: number;
-  /** Forgets what is kept on the device for `x`. */
+  /** Forgets what is kept on the device for `x`, and the keys of masks in it, once calls before are done. */
   release(x: Matrix | Words): void;
   /** Frees all memory and the device; further calls fail with `closed`. */
   close(): Promise<void>;
@@ -379,6 +401,8 @@ export interface TileKernels {
   stack(x: Tile, y: Tile): Promise<Tile>;
   /** Column 0 of the tile is column `firstCol` of the words, a multiple of 4. */
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile>;
+  /** Column 0 of the tile is column `firstCol` of the words, a multiple of 16. */
+  addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile>;
   /** As `addLatticeNoise`. */
   addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile>;
   rankSum(x: Tile, from: number, to: number): Promise<Tile>;

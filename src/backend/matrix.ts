@@ -9,7 +9,15 @@
  */
 
 import { assertInteger, show } from '../core/assert.ts';
-import type { LatticeNoise, Matrix, RowSource, SimulatedNoise, Weights, Words } from './kernels.ts';
+import type {
+  LatticeNoise,
+  MaskKeys,
+  Matrix,
+  RowSource,
+  SimulatedNoise,
+  Weights,
+  Words,
+} from './kernels.ts';
 import { arrayRow, checkRow } from './rows.ts';
 
 /** An expression node. The engine evaluates it shard by shard. */
@@ -26,7 +34,7 @@ export type MatrixNode =
   | Deviation
   | AddSimulatedNoise;
 /** An expression of words; words.ts builds them. */
-export type WordNode = WordSource | AddLatticeNoise | RankSum | SumRows;
+export type WordNode = WordSource | AddLatticeNoise | AddMasks | RankSum | SumRows;
 export type AnySource = Source | WordSource;
 
 export interface Source extends Matrix {
@@ -84,6 +92,12 @@ export interface AddLatticeNoise extends Words {
   readonly op: 'addLatticeNoise';
   readonly x: WordNode;
   readonly noise: LatticeNoise;
+}
+export interface AddMasks extends Words {
+  readonly op: 'addMasks';
+  readonly x: WordNode;
+  /** Zeros once the node is released. */
+  readonly masks: MaskKeys;
 }
 export interface RankSum extends Words {
   readonly op: 'rankSum';

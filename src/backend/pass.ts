@@ -20,6 +20,8 @@ const MAX_BLOCK_BYTES = 2 ** 26;
 /** Shards of column operations are multiples of this many columns. */
 const COLUMN_UNIT = 64;
 
+const NONE: ReadonlySet<AnySource> = new Set();
+
 /** Columns in a block of row operations over expressions whose widest node has `rows` rows. */
 export function blockColumns(rows: number): number {
   const fitting = powerOfTwoIn(MAX_BLOCK_BYTES / (4 * rows));
@@ -49,7 +51,7 @@ export interface Limits {
   readonly shardBytes: number;
   /** The same where all rows are computed on where they lie; undefined where none are. */
   readonly inPlaceShardBytes?: number | undefined;
-  /** Whether rows in files can be computed on where they lie. */
+  /** Whether rows in files are computed on where they lie, if they are read once. */
   readonly readsFiles?: boolean | undefined;
 }
 
@@ -64,7 +66,7 @@ export interface Pass {
   readonly rowsOf: ReadonlyMap<AnySource, readonly number[]>;
   /** Whether sources stay uploaded after the pass: all their shards fit beside what is computed. */
   readonly keeps: boolean;
-  /** Sources that stay in their files: each is read by one operation alone. */
+  /** Sources that are not uploaded, but computed on out of their files. */
   readonly left: ReadonlySet<AnySource>;
   /** Whether the next shard is uploaded while one is computed with: both fit. */
   readonly ahead: boolean;
@@ -94,9 +96,7 @@ export function passOf(
   const { cols } = targets[0]!;
   const unit = cut.unit ?? COLUMN_UNIT;
   const all = { ...needs, ...limits, cols, unit };
-  const left = limits.readsFiles ? leftInFiles(sources, { nodes, targets }) : new Set<AnySource>();
-  const preferred = preferredWidth(sources, all);
-  const wide = preferredWidth(sources, { ...all, left });
+  const left = limits.readsFiles ? leftInFiles(nodes, { targets, kept }) : NONE;
   const partial = sources.some((source) => rowsOf.get(source)!.length < source.rows);
   const whole = 4 * cols * needs.sourceRows;
   const keepable = !partial && !sources.some(isOnDevice) && 2 * whole <= limits.memory;
@@ -107,11 +107,21 @@ export function passOf(
   ];
   for (const { keeps, ahead, fixed, perCol } of ways) {
     const bytesPerCol = perCol + 4 * needs.computedRows;
-    const width = fittingWidth(keeps ? preferred : wide, { ...all, fixed, bytesPerCol });
+    const given = { ...all, left: keeps ? NONE : left };
+    const preferred = preferredWidth(sources, given);
+    const width = fittingWidth(preferred, { ...all, fixed, bytesPerCol });
     if (width === undefined) continue;
     const bytes = fixed + width * bytesPerCol;
-    const inFiles = keeps ? new Set<AnySource>() : left;
-    return { cols, unit, width, rowsOf, keeps, left: inFiles, ahead: ahead && width < cols, bytes };
+    return {
+      cols,
+      unit,
+      width,
+      rowsOf,
+      keeps,
+      ahead: ahead && width < cols,
+      bytes,
+      left: given.left,
+    };
   }
   const rows = needs.sourceRows + needs.computedRows;
   const least = Math.min(unit, cols);
@@ -184,12 +194,12 @@ function rowsNeeded(
  */
 function preferredWidth(
   sources: readonly AnySource[],
-  given: Needs & Limits & { cols: number; unit: number; left?: ReadonlySet<AnySource> },
+  given: Needs & Limits & { cols: number; unit: number; left: ReadonlySet<AnySource> },
 ): number {
   const { cols, unit, shardBytes, inPlaceShardBytes = 0, computedRows, left } = given;
   const rows = sum(sources.map((source) => source.rows));
   // What lies in place is uploaded for nothing, however it was cut before; what is computed takes room.
-  const inPlace = sources.every((source) => liesInMemory(source) || left?.has(source))
+  const inPlace = sources.every((source) => liesInMemory(source) || left.has(source))
     ? Math.min(inPlaceShardBytes / (4 * rows), shardBytes / (4 * computedRows))
     : 0;
   const fitting = Math.max(shardBytes / (4 * rows), inPlace);
@@ -216,26 +226,31 @@ function fittingWidth(
   return width >= unit ? width : undefined;
 }
 
-/** Sources in files that one operation alone reads, through whatever views. */
+/**
+ * Sources that need not be uploaded: in files, where one operation, or whoever the targets are for,
+ * reads them once.
+ */
 function leftInFiles(
-  sources: readonly AnySource[],
-  { nodes, targets }: { nodes: readonly Node[]; targets: readonly Node[] },
-): Set<AnySource> {
+  nodes: readonly Node[],
+  { targets, kept }: { targets: readonly Node[]; kept: ReadonlyMap<AnySource, unknown> },
+): ReadonlySet<AnySource> {
   const readers = new Map<AnySource, number>();
-  const read = (node: Node): void => {
+  const note = (node: Node): void => {
     if (node.op === 'source') readers.set(node, (readers.get(node) ?? 0) + 1);
-    else if (isView(node)) for (const input of inputs(node)) read(input);
+    else if (isView(node)) for (const input of inputs(node)) note(input);
   };
-  for (const target of targets) read(target);
-  for (const node of nodes) if (!isView(node)) for (const input of inputs(node)) read(input);
-  return new Set(sources.filter((source) => liesInFiles(source) && readers.get(source) === 1));
+  for (const target of targets) note(target);
+  for (const node of nodes) if (!isView(node)) for (const input of inputs(node)) note(input);
+  const isLeft = ([source, count]: readonly [AnySource, number]): boolean =>
+    count === 1 && liesInFiles(source) && !kept.has(source);
+  return new Set([...readers].filter(isLeft).map(([source]) => source));
 }
 
 function isView({ op }: Node): boolean {
   return op === 'select' || op === 'stack';
 }
 
-/** In files, or in part in memory. */
+/** In files, or some rows in memory. */
 function liesInFiles({ sources }: AnySource): boolean {
   return sources.every((row) => !isDeviceRow(row) && (row.values ?? row.inFile) !== undefined);
 }

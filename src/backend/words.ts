@@ -5,7 +5,7 @@
  */
 
 import { assertInteger, show } from '../core/assert.ts';
-import type { LatticeNoise, NoiseDraw, Words } from './kernels.ts';
+import type { LatticeNoise, MaskKeys, NoiseDraw, Words } from './kernels.ts';
 import { asWords, build } from './matrix.ts';
 import { arrayRow } from './rows.ts';
 
@@ -15,6 +15,10 @@ const MAX_DRAWS = 256;
 const MAX_LOG2_COLUMNS = 16;
 /** Coordinates of which each has a block to share: RFC 8439 counts blocks in 32 bits. */
 export const MAX_NOISE_COLS: number = 4 * 2 ** 32;
+/** Sixteen columns share a block. */
+const MAX_MASKED_COLS: number = 16 * 2 ** 32;
+/** Blocks of columns times slices of keys are counted in 32 bits, too. */
+const MAX_MASKS: number = 2 ** 20;
 
 /**
  * The given rows.
@@ -64,6 +68,41 @@ export function addLatticeNoise(x: Words, noise: LatticeNoise): Words {
     x: node,
     noise: checked,
   });
+}
+
+/**
+ * The one row of `x` and masks.
+ *
+ * @throws {TypeError | RangeError} that names what is wrong with `x` or the masks.
+ */
+export function addMasks(x: Words, masks: MaskKeys): Words {
+  const node = asWords('x', x);
+  if (node.rows !== 1) throw new RangeError(`addMasks needs one row, got ${node.rows}`);
+  assertInteger('columns that are masked', node.cols, 1, MAX_MASKED_COLS);
+  const own = checkMasks(masks);
+  return build({ op: 'addMasks', element: 'u32', rows: 1, cols: node.cols, x: node, masks: own });
+}
+
+/** A copy of keys and signs that are such. */
+function checkMasks({ keys, signs }: MaskKeys): MaskKeys {
+  if (!(signs instanceof Int8Array)) {
+    throw new TypeError(`signs must be an Int8Array, got ${show(signs)}`);
+  }
+  const count = assertInteger('number of masks', signs.length, 1, MAX_MASKS);
+  if (!(keys instanceof Uint8Array) || keys.length !== KEY_BYTES * count) {
+    throw new TypeError(
+      `keys must be a Uint8Array of ${KEY_BYTES}·${count} bytes, got ${show(keys)}`,
+    );
+  }
+  for (let i = 0; i < count; i++) {
+    if (signs[i] !== 1 && signs[i] !== -1) {
+      throw new RangeError(`sign ${i} must be 1 or -1, got ${signs[i]}`);
+    }
+    if (keys.subarray(KEY_BYTES * i, KEY_BYTES * (i + 1)).every((byte) => byte === 0)) {
+      throw new RangeError(`key ${i} must not be all zero: was it cleared before its use?`);
+    }
+  }
+  return { keys: Uint8Array.from(keys), signs: Int8Array.from(signs) };
 }
 
 /** Sum of the numbers at ranks [from, to) of each column, as i32. */

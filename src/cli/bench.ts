@@ -26,6 +26,7 @@ import { checksOf } from '../lab/bench/checks.ts';
 import { crossover } from '../lab/bench/crossover.ts';
 import { fileTimes } from '../lab/bench/files.ts';
 import { peakBytes, thisMachine } from '../lab/bench/machine.ts';
+import { maskTimes } from '../lab/bench/masks.ts';
 import { noiseTimes } from '../lab/bench/noise.ts';
 import type { Ratio } from '../lab/bench/ratios.ts';
 import {
@@ -71,6 +72,7 @@ const QUESTIONS = [
   'together',
   'sums',
   'noise',
+  'masks',
   'files',
   'crossover',
   'peers',
@@ -102,6 +104,7 @@ Questions, for --only:
   together   five rules by one call, and by five
   sums       means against the memory's own bandwidth
   noise      noise on the integers, of one, two and three draws, also on one thread
+  masks      masks of secure aggregation, by others' ChaCha20 and ours
   files      files under --memory, against reading them and against the same rule in memory
   crossover  from which n and d on a GPU is faster than the CPU
   peers      NumPy, PyTorch, ByzFL and Flower beside it, as --peers
@@ -304,6 +307,7 @@ function questionsOf(flags: Flags): Question[] {
     together,
     sumTimes,
     noiseTimes,
+    maskTimes,
     fileTimes(files),
     crossover,
   ];

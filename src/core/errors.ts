@@ -113,3 +113,31 @@ export class PrivacyError extends Error {
     this.code = code;
   }
 }
+
+/** Why a secure aggregation was refused or ended without a sum. */
+export type SecureErrorCode =
+  /** Sizes, fractions and thresholds that do not go together; the message states the inequality. */
+  | 'infeasible'
+  /** Sums could wrap around: q + ⌈log₂ n⌉ ≤ b does not hold. */
+  | 'overflow'
+  /** An update that cannot be encoded: NaN, or of the wrong length. */
+  | 'bad-update'
+  /** The slots of a sum are wrong: masks did not cancel. Nothing of it may be used. */
+  | 'canary'
+  /** What cryptography needs is not there, or gave wrong answers. */
+  | 'unavailable'
+  /** Bytes that are no message, or not of this round. */
+  | 'malformed'
+  /** The round was given up. */
+  | 'aborted';
+
+/** A secure aggregation cannot be planned or finished. Messages never hold a secret. */
+export class SecureError extends Error {
+  override readonly name = 'SecureError';
+  readonly code: SecureErrorCode;
+
+  constructor(code: SecureErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

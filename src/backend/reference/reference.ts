@@ -8,6 +8,7 @@
 import type {
   BackendInfo,
   LatticeNoise,
+  MaskKeys,
   PairBlock,
   RowScreen,
   RowSource,
@@ -18,6 +19,7 @@ import type {
 } from '../kernels.ts';
 import { fingerprintWords } from './fingerprint.ts';
 import { addLatticeNoise } from './lattice-noise.ts';
+import { addMasks } from './masks.ts';
 import { addSimulatedNoise } from './simulated-noise.ts';
 
 /** A tile in memory: row i starts at `starts[i]`. */
@@ -110,6 +112,13 @@ export class ReferenceKernels implements TileKernels {
     const out = allocate(1, x.cols);
     rowOf(out, 0).set(rowOf(own(x), 0));
     addLatticeNoise(new Uint32Array(out.data.buffer), noise, firstCol);
+    return out;
+  }
+
+  async addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
+    const out = allocate(1, x.cols);
+    rowOf(out, 0).set(rowOf(own(x), 0));
+    addMasks(new Uint32Array(out.data.buffer), masks, firstCol);
     return out;
   }
 

@@ -6,6 +6,7 @@
  */
 
 import { BackendError } from '../../core/errors.ts';
+import type { ReadAt } from '../../core/spawn.ts';
 import type { FileRange, FileRun, PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
 
 /** Results that stay wide: every column of the output comes from the same column of the rows. */
@@ -41,6 +42,13 @@ export type ColumnWork =
       readonly program: Uint32Array;
       readonly tables: Uint32Array;
     }
+  /** See mask-program.ts; the keys are secrets. */
+  | {
+      readonly op: 'addMasks';
+      readonly keys: Uint32Array;
+      readonly count: number;
+      readonly added: number;
+    }
   | {
       readonly op: 'addSimulatedNoise';
       readonly law: SimulatedNoise['law'];
@@ -61,15 +69,6 @@ export type WasmRegime = 'network' | 'search';
 /** A row in memory, or as it lies in a file. */
 export type JobRow = Float32Array | FileRange;
 
-/** Reads up to `length` bytes from `position` of an open file to `into`, from `offset` on; tells how many. */
-export type ReadAt = (
-  descriptor: number,
-  into: Uint8Array,
-  offset: number,
-  length: number,
-  position: number,
-) => number;
-
 /** A row of a job could not be read from its file. */
 export class UnreadRow extends BackendError {
   constructor(reason: string) {
@@ -83,7 +82,7 @@ export function isInFile(row: JobRow): row is FileRange {
 }
 
 /** Columns [from, to) of a row in a file. */
-export function part(row: FileRange, from: number, to: number): FileRange {
+export function partOf(row: FileRange, from: number, to: number): FileRange {
   const runs: FileRun[] = [];
   let start = 0;
   for (const { at, length } of row.runs) {

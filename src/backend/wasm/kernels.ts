@@ -109,6 +109,15 @@ export interface Kernels {
     firstBlock: number,
     out: number,
   ): void;
+  addMasks(
+    x: number,
+    cols: number,
+    keys: number,
+    count: number,
+    added: number,
+    firstBlock: number,
+    out: number,
+  ): void;
   sumRows(
     x: number,
     stride: number,

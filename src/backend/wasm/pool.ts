@@ -11,11 +11,11 @@
  */
 
 import { BackendError } from '../../core/errors.ts';
+import type { ReadAt, SpawnedWorker, WorkerSpawner } from '../../core/spawn.ts';
 import { eventLoopTurn } from '../../core/turn.ts';
-import { type Job, type ReadAt, type Team, type UnitResult, UnreadRow } from './job.ts';
+import { type Job, type Team, type UnitResult, UnreadRow } from './job.ts';
 import type { Order, Report } from './protocol.ts';
 import { Runner } from './runner.ts';
-import type { SpawnedWorker, WorkerSpawner } from './spawn.ts';
 import { bringHome, divide, type Hand, slotBytes, stagedUnit } from './staging.ts';
 
 /** Slots are no more than fit into so many bytes … */

@@ -6,6 +6,7 @@
  */
 
 import { BackendError } from '../../core/errors.ts';
+import type { ReadAt } from '../../core/spawn.ts';
 import type { FileRange, PairBlock, RowScreen } from '../kernels.ts';
 import {
   type CombinePlan,
@@ -21,8 +22,7 @@ import {
   isInFile,
   type Job,
   type JobRow,
-  part,
-  type ReadAt,
+  partOf,
   type UnitResult,
   UnreadRow,
 } from './job.ts';
@@ -33,9 +33,9 @@ import { networkSteps } from './network-steps.ts';
 const PIECE_BYTES = 2 ** 19;
 const MAX_COLS = 4096;
 const MIN_COLS = 64;
-/** Bytes that one call reads of a file: fewer take longer by the byte … */
+/** Bytes that one call reads of a file, since fewer take longer by the byte: of half as many, by half … */
 const READ_BYTES = 2 ** 15;
-/** … if all rows have room for it beside what other threads bring into the last cache. */
+/** … or as many as this leaves each row: they are not to leave the last cache before they are used. */
 const STAGE_BYTES = 2 ** 22;
 /** Columns that a sum with one output takes in at once: copies of 256 KB run faster than shorter ones. */
 export const SUM_COLS = 65_536;
@@ -85,19 +85,24 @@ interface Piece {
   readonly out: number;
 }
 
-interface ReadArguments {
-  readonly bytes: Uint8Array;
-  readonly into: number;
-  readonly left: number;
-  readonly position: number;
+/** Screens that are summed up in the instance's memory. */
+interface Screening {
+  /** Rows that are screened; without any, the addresses mean nothing. */
+  readonly rows: number;
+  readonly states: number;
+  /** Of a piece's columns. */
+  readonly numbers: number;
 }
 
-/** Where screens of rows are summed up. */
-interface Screening {
-  /** Rows that are screened. */
-  readonly n: number;
-  readonly states: number;
-  readonly numbers: number;
+/** Where columns of rows are brought in. */
+interface Staging {
+  readonly x: number;
+  readonly stride: number;
+  /** Columns are filled up with zeros to a multiple of this. */
+  readonly unit: number;
+  /** Columns that are brought in at once, and those of a piece of them. */
+  readonly stage: number;
+  readonly widest: number;
 }
 
 /** How a column operation is done on one piece after another. */
@@ -185,6 +190,17 @@ export class Runner {
         return this.#sumRows(rows, work);
       case 'addLatticeNoise':
         return this.#addLatticeNoise(rows, work, firstCol);
+      case 'addMasks':
+        return {
+          rows,
+          table: work.keys,
+          isSecret: true,
+          apply: (p, keys) => {
+            const masks = [keys, work.count, work.added] as const;
+            const cols = roundUp(p.cols, MIN_COLS);
+            kernels.addMasks(p.x, cols, ...masks, (firstCol + p.from) / 16, p.out);
+          },
+        };
       case 'addSimulatedNoise':
         return {
           rows,
@@ -325,7 +341,11 @@ export class Runner {
     return program;
   }
 
-  #columns(method: Method, { out, screens = 0, firstCol = 0 }: Job, range: Range) {
+  #columns(
+    method: Method,
+    { out, screens = 0, firstCol = 0 }: Job,
+    range: Range,
+  ): RowScreen | undefined {
     const { rows, table = new Uint32Array(0), scratchBytes = 0 } = method;
     const widest = pieceCols(rows.length + out.length, range.to - range.from);
     const stage = stageCols(rows, widest);
@@ -341,17 +361,16 @@ export class Runner {
     const words = new Uint32Array(this.#kernels.memory.buffer);
     words.set(table, tableAt / 4);
     if (method.scratch !== undefined) words.set(method.scratch, scratch / 4);
-    const screening = { n: screens, states, numbers };
-    this.#startScreen(screening);
+    const screening = this.#startScreen({ rows: screens, states, numbers });
     const unit = screens > 0 ? MIN_COLS : MIN_BLOCK_COLS;
     for (const piece of this.#pieces(rows, range, { x, stride, unit, stage, widest })) {
-      const { from, cols } = piece;
-      this.#screenPiece(screening, { ...piece, stride, column: firstCol + from });
-      method.apply({ ...piece, stride, rows: rows.length, out: outAt }, tableAt, scratch);
+      const { from, to } = piece;
+      this.#screenPiece(screening, piece, firstCol);
+      method.apply({ ...piece, rows: rows.length, out: outAt }, tableAt, scratch);
       const floats = this.#floats();
       for (const [k, row] of out.entries()) {
         const start = (outAt + k * stride) / 4;
-        row.set(floats.subarray(start, start + Math.min(cols, range.to - from)), from);
+        row.set(floats.subarray(start, start + to - from), from);
       }
     }
     if (method.isSecret) this.#kernels.clear(tableAt, table.byteLength);
@@ -380,8 +399,7 @@ export class Runner {
       SCREEN_STATE_BYTES * screens,
       screens > 0 ? 8 * widest : 0,
     ]) as [number, number, number, number, number, number];
-    const screening = { n: screens, states, numbers };
-    this.#startScreen(screening);
+    const screening = this.#startScreen({ rows: screens, states, numbers });
     const unit = screens > 0 ? MIN_COLS : MIN_BLOCK_COLS;
     new Uint32Array(kernels.memory.buffer).set(table, list / 4);
     const floats = this.#floats();
@@ -389,24 +407,23 @@ export class Runner {
     for (const piece of cut(range, widest)) {
       const width = piece.to - piece.from;
       const cols = roundUp(width, unit);
-      let isScreened = false;
+      let unscreened = screens;
       /** Sums of all rows, of which `add` takes in eight, the first of them the used row `first`. */
       const sumUp = (add: (first: number, count: number) => void): void => {
         kernels.clear(sums, 8 * cols);
         for (let first = 0; first < used.length; first += EIGHT) {
           const some = used.slice(first, first + EIGHT).map((i) => rows[i]!);
-          this.#copyIn(some, piece, { x, stride, unit });
-          if (!isScreened) {
-            const part = {
-              n: Math.min(screens - first, some.length),
-              states: states + SCREEN_STATE_BYTES * first,
-              numbers,
-            };
-            this.#screenPiece(part, { x, stride, cols, column: firstCol + piece.from });
-          }
+          this.#bringIn(some, piece, { x, stride, unit });
+          // Whose rows are all screened uses all of them.
+          const eight = {
+            rows: Math.min(unscreened, some.length),
+            states: states + SCREEN_STATE_BYTES * first,
+            numbers,
+          };
+          this.#screenPiece(eight, { x, stride, cols, from: piece.from }, firstCol);
+          unscreened -= eight.rows;
           add(first, some.length);
         }
-        isScreened = true;
       };
       const inF64 = (first: number, count: number): void =>
         kernels.addRows(x, stride, cols, list + ENTRY_BYTES * first, count, sums);
@@ -442,31 +459,33 @@ export class Runner {
       number,
       number,
     ];
-    const screening = { n, states, numbers };
-    this.#startScreen(screening);
+    const screening = this.#startScreen({ rows: n, states, numbers });
     for (const piece of this.#pieces(rows, range, { x, stride, unit: MIN_COLS, stage, widest })) {
-      this.#screenPiece(screening, { ...piece, stride, column: firstCol + piece.from });
+      this.#screenPiece(screening, piece, firstCol);
     }
     return this.#screenOf(screening)!;
   }
 
-  #startScreen({ n, states }: Screening): void {
+  #startScreen(screening: Screening): Screening {
+    const { rows, states } = screening;
     // What is empty may lie beyond the end of the memory.
-    if (n > 0) this.#kernels.clear(states, SCREEN_STATE_BYTES * n);
+    if (rows > 0) this.#kernels.clear(states, SCREEN_STATE_BYTES * rows);
+    return screening;
   }
 
-  /** Screens what is in memory: `cols` columns, a multiple of 64, from `column` of the matrix on. */
+  /** Screens the first rows of a piece whose columns are a multiple of 64. */
   #screenPiece(
-    { n, states, numbers }: Screening,
-    { x, stride, cols, column }: { x: number; stride: number; cols: number; column: number },
+    { rows, states, numbers }: Screening,
+    { x, stride, cols, from }: Pick<Piece, 'x' | 'stride' | 'cols' | 'from'>,
+    firstCol: number,
   ): void {
-    if (n <= 0) return;
+    if (rows === 0) return;
     // Columns count modulo 2³².
-    this.#kernels.columnNumbers(column | 0, cols, numbers);
-    this.#kernels.screen(x, stride, n, cols, numbers, states);
+    this.#kernels.columnNumbers((firstCol + from) | 0, cols, numbers);
+    this.#kernels.screen(x, stride, rows, cols, numbers, states);
   }
 
-  #screenOf({ n, states }: Screening): RowScreen | undefined {
+  #screenOf({ rows: n, states }: Screening): RowScreen | undefined {
     if (n === 0) return undefined;
     const state = new DataView(this.#kernels.memory.buffer, states, SCREEN_STATE_BYTES * n);
     const nonFinite = new Uint32Array(n);
@@ -483,18 +502,16 @@ export class Runner {
   }
 
   #pairs(job: Job, range: Range): PairBlock | (PairBlock & RowScreen) {
-    const { rows } = job;
+    const n = job.rows.length;
     let screen: RowScreen | undefined;
-    const n = rows.length;
     const products = new Float64Array(n * n);
     const squaredDistances = new Float64Array(n * n);
     const height = Math.max(1, Math.min(n, Math.floor(MAX_PAIRS / n)));
     for (let first = 0; first < n; first += height) {
       const last = Math.min(n, first + height);
-      const done = this.#pairSums(first === 0 ? job : { ...job, screens: 0 }, range, {
-        from: first,
-        to: last,
-      });
+      // Where rows are brought in several times, they are screened at the first.
+      const part = first === 0 ? job : { ...job, screens: 0 };
+      const done = this.#pairSums(part, range, { from: first, to: last });
       const { sums } = done;
       screen ??= done.screen;
       for (let i = first; i < last; i++) {
@@ -509,7 +526,10 @@ export class Runner {
     return { products, squaredDistances, ...screen };
   }
 
-  /** Squared distance and product of rows [from, to) with all later rows, n pairs for each row. */
+  /**
+   * Squared distance and product of rows [from, to) with all later rows, n pairs for each row; the
+   * screen, if the job wants one.
+   */
   #pairSums(
     { rows, screens = 0, firstCol = 0 }: Job,
     range: Range,
@@ -525,15 +545,14 @@ export class Runner {
     const [sums, states, numbers, x] = this.#place([
       bytes,
       SCREEN_STATE_BYTES * screens,
-      8 * widest,
+      screens > 0 ? 8 * widest : 0,
       stride * n,
     ]) as [number, number, number, number];
-    const screening = { n: screens, states, numbers };
-    this.#startScreen(screening);
+    const screening = this.#startScreen({ rows: screens, states, numbers });
     const exact = Number(cols <= EXACT_COLS);
     this.#floats().fill(0, sums / 4, (sums + bytes) / 4);
     for (const piece of this.#pieces(rows, range, { x, stride, unit: PAIR_COLS, stage, widest })) {
-      this.#screenPiece(screening, { ...piece, stride, column: firstCol + piece.from });
+      this.#screenPiece(screening, piece, firstCol);
       this.#kernels.pairs(piece.x, stride, n, piece.cols, from, to, exact, sums);
     }
     return {
@@ -577,7 +596,7 @@ export class Runner {
     const [sums, x] = this.#place([bytes, stride * n]) as [number, number];
     this.#kernels.clear(sums, bytes);
     for (const piece of cut(range, widest)) {
-      const cols = this.#copyIn(rows, piece, { x, stride, unit: PAIR_COLS });
+      const cols = this.#bringIn(rows, piece, { x, stride, unit: PAIR_COLS });
       for (let i = 0; i < n; i++) {
         if (this.#kernels.splitRow(x + i * stride, cols) === 0) isWide[i] = 1;
       }
@@ -616,67 +635,67 @@ export class Runner {
     return new Float32Array(this.#kernels.memory.buffer);
   }
 
-  /** Brings rows in, a stage of columns at a time, and gives a piece of it after the other. */
+  /** Brings rows in, a stage of columns at a time, and gives each in pieces. */
   *#pieces(
     rows: readonly JobRow[],
     range: Range,
-    {
-      stage,
-      widest,
-      ...place
-    }: { x: number; stride: number; unit: number; stage: number; widest: number },
-  ): Generator<{ from: number; x: number; cols: number }> {
+    { stage, widest, ...place }: Staging,
+  ): Generator<Range & Pick<Piece, 'x' | 'stride' | 'cols'>> {
+    const { stride, unit } = place;
     for (const there of cut(range, stage)) {
-      this.#copyIn(rows, there, place);
+      this.#bringIn(rows, there, place);
       for (const { from, to } of cut(there, widest)) {
-        yield { from, x: place.x + 4 * (from - there.from), cols: roundUp(to - from, place.unit) };
+        const x = place.x + 4 * (from - there.from);
+        yield { from, to, x, stride, cols: roundUp(to - from, unit) };
       }
     }
   }
 
-  /** Reads columns of a row in a file to an address. */
-  #readIn(row: FileRange, { from, to }: Range, address: number): void {
-    const bytes = new Uint8Array(this.#kernels.memory.buffer);
-    const { descriptor } = row;
-    let into = address;
-    for (const { at, length } of part(row, from, to).runs) {
-      for (let left = 4 * length, position = at; left > 0; ) {
-        const read = this.#read(descriptor, { bytes, into, left, position });
-        left -= read;
-        into += read;
-        position += read;
-      }
-    }
-  }
-
-  #read(descriptor: number, { bytes, into, left, position }: ReadArguments): number {
-    let read = 0;
-    let reason: unknown = 'it has ended';
-    try {
-      read = this.#readAt!(descriptor, bytes, into, left, position);
-    } catch (error) {
-      reason = error;
-    }
-    if (read === 0)
-      throw new UnreadRow(`a file cannot be read from byte ${position} on: ${reason}`);
-    return read;
-  }
-
-  /** Copies a range of the rows in and fills whole units up with zeros. Returns the columns there. */
-  #copyIn(
+  /** Copies or reads a range of the rows and fills whole units up with zeros. Returns the columns there. */
+  #bringIn(
     rows: readonly JobRow[],
     { from, to }: Range,
-    { x, stride, unit }: { x: number; stride: number; unit: number },
+    { x, stride, unit }: Pick<Staging, 'x' | 'stride' | 'unit'>,
   ): number {
     const floats = this.#floats();
     const cols = roundUp(to - from, unit);
     for (const [i, row] of rows.entries()) {
       const start = (x + i * stride) / 4;
-      if (isInFile(row)) this.#readIn(row, { from, to }, 4 * start);
+      if (isInFile(row)) this.#read(partOf(row, from, to), 4 * start);
       else floats.set(row.subarray(from, to), start);
       if (to - from < cols) floats.fill(0, start + to - from, start + cols);
     }
     return cols;
+  }
+
+  /**
+   * Reads a row to an address.
+   *
+   * @throws {UnreadRow} where the file gives less.
+   */
+  #read({ descriptor, runs }: FileRange, address: number): void {
+    const memory = new Uint8Array(this.#kernels.memory.buffer);
+    let at = address;
+    for (const run of runs) {
+      const end = at + 4 * run.length;
+      for (let position = run.at; at < end; ) {
+        const bytes = this.#readSome(descriptor, memory.subarray(at, end), position);
+        at += bytes;
+        position += bytes;
+      }
+    }
+  }
+
+  #readSome(descriptor: number, into: Uint8Array, position: number): number {
+    let bytes = 0;
+    let reason: unknown = 'it has ended';
+    try {
+      bytes = this.#readAt!(descriptor, into, 0, into.length, position);
+    } catch (error) {
+      reason = error;
+    }
+    if (bytes > 0) return bytes;
+    throw new UnreadRow(`a file cannot be read from byte ${position} on: ${reason}`);
   }
 }
 
@@ -698,7 +717,7 @@ function pieceCols(rows: number, cols: number): number {
   return Math.min(widest, roundUp(cols, MIN_COLS));
 }
 
-/** Columns that are brought in at once, in whole pieces: of files, more than are computed on. */
+/** Columns of a stage, in whole pieces: of files, more than are computed on at once. */
 function stageCols(rows: readonly JobRow[], widest: number): number {
   if (!rows.some(isInFile)) return widest;
   const wanted = Math.min(READ_BYTES, STAGE_BYTES / rows.length) / 4;

@@ -13,6 +13,7 @@ import type {
   FileRange,
   HostRow,
   LatticeNoise,
+  MaskKeys,
   PairBlock,
   Regime,
   RowScreen,
@@ -24,6 +25,7 @@ import type {
   Weights,
   Work,
 } from '../kernels.ts';
+import { maskProgram } from '../mask-program.ts';
 import { noiseProgram } from '../noise-program.ts';
 import { rowSumProgram } from '../row-sums.ts';
 import { isDeviceRow } from '../rows.ts';
@@ -70,6 +72,8 @@ const MIN_SCREENS_EACH = 8;
 
 /** A draw of noise takes about as long as so many entries of other operations. */
 const NOISE_EFFORT = 16;
+/** A column of a mask: a quarter of that. */
+const MASK_EFFORT = 4;
 /** Rows of words that are added in the time that an entry of other operations takes. */
 const ADDS_PER_ENTRY = 16;
 
@@ -313,6 +317,19 @@ export class WasmKernels implements TileKernels {
       return await this.#columns(work, x, { firstCol, effort: NOISE_EFFORT * draws });
     } finally {
       program.fill(0);
+    }
+  }
+
+  async addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
+    const program = maskProgram(masks, this.#team !== undefined);
+    const effort = MASK_EFFORT * program.count;
+    try {
+      return await this.#columns({ op: 'addMasks', ...program }, x, {
+        firstCol,
+        effort,
+      });
+    } finally {
+      program.keys.fill(0);
     }
   }
 

@@ -8,7 +8,8 @@
  */
 
 import { BackendError } from '../../core/errors.ts';
-import { type Job, type ReadAt, UnreadRow } from './job.ts';
+import type { ReadAt } from '../../core/spawn.ts';
+import { type Job, UnreadRow } from './job.ts';
 import type { Done, Order, Report } from './protocol.ts';
 import { Runner } from './runner.ts';
 

@@ -6,7 +6,8 @@
  */
 
 import { chacha20State } from '../../core/chacha20.ts';
-import type { LatticeNoise, Regime, SimulatedNoise, Tile, Weights } from '../kernels.ts';
+import type { LatticeNoise, MaskKeys, Regime, SimulatedNoise, Tile, Weights } from '../kernels.ts';
+import { maskProgram } from '../mask-program.ts';
 import { noiseProgram } from '../noise-program.ts';
 import type { RowSumProgram } from '../row-sums.ts';
 import { dataBuffer } from './buffers.ts';
@@ -15,7 +16,7 @@ import { type Binding, type Dispatcher, MAX_GROUPS } from './dispatch.ts';
 import { nearestSlots, streamSlots, sumSlots, windowSlots } from './network-text.ts';
 import { splitShape, streamChunk } from './regimes.ts';
 import { splitSlots } from './split-text.ts';
-import { own, strideOf, type Tiles } from './tiles.ts';
+import { type GpuTile, own, strideOf, type Tiles } from './tiles.ts';
 
 /** Columns of a workgroup, each of which one invocation owns. */
 const COLUMN_GROUP = 64;
@@ -26,6 +27,18 @@ const ENTRY_OPERATIONS = 32;
 
 /** About what a draw of noise takes for a column: a quarter of a block, and a look into a table. */
 const DRAW_OPERATIONS = 300;
+
+/** Invocations of `add_masks` in a workgroup, each with a block of sixteen columns. */
+const MASK_GROUP = 64;
+const BLOCK_COLS = 16;
+/** About what a block takes, by shifts and additions. */
+const BLOCK_OPERATIONS = 1600;
+/** An emulated GPU takes about so many times as long for one of them as a small real one. */
+const EMULATED = 32;
+/** Streams that one invocation sums up: fewer where there would not be workgroups enough to fill a GPU. */
+const MAX_STREAMS = 64;
+const MIN_STREAMS = 4;
+const MASK_GROUPS = 8192;
 
 /** Results that one invocation forms at once from what it reads. More would spill its registers. */
 const MAX_OUTPUTS = 4;
@@ -203,12 +216,51 @@ export class ColumnKernels {
         firstCol,
       });
     } finally {
-      // The key goes before the memory does: what gets it next finds zeros.
-      const { queue } = this.#session.device;
-      program.fill(0);
-      if (extra[1] !== undefined) queue.writeBuffer(extra[1], 0, program as BufferSource);
-      for (const buffer of extra) buffer.destroy();
+      extra[0]?.destroy();
+      this.#destroySecret(extra[1], program);
     }
+  }
+
+  /** In place on a copy of `x`: sums of slices of the keys are added to it in any order. */
+  async addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
+    const { keys, count, added } = maskProgram(masks);
+    const blocks = Math.ceil(x.cols / BLOCK_COLS);
+    const across = Math.ceil(blocks / MASK_GROUP);
+    const fair = Math.floor((count * across) / MASK_GROUPS);
+    const each = Math.max(MIN_STREAMS, Math.min(MAX_STREAMS, fair));
+    const kernel: KernelSource = { name: 'add_masks', bindings: ['read', 'write', 'uniform'] };
+    const work = {
+      kernel,
+      units: across * Math.ceil(count / each),
+      operations: BLOCK_OPERATIONS * MASK_GROUP * each * (this.#software ? EMULATED : 1),
+    };
+    let out: GpuTile | undefined;
+    let secret: GPUBuffer | undefined;
+    try {
+      out = await this.#tiles.stack(x);
+      secret = await dataBuffer(this.#session, 'mask keys', keys);
+      const buffers = [secret, out.slab.buffer];
+      const shape = [count, added, blocks, firstCol / BLOCK_COLS, each];
+      await this.#dispatcher.runInParts(work, (first, groups) => ({
+        buffers,
+        params: [...shape, first],
+        groups: [groups],
+      }));
+      return out;
+    } catch (error) {
+      if (out !== undefined) this.#tiles.free(out);
+      throw error;
+    } finally {
+      this.#destroySecret(secret, keys);
+    }
+  }
+
+  /** The key goes before the memory does: what gets it next finds zeros. */
+  #destroySecret(buffer: GPUBuffer | undefined, words: Uint32Array): void {
+    words.fill(0);
+    if (buffer === undefined) return;
+    this.#session.device.queue.writeBuffer(buffer, 0, words as BufferSource);
+    buffer.destroy();
   }
 
   async addSimulatedNoise(

@@ -264,6 +264,7 @@ return word^SIGN;
 
 export type ShaderName =
   | 'add_lattice_noise'
+  | 'add_masks'
   | 'add_simulated_noise'
   | 'combine'
   | 'deviation'
@@ -323,6 +324,44 @@ drawn(block.d,draw),
 );
 }
 out[quad] =sum;
+}
+`,
+  add_masks: `${chacha20}struct Params{count:u32,added:u32,blocks:u32,first_block:u32,each:u32,first_group:u32}
+@group(0)@binding(0)var<storage,read>keys:array<vec4u>;
+@group(0)@binding(1)var<storage,read_write>out:array<atomic<u32>>;
+@group(0)@binding(2)var<uniform>p:Params;
+const WG_SIZE:u32=64u;
+const CONSTANTS=vec4u(0x61707865u,0x3320646eu,0x79622d32u,0x6b206574u);
+fn add(at:u32,words:vec4u){
+atomicAdd(&out[at],words.x);
+atomicAdd(&out[at+1u],words.y);
+atomicAdd(&out[at+2u],words.z);
+atomicAdd(&out[at+3u],words.w);
+}
+@compute@workgroup_size(WG_SIZE)
+fn add_masks(
+@builtin(workgroup_id)group:vec3u,
+@builtin(local_invocation_index)local:u32,
+){
+let number=p.first_group+group.x;
+let across=(p.blocks+WG_SIZE-1u)/WG_SIZE;
+let block=number%across*WG_SIZE+local;
+if block>=p.blocks{return;}
+let last=vec4u(p.first_block+block,0u,0u,0u);
+var sum=ChaCha();
+let first=number/across*p.each;
+for(var k=first;k<min(p.count,first+p.each);k++){
+let stream=chacha20_block(ChaCha(CONSTANTS,keys[2u*k],keys[2u*k+1u],last));
+let sign=select(0xffffffffu,1u,k<p.added);
+sum.a+=sign*stream.a;
+sum.b+=sign*stream.b;
+sum.c+=sign*stream.c;
+sum.d+=sign*stream.d;
+}
+add(16u*block,sum.a);
+add(16u*block+4u,sum.b);
+add(16u*block+8u,sum.c);
+add(16u*block+12u,sum.d);
 }
 `,
   add_simulated_noise: `${columns}${chacha20}struct Params{laplace:u32,cols:u32,scale:u32,first_block:u32}

@@ -8,6 +8,7 @@ import { assertOneOf } from '../../core/assert.ts';
 import type {
   BackendInfo,
   LatticeNoise,
+  MaskKeys,
   PairBlock,
   Regime,
   RowScreen,
@@ -194,6 +195,9 @@ export class WebGpuKernels implements TileKernels {
 
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
     return this.#at.columns.addLatticeNoise(x, noise, firstCol);
+  }
+  addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
+    return this.#at.columns.addMasks(x, masks, firstCol);
   }
   async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {
     const { used, ...sums } = rowSumProgram(groups);

@@ -3,9 +3,9 @@ import type { Job } from '../../../src/backend/wasm/job.ts';
 import { kernelModule } from '../../../src/backend/wasm/module.ts';
 import { WorkerPool, type WorkerPoolOptions } from '../../../src/backend/wasm/pool.ts';
 import type { Order } from '../../../src/backend/wasm/protocol.ts';
-import type { WorkerSpawner } from '../../../src/backend/wasm/spawn.ts';
-import { nodeSpawner } from '../../../src/backend/wasm/spawn-node.ts';
 import { workerScript } from '../../../src/backend/wasm/worker.gen.ts';
+import type { WorkerSpawner } from '../../../src/core/spawn.ts';
+import { nodeSpawner } from '../../../src/core/spawn-node.ts';
 
 const UNIT = 64;
 

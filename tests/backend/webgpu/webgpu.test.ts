@@ -4,11 +4,11 @@ import { createBackend } from '../../../src/backend/create-node.ts';
 import { Engine } from '../../../src/backend/engine.ts';
 import { ReferenceKernels } from '../../../src/backend/reference/reference.ts';
 import { arrayRow } from '../../../src/backend/rows.ts';
-import { nodeSpawner } from '../../../src/backend/wasm/spawn-node.ts';
 import { findNodeGpu } from '../../../src/backend/webgpu/adapter-node.ts';
 import type { DeviceMaker } from '../../../src/backend/webgpu/device.ts';
 import { judge, PROBES } from '../../../src/backend/webgpu/self-test.ts';
 import { WebGpuKernels } from '../../../src/backend/webgpu/webgpu.ts';
+import { nodeSpawner } from '../../../src/core/spawn-node.ts';
 import { randomRows } from '../parity.ts';
 
 const STORAGE_AND_COPIES = 0x80 | 0x04 | 0x08;

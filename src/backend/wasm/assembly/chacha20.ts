@@ -130,3 +130,22 @@ export function fourBlocks(state: usize, first: i32, level: i32, out: usize): vo
   v128.store(out, i32x4.add(x14, v128.load_splat<u32>(state, 56)), 224);
   v128.store(out, i32x4.add(x15, i15), 240);
 }
+
+/** Writes four blocks that stand word by word at `from` to `to`, one after the other. */
+export function inOrder(from: usize, to: usize): void {
+  for (let word: usize = 0; word < 64; word += 16) {
+    const a = v128.load(from);
+    const b = v128.load(from, 16);
+    const c = v128.load(from, 32);
+    const d = v128.load(from, 48);
+    const low01 = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
+    const low23 = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+    const high01 = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+    const high23 = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+    v128.store(to + word, v128.shuffle<i64>(low01, low23, 0, 2));
+    v128.store(to + word, v128.shuffle<i64>(low01, low23, 1, 3), 64);
+    v128.store(to + word, v128.shuffle<i64>(high01, high23, 0, 2), 128);
+    v128.store(to + word, v128.shuffle<i64>(high01, high23, 1, 3), 192);
+    from += 64;
+  }
+}

@@ -6,6 +6,7 @@
  */
 
 export { addLatticeNoise } from './add-lattice-noise';
+export { addMasks } from './add-masks';
 export { addSimulatedNoise } from './add-simulated-noise';
 export { addEight, addRows, combineFour, eightStride, replaceSums, roundSums } from './combine';
 export { deviation } from './deviation';

@@ -1,16 +1,26 @@
 /**
- * What the thread pool asks of a platform: interfaces only. `spawn-node.ts` and `spawn-browser.ts`
- * alone know what a worker is.
+ * What threads ask of a platform: interfaces only. `spawn-node.ts` and `spawn-browser.ts` alone know
+ * what a worker is.
  *
  * @module
  */
 
-import type { ReadAt } from './job.ts';
+/**
+ * Reads up to `length` bytes of an open file, from byte `position` on, to `into`, from `offset` on, and
+ * tells how many there were: none at the end of the file. Throws the system's own error.
+ */
+export type ReadAt = (
+  descriptor: number,
+  into: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+) => number;
 
-/** A worker, as the pool sees it. */
+/** A worker, as whoever gives it work sees it. */
 export interface SpawnedWorker {
-  /** Sends a message; what it holds is copied, shared memory is shared. */
-  post(message: unknown): void;
+  /** Sends a message; what it holds is copied, shared memory is shared, buffers of `moved` go over. */
+  post(message: unknown, moved?: readonly ArrayBuffer[]): void;
   /** While `busy`, the worker keeps its process alive, where there is one. At first it does not. */
   hold(busy: boolean): void;
   /** Ends it, whatever it does; nothing is heard of it from then on. */
@@ -28,7 +38,7 @@ export interface WorkerEvents {
 export interface WorkerSpawner {
   /** Threads that run at once here; undefined where workers cannot share memory. */
   parallelism(): number | undefined;
-  /** How this thread reads files, where there are any; workers find theirs beside their port. */
+  /** How files are read, where there are any: a worker finds its own as `self.readAt`. */
   readonly readAt?: ReadAt;
   /**
    * Starts a worker on the text of a classic script, which finds its port as `self`.

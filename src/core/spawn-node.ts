@@ -9,9 +9,10 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { WorkerSpawner } from './spawn.ts';
 
-/** Gives the script the port that a browser's worker has. */
-const PRELUDE =
-  "globalThis.self = require('node:worker_threads').parentPort;\nself.readAt = require('node:fs').readSync;\n";
+/** Gives the script the port that a browser's worker has, and files. */
+const PRELUDE = `globalThis.self = require('node:worker_threads').parentPort;
+self.readAt = require('node:fs').readSync;
+`;
 
 /** Starts threads that do not hold the process while they have nothing to do. */
 export const nodeSpawner: WorkerSpawner = {
@@ -34,7 +35,7 @@ export const nodeSpawner: WorkerSpawner = {
       .on('exit', (code) => fail(new Error(`the thread ended with exit code ${code}`)));
     worker.unref();
     return {
-      post: (message) => worker.postMessage(message),
+      post: (message, moved = []) => worker.postMessage(message, [...moved]),
       hold: (busy) => (busy ? worker.ref() : worker.unref()),
       async end() {
         isOver = true;

@@ -37,7 +37,7 @@ export const browserSpawner: WorkerSpawner = {
       onFailure(new Error('a message from it cannot be read'));
     };
     return {
-      post: (message) => worker.postMessage(message),
+      post: (message, moved = []) => worker.postMessage(message, [...moved]),
       hold() {},
       async end() {
         end();

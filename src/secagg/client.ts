@@ -1,0 +1,741 @@
+/**
+ * A client of SAGG1, for one round: messages and time go in, messages come out; it owns neither a
+ * socket nor a clock.
+ *
+ * ```
+ * idle → advertised → shared → masked → signed → revealed → done
+ *   (config)   (roster)  (boxes)  (view)  (consents)  (result)     any → aborted
+ * ```
+ *
+ * Secrets live in memory, are overwritten as soon as a step no longer needs them, and never leave in an
+ * error. A client that crashes has dropped out; its journal keeps it from entering the same round again.
+ *
+ * @module
+ */
+
+import { show } from '../core/assert.ts';
+import { decodeBitmap } from './bitmap.ts';
+import { contextOf, type RoundConfig, usesBeacon } from './config.ts';
+import type { CryptoProvider } from './crypto/provider.ts';
+import { drawGraph, type Graph } from './graph.ts';
+import type { Journal } from './journal.ts';
+import {
+  type Binding,
+  boxAssociated,
+  boxKey,
+  canaryOf,
+  commitmentTo,
+  type Member,
+  pairMaskKey,
+  type RoundSecrets,
+  roundSecrets,
+  selfMaskKey,
+  signOf,
+} from './keys.ts';
+import type { Mask, Masks } from './masks.ts';
+import {
+  type BoxRecord,
+  consentToVerify,
+  type Envelope,
+  encodeComplaint,
+  encodeMessage,
+  encodeRefusal,
+  encodeShares,
+  encodeUnmask,
+  entryToVerify,
+  type MessageType,
+  maskedHeader,
+  maskedToVerify,
+  NOBODY,
+  openMessage,
+  parseBoxes,
+  parseConfigBody,
+  parseConsents,
+  parseRefusal,
+  parseResult,
+  parseRoster,
+  parseView,
+  type ResultBody,
+  type RosterBody,
+  rootToVerify,
+  signedPart,
+  unsigned,
+} from './messages.ts';
+import { pack } from './packing.ts';
+import { below, type ClientPolicy, checkPolicy, patienceOf } from './policy.ts';
+import { describeRefusal, type Reason, type Refusal, refusal } from './reasons.ts';
+import { areDistinct, buildTree, type Entry, isUnder, rootOf } from './roster.ts';
+import { split } from './shamir.ts';
+import { BOX_NONCE_BYTES, compareBytes, joined, KEY_BYTES, SLOTS, sameBytes } from './suite.ts';
+import { neighboursHash, viewHash } from './view.ts';
+
+/** An Ed25519 identity. */
+export interface Identity {
+  /** 32 bytes. */
+  readonly secret: Uint8Array;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+/** What a round asks of an input. */
+export interface InputTerms {
+  readonly config: RoundConfig;
+  /** Values of slots 1 and 2. */
+  readonly canary: readonly [number, number];
+  /** Clients of the roster. */
+  readonly clients: number;
+}
+
+/** What a client is made of. */
+export interface ClientOptions {
+  readonly identity: Identity;
+  readonly policy: ClientPolicy;
+  readonly crypto: CryptoProvider;
+  readonly masks: Masks;
+  readonly journal: Journal;
+  /**
+   * The update as SLOTS + D words, slots first. It is asked for once others are known, and its words are
+   * overwritten once they are masked.
+   */
+  readonly input: (terms: InputTerms) => Uint32Array | Promise<Uint32Array>;
+  /** Told of what fails on this side, such as `input` or the journal; nobody else is. */
+  readonly onFailure?: (error: unknown) => void;
+  /** The value of a public beacon, 32 bytes; needed where configurations name one. */
+  readonly beacon?: (reference: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+}
+
+/** Phases of a client. */
+export type ClientPhase =
+  | 'idle'
+  | 'advertised'
+  | 'shared'
+  | 'masked'
+  | 'signed'
+  | 'revealed'
+  | 'done'
+  | 'aborted';
+
+interface Idle {
+  readonly phase: 'idle';
+}
+
+/** What stays the same once a round has begun. */
+interface Round {
+  readonly config: RoundConfig;
+  readonly context: Uint8Array;
+  readonly entry: Entry;
+}
+
+/** What stays the same once there is a roster. */
+interface Placed extends Round {
+  readonly binding: Binding;
+  readonly graph: Graph;
+  readonly self: Member;
+  readonly neighbours: ReadonlyMap<number, Member>;
+}
+
+/** The message that was answered last, and the answer, which is sent again if the message comes again. */
+interface Answered {
+  readonly until: number;
+  readonly asked: Uint8Array;
+  readonly reply: Uint8Array;
+}
+
+interface Advertised extends Round, Answered {
+  readonly phase: 'advertised';
+  readonly secrets: RoundSecrets;
+}
+
+interface Shared extends Placed, Answered {
+  readonly phase: 'shared';
+  readonly secrets: RoundSecrets;
+  /** Keys of the boxes that neighbours send. */
+  readonly keys: ReadonlyMap<number, Uint8Array>;
+}
+
+/** Two shares of a neighbour's: of its mask secret, then of its seed. */
+type HeldShares = ReadonlyMap<number, Uint8Array>;
+
+interface Masked extends Placed, Answered {
+  readonly phase: 'masked';
+  readonly held: HeldShares;
+}
+
+interface Signed extends Placed, Answered {
+  readonly phase: 'signed';
+  readonly held: HeldShares;
+  readonly view: Uint8Array;
+  readonly survivors: ReadonlySet<number>;
+}
+
+interface Revealed extends Placed, Answered {
+  readonly phase: 'revealed';
+  readonly view: Uint8Array;
+}
+
+interface Done {
+  readonly phase: 'done';
+  readonly result: ResultBody | undefined;
+}
+
+interface Aborted {
+  readonly phase: 'aborted';
+  readonly refusal: Refusal;
+}
+
+type State = Idle | Advertised | Shared | Masked | Signed | Revealed | Done | Aborted;
+
+/** What a step of a client gives. */
+export interface ClientOutput {
+  /** For the server, if anything. */
+  readonly reply?: Uint8Array;
+  /** Why a configuration was not entered; the client waits for another. */
+  readonly declined?: string;
+}
+
+/** A step's outcome: the next state and what it says. */
+interface Step extends ClientOutput {
+  readonly state: State;
+}
+
+/** Ends a step: the round is over for this client. */
+class Refused extends Error {
+  readonly refusal: Refusal;
+
+  constructor(reason: Reason, have?: number, need?: number) {
+    super(reason);
+    this.refusal = refusal(reason, have, need);
+  }
+}
+
+/** A client for one round. Calls are answered one after the other. */
+export class SecureClient {
+  readonly #options: ClientOptions;
+  #state: State = { phase: 'idle' };
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @throws {TypeError | RangeError} if the policy is none. */
+  constructor(options: ClientOptions) {
+    checkPolicy(options.policy);
+    this.#options = options;
+  }
+
+  get phase(): ClientPhase {
+    return this.#state.phase;
+  }
+
+  /** Why the round is over; `undefined` unless the phase is `aborted`. */
+  get refusal(): Refusal | undefined {
+    return this.#state.phase === 'aborted' ? this.#state.refusal : undefined;
+  }
+
+  /** What the server says came out; `undefined` before. */
+  get result(): ResultBody | undefined {
+    return this.#state.phase === 'done' ? this.#state.result : undefined;
+  }
+
+  /**
+   * Takes a message of the server.
+   *
+   * @param now - Milliseconds on any clock that does not go backwards.
+   */
+  handle(message: Uint8Array, now: number): Promise<ClientOutput> {
+    if (!(message instanceof Uint8Array)) {
+      throw new TypeError(`message must be a Uint8Array, got ${show(message)}`);
+    }
+    return this.#inTurn(async () => {
+      const timedOut = this.#expired(now);
+      return timedOut ?? this.#take(message, now);
+    });
+  }
+
+  /** Looks at the clock: gives up where the next message is overdue. */
+  tick(now: number): Promise<ClientOutput> {
+    return this.#inTurn(async () => this.#expired(now) ?? {});
+  }
+
+  /** Gives the round up and overwrites its secrets. */
+  abort(): Promise<ClientOutput> {
+    return this.#inTurn(() => this.#giveUp(refusal('local')));
+  }
+
+  #inTurn(work: () => Promise<ClientOutput>): Promise<ClientOutput> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  #expired(now: number): Promise<ClientOutput> | undefined {
+    const state = this.#state;
+    if (!('until' in state) || now < state.until) return undefined;
+    if (state.phase === 'revealed') {
+      this.#enter({ phase: 'done', result: undefined });
+      return Promise.resolve({});
+    }
+    return this.#giveUp(refusal('timeout'));
+  }
+
+  async #take(message: Uint8Array, now: number): Promise<ClientOutput> {
+    const state = this.#state;
+    if (state.phase === 'done' || state.phase === 'aborted') return {};
+    const { crypto } = this.#options;
+    const digest = crypto.sha256(message);
+    if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply };
+    const envelope = openMessage(message);
+    try {
+      if (state.phase === 'idle') return await this.#begin(envelope, { digest, now });
+      if (envelope === undefined || envelope.sender !== NOBODY) throw new Refused('malformed');
+      if (!sameBytes(envelope.context, state.context)) throw new Refused('wrong-context');
+      const { state: next, ...output } = await this.#next(state, envelope, { digest, now });
+      this.#enter(next);
+      return output;
+    } catch (error) {
+      // Whatever failed here, its own words may hold what is secret: they go no further than the owner.
+      if (!(error instanceof Refused)) this.#options.onFailure?.(error);
+      return this.#giveUp(error instanceof Refused ? error.refusal : refusal('local'), envelope);
+    }
+  }
+
+  /** The step that a message leads to. */
+  #next(
+    state: Exclude<State, Idle | Done | Aborted>,
+    envelope: Envelope,
+    seen: Seen,
+  ): Promise<Step> {
+    const { type } = envelope;
+    if (type === 'abort') return this.#told(envelope);
+    if (state.phase === 'advertised' && type === 'roster')
+      return this.#share(state, envelope, seen);
+    if (state.phase === 'shared' && type === 'boxes') return this.#mask(state, envelope, seen);
+    if (state.phase === 'masked' && type === 'view') return this.#consent(state, envelope, seen);
+    if (state.phase === 'signed' && type === 'consents') {
+      return this.#reveal(state, envelope, seen);
+    }
+    if (state.phase === 'revealed' && type === 'consents') {
+      return Promise.resolve({ state, reply: state.reply });
+    }
+    if ((state.phase === 'signed' || state.phase === 'revealed') && type === 'result') {
+      return this.#end(state, envelope);
+    }
+    throw new Refused(type === 'view' ? 'view' : 'early');
+  }
+
+  #enter(next: State): void {
+    wipeBetween(this.#state, next);
+    this.#state = next;
+  }
+
+  async #giveUp(why: Refusal, envelope?: Envelope): Promise<ClientOutput> {
+    const state = this.#state;
+    if (!('context' in state)) {
+      if (state.phase === 'idle') this.#enter({ phase: 'aborted', refusal: why });
+      return {};
+    }
+    this.#enter({ phase: 'aborted', refusal: why });
+    // Whoever ends the round needs not be told.
+    if (envelope?.type === 'abort') return {};
+    return { reply: await this.#signed(state, 'abort', encodeRefusal(why)) };
+  }
+
+  /** R0: judges a configuration and advertises fresh keys. */
+  async #begin(envelope: Envelope | undefined, { digest, now }: Seen): Promise<ClientOutput> {
+    const { policy, crypto, journal, identity } = this.#options;
+    const proposed = envelope && (await this.#proposal(envelope));
+    if (proposed === undefined) return { declined: 'no configuration of this server' };
+    const { config, context } = proposed;
+    const last = await journal.read();
+    if (last !== undefined && config.round <= last.round) {
+      return { declined: `round ${config.round}, where ${last.round} was the last` };
+    }
+    const lacks = below(policy, config);
+    if (lacks !== undefined) return { declined: lacks };
+    await journal.write({ round: config.round, context, view: undefined, revealed: false });
+    const secrets = roundSecrets(identity.secret, context, crypto);
+    const [maskKey, boxPublic] = await crypto.agreementKeys([secrets.mask, secrets.box]);
+    const keys = {
+      identity: identity.publicKey,
+      maskKey: maskKey!,
+      boxKey: boxPublic!,
+      nonce: crypto.randomBytes(KEY_BYTES),
+    };
+    const blank = { ...keys, signature: new Uint8Array(0) };
+    const toSign = entryToVerify(blank, context, crypto);
+    const entry = { ...keys, signature: await crypto.sign(toSign, identity.secret) };
+    const reply = encodeMessage(
+      { type: 'advertise', context, sender: NOBODY },
+      joined(entry.identity, entry.maskKey, entry.boxKey, entry.nonce, entry.signature),
+    );
+    const until = now + patienceOf(policy).advertised;
+    const answered = { asked: digest, reply, until };
+    this.#enter({ phase: 'advertised', config, context, entry, secrets, ...answered });
+    return { reply };
+  }
+
+  /** A configuration that the server has signed. */
+  async #proposal(
+    envelope: Envelope,
+  ): Promise<{ config: RoundConfig; context: Uint8Array } | undefined> {
+    const { crypto, policy } = this.#options;
+    if (envelope.type !== 'config' || envelope.sender !== NOBODY) return undefined;
+    const part = signedPart(envelope, crypto);
+    const config = part && parseConfigBody(part.content);
+    if (part === undefined || config === undefined) return undefined;
+    const context = contextOf(config, crypto);
+    if (!sameBytes(context, envelope.context)) return undefined;
+    if (!(await this.#holds(policy.serverKey, part.toVerify, part.signature))) return undefined;
+    return { config, context };
+  }
+
+  /** R1: judges the roster and shares its secrets among its neighbours. */
+  async #share(state: Advertised, envelope: Envelope, { digest, now }: Seen): Promise<Step> {
+    const { config, context, entry, secrets } = state;
+    const placed = await this.#place(state, envelope);
+    const { self, neighbours, graph, binding } = placed;
+    const { crypto, policy } = this.#options;
+    const agreed = await crypto.sharedSecrets(
+      [...neighbours.values()].map((other) => ({
+        secret: secrets.box,
+        publicKey: other.entry.boxKey,
+      })),
+    );
+    if (agreed.includes(undefined)) throw new Refused('roster');
+    const { threshold } = graph.terms(self.index);
+    const sharing = { threshold, shares: neighbours.size, randomBytes: crypto.randomBytes };
+    const ofMask = split(secrets.mask, sharing);
+    const ofSeed = split(secrets.seed, sharing);
+    const keys = new Map<number, Uint8Array>();
+    const boxes: BoxRecord[] = [];
+    for (const [rank, other] of [...neighbours.values()].entries()) {
+      const secret = agreed[rank]!;
+      const key = boxKey(secret, [self, other], { binding, crypto });
+      const nonce = crypto.randomBytes(BOX_NONCE_BYTES);
+      const content = joined(ofMask[rank]!, ofSeed[rank]!);
+      const associated = boxAssociated(binding, [self, other], rank + 1);
+      const sealed = crypto.seal(content, { key, nonce, associated });
+      boxes.push({ index: other.index, box: joined(nonce, sealed) });
+      keys.set(other.index, boxKey(secret, [other, self], { binding, crypto }));
+      wipe(secret, key, content, ofMask[rank]!, ofSeed[rank]!);
+    }
+    const commitment = commitmentTo(secrets.seed, { context, index: self.index }, crypto);
+    const body = encodeShares({ boxes, commitment });
+    const reply = await this.#signed(placed, 'shares', body);
+    const until = now + patienceOf(policy).shared;
+    return {
+      state: {
+        phase: 'shared',
+        ...placed,
+        config,
+        entry,
+        secrets,
+        keys,
+        asked: digest,
+        reply,
+        until,
+      },
+      reply,
+    };
+  }
+
+  /** Where the roster puts this client, if the roster is what it claims to be. */
+  async #place(round: Advertised, { body }: Envelope): Promise<Placed> {
+    const { config, context, entry } = round;
+    const { crypto, policy, beacon } = this.#options;
+    const roster = parseRoster(body, config.topology === 'complete');
+    if (roster === undefined) throw new Refused('malformed');
+    const { clients, index, root } = roster;
+    if (clients < config.minStart || clients > config.maxClients || index >= clients) {
+      throw new Refused('roster', clients, config.minStart);
+    }
+    if (!(await this.#holds(policy.serverKey, rootToVerify(root), roster.signature))) {
+      throw new Refused('bad-signature');
+    }
+    const value = usesBeacon(config) ? await beacon?.(config.beacon) : new Uint8Array(KEY_BYTES);
+    if (value?.length !== KEY_BYTES) throw new Refused('local');
+    const graph = graphOf(config, clients, { seed: { context, root, beacon: value }, crypto });
+    const self = { index, entry };
+    const neighbours = new Map<number, Member>(
+      roster.neighbours.map((record) => [record.index, record]),
+    );
+    const expected = graph.neighbours(index);
+    const given = roster.neighbours.map((record) => record.index);
+    if (given.length !== expected.length || given.some((other, i) => other !== expected[i])) {
+      throw new Refused('roster', given.length, expected.length);
+    }
+    if (!this.#isShownRoster(roster, { self, context })) throw new Refused('roster');
+    await this.#requireEnrolled([...neighbours.values()], context);
+    return { config, context, entry, binding: { context, root }, graph, self, neighbours };
+  }
+
+  /** Whether all that is shown stands under the root, in order, and every key once. */
+  #isShownRoster(
+    roster: RosterBody,
+    { self, context }: { self: Member; context: Uint8Array },
+  ): boolean {
+    const { crypto } = this.#options;
+    const { clients, root, path, neighbours } = roster;
+    const own = { ...self, path };
+    const shown = [...neighbours, own].sort((a, b) => a.index - b.index);
+    const entries = shown.map(({ entry }) => entry);
+    const binding = { context, clients };
+    const rising = entries.every(
+      ({ identity }, i) => i === 0 || compareBytes(entries[i - 1]!.identity, identity) < 0,
+    );
+    if (!rising || !areDistinct(entries)) return false;
+    if (shown.length === clients && path.length === 0) {
+      return sameBytes(rootOf(buildTree(entries, crypto), binding, crypto), root);
+    }
+    return shown.every((leaf) => isUnder(root, leaf, { binding, crypto }));
+  }
+
+  /** Signatures under this context, of identities that count. */
+  async #requireEnrolled(members: readonly Member[], context: Uint8Array): Promise<void> {
+    const { crypto, policy } = this.#options;
+    const valid = await crypto.verifyAll(
+      members.map(({ entry }) => ({
+        publicKey: entry.identity,
+        message: entryToVerify(entry, context, crypto),
+        signature: entry.signature,
+      })),
+    );
+    if (valid.includes(false)) throw new Refused('bad-signature');
+    for (const { entry } of members) {
+      if (!(await policy.enrolment(entry.identity))) throw new Refused('not-enrolled');
+    }
+  }
+
+  /** R2: opens the boxes of its neighbours and sends its input under all masks. */
+  async #mask(state: Shared, { body }: Envelope, { digest, now }: Seen): Promise<Step> {
+    const { config, graph, self, binding, neighbours } = state;
+    const { crypto, policy } = this.#options;
+    const boxes = parseBoxes(body);
+    if (boxes === undefined) throw new Refused('malformed');
+    const from = boxes.map(({ index }) => index);
+    if (from.some((v, i) => !neighbours.has(v) || (i > 0 && v <= from[i - 1]!))) {
+      throw new Refused('boxes');
+    }
+    const { threshold } = graph.terms(self.index);
+    if (from.length < threshold) throw new Refused('boxes', from.length, threshold);
+    const held = new Map<number, Uint8Array>();
+    for (const { index, box } of boxes) {
+      const shares = this.#opened(state, index, box);
+      if (shares === undefined) return this.#complain(state, index);
+      held.set(index, shares);
+    }
+    const packed = await this.#maskedInput(state, from);
+    const view = neighboursHash(from, binding, crypto);
+    const header = maskedHeader(state.context, self.index, packed.length);
+    const toSign = maskedToVerify(header, { view, packed }, crypto);
+    const signature = await crypto.sign(toSign, this.#options.identity.secret);
+    const reply = joined(header, packed, view, signature);
+    const until = now + patienceOf(policy).masked;
+    const { context, entry } = state;
+    const placed = { config, context, entry, binding, graph, self, neighbours };
+    return { state: { phase: 'masked', ...placed, held, asked: digest, reply, until }, reply };
+  }
+
+  #opened(state: Shared, index: number, box: Uint8Array): Uint8Array | undefined {
+    const { binding, graph, self, neighbours, keys } = state;
+    const x = 1 + graph.rank(index, self.index);
+    const associated = boxAssociated(binding, [neighbours.get(index)!, self], x);
+    const nonce = box.subarray(0, BOX_NONCE_BYTES);
+    const sealed = box.subarray(BOX_NONCE_BYTES);
+    return this.#options.crypto.open(sealed, { key: keys.get(index)!, nonce, associated });
+  }
+
+  async #complain(state: Shared, accused: number): Promise<Step> {
+    const reply = await this.#signed(state, 'complaint', encodeComplaint(accused));
+    return { state: { phase: 'aborted', refusal: refusal('bad-box') }, reply };
+  }
+
+  /** x̃ + PRG(K_u) + Σ s(u, v)·PRG(K_uv), packed. */
+  async #maskedInput(state: Shared, from: readonly number[]): Promise<Uint8Array> {
+    const { config, context, self, binding, neighbours, secrets, graph } = state;
+    const { crypto, masks, input } = this.#options;
+    const others = from.map((v) => neighbours.get(v)!);
+    const agreed = await crypto.sharedSecrets(
+      others.map(({ entry }) => ({ secret: secrets.mask, publicKey: entry.maskKey })),
+    );
+    if (agreed.includes(undefined)) throw new Refused('roster');
+    const tools = { binding, crypto };
+    const keys: Mask[] = [{ key: selfMaskKey(secrets.seed, self, tools), sign: 1 }];
+    for (const [i, other] of others.entries()) {
+      const key = pairMaskKey(agreed[i]!, [self, other], tools);
+      keys.push({ key, sign: signOf(self.index, other.index) });
+      wipe(agreed[i]!);
+    }
+    const canary = canaryOf(context, crypto);
+    const words = await input({ config, canary, clients: graph.clients });
+    if (!(words instanceof Uint32Array) || words.length !== SLOTS + config.dimensions) {
+      throw new Refused('local');
+    }
+    const masked = await masks.add(words, keys);
+    words.fill(0);
+    wipe(...keys.map(({ key }) => key));
+    return pack(masked, config.ringBits);
+  }
+
+  /** R3: signs who shared and who survived, if that is what it saw itself. */
+  async #consent(state: Masked, { body }: Envelope, { digest, now }: Seen): Promise<Step> {
+    const { config, context, binding, graph, self, held } = state;
+    const { crypto, policy, journal, identity } = this.#options;
+    const bitmaps = parseView(body, graph.clients);
+    const sharers = bitmaps && decodeBitmap(bitmaps.sharers, graph.clients);
+    const survivors = bitmaps && decodeBitmap(bitmaps.survivors, graph.clients);
+    if (bitmaps === undefined || sharers === undefined || survivors === undefined) {
+      throw new Refused('malformed');
+    }
+    this.#requireView(state, { sharers, survivors });
+    const view = viewHash(bitmaps, binding, crypto);
+    await journal.write({ round: config.round, context, view, revealed: false });
+    const signature = await crypto.sign(consentToVerify(view), identity.secret);
+    const reply = encodeMessage({ type: 'consent', context, sender: self.index }, signature);
+    const until = now + patienceOf(policy).signed;
+    const { asked: _, reply: __, ...kept } = state;
+    return {
+      state: { ...kept, phase: 'signed', held, view, survivors, asked: digest, reply, until },
+      reply,
+    };
+  }
+
+  #requireView(
+    { config, graph, self, held }: Masked,
+    { sharers, survivors }: { sharers: ReadonlySet<number>; survivors: ReadonlySet<number> },
+  ): void {
+    const cohort = new Set(graph.cohorts[graph.cohortOf(self.index)]);
+    const isSubset = [...survivors].every((v) => sharers.has(v));
+    const isHome = [...sharers].every((v) => cohort.has(v));
+    if (!survivors.has(self.index) || !isSubset || !isHome) throw new Refused('view');
+    if (survivors.size < config.minSum) {
+      throw new Refused('too-few-inputs', survivors.size, config.minSum);
+    }
+    const near = graph.neighbours(self.index);
+    const shared = near.filter((v) => sharers.has(v));
+    if (shared.length !== held.size || shared.some((v) => !held.has(v))) throw new Refused('view');
+    const alive = near.filter((v) => survivors.has(v)).length;
+    const { threshold } = graph.terms(self.index);
+    if (alive < threshold) throw new Refused('too-few-neighbours', alive, threshold);
+  }
+
+  /** R4: reveals one share for each neighbour, once enough of them have signed the same view. */
+  async #reveal(state: Signed, { body }: Envelope, { digest, now }: Seen): Promise<Step> {
+    const { config, context, self, graph, neighbours, held, view, survivors } = state;
+    const { crypto, policy, journal } = this.#options;
+    const consents = parseConsents(body);
+    if (consents === undefined) throw new Refused('malformed');
+    const signers = new Map(
+      consents
+        .filter(({ index }) => neighbours.has(index) && survivors.has(index))
+        .map((consent) => [consent.index, consent.signature]),
+    );
+    const valid = await crypto.verifyAll(
+      [...signers].map(([index, signature]) => ({
+        publicKey: neighbours.get(index)!.entry.identity,
+        message: consentToVerify(view),
+        signature,
+      })),
+    );
+    const count = valid.filter(Boolean).length;
+    const { threshold } = graph.terms(self.index);
+    if (count < threshold) throw new Refused('consents', count, threshold);
+    await journal.write({ round: config.round, context, view, revealed: true });
+    // Of those who survived the share of the seed, of those who dropped out that of the mask secret: one
+    // for each, by the view that was signed.
+    const shares = [...held].map(([index, both]) => ({
+      index,
+      share: survivors.has(index) ? both.subarray(KEY_BYTES) : both.subarray(0, KEY_BYTES),
+    }));
+    const reply = encodeMessage(
+      { type: 'unmask', context, sender: self.index },
+      encodeUnmask(shares),
+    );
+    const until = now + patienceOf(policy).revealed;
+    const { held: _, survivors: __, ...kept } = state;
+    return { state: { ...kept, phase: 'revealed', asked: digest, reply, until }, reply };
+  }
+
+  /** R5: what came out, by the server's signature. */
+  async #end(state: Signed | Revealed, envelope: Envelope): Promise<Step> {
+    const { crypto, policy } = this.#options;
+    const part = signedPart(envelope, crypto);
+    const result = part && parseResult(part.content);
+    if (part === undefined || result === undefined) throw new Refused('malformed');
+    if (!(await this.#holds(policy.serverKey, part.toVerify, part.signature))) {
+      throw new Refused('bad-signature');
+    }
+    if (!sameBytes(result.root, state.binding.root) || !sameBytes(result.view, state.view)) {
+      throw new Refused('view');
+    }
+    return { state: { phase: 'done', result } };
+  }
+
+  /** The server ended the round. */
+  async #told(envelope: Envelope): Promise<Step> {
+    const { crypto, policy } = this.#options;
+    const part = signedPart(envelope, crypto);
+    const why = part && parseRefusal(part.content);
+    if (part === undefined || why === undefined) throw new Refused('malformed');
+    if (!(await this.#holds(policy.serverKey, part.toVerify, part.signature))) {
+      throw new Refused('bad-signature');
+    }
+    return { state: { phase: 'aborted', refusal: why } };
+  }
+
+  async #holds(
+    publicKey: Uint8Array,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ): Promise<boolean> {
+    const [valid] = await this.#options.crypto.verifyAll([{ publicKey, message, signature }]);
+    return valid === true;
+  }
+
+  async #signed(
+    state: Round & Partial<Pick<Placed, 'self'>>,
+    type: MessageType,
+    body: Uint8Array,
+  ): Promise<Uint8Array> {
+    const { crypto, identity } = this.#options;
+    const sender = state.self?.index ?? NOBODY;
+    const message = unsigned({ type, context: state.context, sender }, body, crypto);
+    return message.signed(await crypto.sign(message.toSign, identity.secret));
+  }
+
+  /** For people: the phase, and nothing that is secret. */
+  toString(): string {
+    const why = this.refusal;
+    return `SecureClient (${this.phase}${why === undefined ? '' : `, ${describeRefusal(why)}`})`;
+  }
+}
+
+/** The message at hand, and when it came. */
+interface Seen {
+  readonly digest: Uint8Array;
+  readonly now: number;
+}
+
+/** @throws {Refused} where no threshold does. */
+function graphOf(...args: Parameters<typeof drawGraph>): Graph {
+  try {
+    return drawGraph(...args);
+  } catch {
+    throw new Refused('infeasible');
+  }
+}
+
+/** Overwrites what the next state does not hold. */
+function wipeBetween(last: State, next: State): void {
+  const kept = new Set(secretsOf(next));
+  wipe(...secretsOf(last).filter((secret) => !kept.has(secret)));
+}
+
+function secretsOf(state: State): Uint8Array[] {
+  const secrets = 'secrets' in state ? Object.values(state.secrets) : [];
+  const keys = 'keys' in state ? [...state.keys.values()] : [];
+  const held = 'held' in state ? [...state.held.values()] : [];
+  const reply = state.phase === 'revealed' ? [state.reply] : [];
+  return [...secrets, ...keys, ...held, ...reply];
+}
+
+function wipe(...secrets: readonly Uint8Array[]): void {
+  for (const secret of secrets) secret.fill(0);
+}

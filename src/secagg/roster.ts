@@ -1,0 +1,144 @@
+/**
+ * The roster: who advertised keys, in the order of their identities, and the root that commits to it.
+ *
+ * The root is that of a Merkle tree over the signed entries, its leaves filled up to a power of two
+ * (Merkle. "A digital signature based on a conventional encryption function", CRYPTO 1987), hashed
+ * with the context and the number of clients.
+ *
+ * @module
+ */
+
+import type { Reader } from './bytes.ts';
+import type { CryptoProvider } from './crypto/provider.ts';
+import {
+  compareBytes,
+  joined,
+  KEY_BYTES,
+  label,
+  SIGNATURE_BYTES,
+  sameBytes,
+  u32le,
+} from './suite.ts';
+
+/** What a client advertises, signed by its identity under the context. */
+export interface Entry {
+  /** Ed25519. All of 32 bytes */
+  readonly identity: Uint8Array;
+  /** X25519, for masks. */
+  readonly maskKey: Uint8Array;
+  /** X25519, for boxes. */
+  readonly boxKey: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Bytes of an entry, and those before its signature. */
+export const ENTRY_BYTES: number = 4 * KEY_BYTES + SIGNATURE_BYTES;
+export const SIGNED_ENTRY_BYTES: number = 4 * KEY_BYTES;
+
+/** The bytes of an entry. */
+export function encodeEntry(entry: Entry): Uint8Array {
+  const { identity, maskKey, boxKey, nonce, signature } = entry;
+  return joined(identity, maskKey, boxKey, nonce, signature);
+}
+
+/** Takes an entry. */
+export function readEntry(reader: Reader): Entry {
+  return {
+    identity: reader.bytes(KEY_BYTES),
+    maskKey: reader.bytes(KEY_BYTES),
+    boxKey: reader.bytes(KEY_BYTES),
+    nonce: reader.bytes(KEY_BYTES),
+    signature: reader.bytes(SIGNATURE_BYTES),
+  };
+}
+
+/** Entries by identity: their order is their numbering. */
+export function sortEntries(entries: readonly Entry[]): Entry[] {
+  return [...entries].sort((a, b) => compareBytes(a.identity, b.identity));
+}
+
+/** Whether all identities, mask keys and box keys are different, among each other too. */
+export function areDistinct(entries: readonly Entry[]): boolean {
+  const keys = entries.flatMap(({ identity, maskKey, boxKey }) => [identity, maskKey, boxKey]);
+  return new Set(keys.map((key) => String.fromCharCode(...key))).size === keys.length;
+}
+
+/** Hashes in a path: ⌈log₂ n⌉. */
+export function pathLength(clients: number): number {
+  return Math.ceil(Math.log2(clients));
+}
+
+/** A Merkle tree: its levels, leaves first. */
+export interface RosterTree {
+  readonly levels: readonly (readonly Uint8Array[])[];
+}
+
+/** What a root is made of besides the tree. */
+export interface RootBinding {
+  readonly context: Uint8Array;
+  readonly clients: number;
+}
+
+/** The tree over all entries, in their order. 2n hashes */
+export function buildTree(entries: readonly Entry[], crypto: CryptoProvider): RosterTree {
+  const width = 2 ** pathLength(entries.length);
+  const empty = crypto.sha256(label('leaf'));
+  const leaves = entries.map((entry) => leafOf(entry, crypto));
+  while (leaves.length < width) leaves.push(empty);
+  const levels: Uint8Array[][] = [leaves];
+  for (let below = leaves; below.length > 1; ) {
+    const above: Uint8Array[] = [];
+    for (let i = 0; i < below.length; i += 2) {
+      above.push(branchOf(below[i]!, below[i + 1]!, crypto));
+    }
+    levels.push(above);
+    below = above;
+  }
+  return { levels };
+}
+
+/** The root of a tree. 32 bytes */
+export function rootOf(tree: RosterTree, binding: RootBinding, crypto: CryptoProvider): Uint8Array {
+  return rootFrom(tree.levels.at(-1)![0]!, binding, crypto);
+}
+
+/** The hashes beside the way from a leaf to the top, lowest first. */
+export function pathTo({ levels }: RosterTree, index: number): Uint8Array {
+  return joined(...levels.slice(0, -1).map((level, depth) => level[(index >>> depth) ^ 1]!));
+}
+
+/** Whether an entry stands at this place under the root. */
+export function isUnder(
+  root: Uint8Array,
+  leaf: { entry: Entry; index: number; path: Uint8Array },
+  { binding, crypto }: { binding: RootBinding; crypto: CryptoProvider },
+): boolean {
+  const { entry, index, path } = leaf;
+  if (index >= binding.clients || path.length !== pathLength(binding.clients) * KEY_BYTES) {
+    return false;
+  }
+  let hash = leafOf(entry, crypto);
+  for (let depth = 0; depth * KEY_BYTES < path.length; depth++) {
+    const beside = path.subarray(depth * KEY_BYTES, (depth + 1) * KEY_BYTES);
+    const isRight = ((index >>> depth) & 1) === 1;
+    hash = isRight ? branchOf(beside, hash, crypto) : branchOf(hash, beside, crypto);
+  }
+  return sameBytes(rootFrom(hash, binding, crypto), root);
+}
+
+function leafOf(entry: Entry, crypto: CryptoProvider): Uint8Array {
+  return crypto.sha256(label('leaf'), encodeEntry(entry));
+}
+
+function branchOf(left: Uint8Array, right: Uint8Array, crypto: CryptoProvider): Uint8Array {
+  return crypto.sha256(label('branch'), left, right);
+}
+
+function rootFrom(
+  top: Uint8Array,
+  { context, clients }: RootBinding,
+  crypto: CryptoProvider,
+): Uint8Array {
+  return crypto.sha256(label('root'), context, u32le(clients), top);
+}
