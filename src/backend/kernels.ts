@@ -235,7 +235,7 @@ export interface HostRow {
 export interface FileRange {
   /** Of the open file, for all threads of the process. */
   readonly descriptor: number;
-  /** What lies one entry behind the other, in the order of the entries. None is empty. */
+  /** What lies one entry behind the other, in the order of the entries. */
   readonly runs: readonly FileRun[];
 }
 
