@@ -19,7 +19,15 @@ function browserProject(
   return {
     server: { headers },
     // Known beforehand, or the first test that needs it would be loaded twice.
-    optimizeDeps: { include: ['@noble/ciphers/chacha.js'] },
+    optimizeDeps: {
+      include: [
+        '@noble/ciphers/chacha.js',
+        '@noble/curves/ed25519.js',
+        '@noble/hashes/hkdf.js',
+        '@noble/hashes/sha2.js',
+        '@noble/hashes/utils.js',
+      ],
+    },
     test: {
       name,
       include: [include],

@@ -44,6 +44,15 @@ export function parsePositive(text: string): number {
   return value;
 }
 
+/** A number from 0 up to, and without, 1. */
+export function parseShare(text: string): number {
+  const value = /^[\d.]/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= 0 && value < 1)) {
+    throw new InvalidArgumentError(`It must be a number from 0 to below 1, got "${text}".`);
+  }
+  return value;
+}
+
 /** A whole number above zero. */
 export function parseCount(text: string): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : 0;

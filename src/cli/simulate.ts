@@ -34,11 +34,13 @@ import {
   backendOptionsOf,
   parseCount,
   parsePositive,
+  parseShare,
   parseWhole,
   threadsOption,
 } from './arguments.ts';
 import { EXIT_CODES, UsageError } from './failure.ts';
 import { ATTACKING_SHARE, PRIVATE_DEFAULTS, runPrivately } from './simulate-private.ts';
+import { runSecurely, SECURE_ROUNDS } from './simulate-secure.ts';
 
 const DEFAULT_ATTACK = 'sign-flip:scale=4';
 const TRAIN_SIZE = 3000;
@@ -63,6 +65,9 @@ interface Flags extends BackendFlags {
   readonly delta: number;
   readonly clipNorm: number;
   readonly cohort: number;
+  /** With it, the server sees sums alone. */
+  readonly secure?: true;
+  readonly dropout: number;
 }
 
 const DETAILS = `
@@ -86,6 +91,10 @@ With --epsilon, each client is hidden in what is released, and what that costs i
 trains once without noise and once with what the promise takes. Defaults are then ${PRIVATE_DEFAULTS.clients} clients, of which
 a fifth attacks, ${PRIVATE_DEFAULTS.rounds} rounds, digits of 8×8 pixels, and trimmed-mean with and without nnm before it; f is
 what a cohort hardly ever exceeds. It takes some minutes.
+
+With --secure, nobody attacks and the server sees nothing but sums: clients mask their updates, and in
+each round a part of them drops out, at another stage of the protocol from round to round. Each sum is
+held against the plain one; if one differs, the exit code is 1. The default is then ${SECURE_ROUNDS} rounds.
 `;
 
 /** The command. */
@@ -113,6 +122,13 @@ export function simulateCommand(): Command {
       parseCount,
       PRIVATE_DEFAULTS.cohort,
     )
+    .option('--secure', 'aggregate securely: the server sees sums alone')
+    .option(
+      '--dropout <share>',
+      'with --secure: clients that drop out, each round',
+      parseShare,
+      0.2,
+    )
     .option('--json', 'print the outcome as JSON')
     .addHelpText('after', DETAILS + EXIT_CODES)
     .action(run);
@@ -122,7 +138,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
   const given = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
   const { epsilon } = flags;
   if (epsilon !== undefined) {
-    const other = ['data', 'out', 'crossCheck'].find(given);
+    const other = ['data', 'out', 'crossCheck', 'secure', 'dropout'].find(given);
     if (other !== undefined) throw new UsageError(`--epsilon does not go with --${dashed(other)}`);
     const clients = given('clients') ? flags.clients : PRIVATE_DEFAULTS.clients;
     const share = Math.round(ATTACKING_SHARE * clients);
@@ -137,6 +153,14 @@ async function run(flags: Flags, command: Command): Promise<void> {
   }
   const idle = ['delta', 'clipNorm', 'cohort'].find(given);
   if (idle !== undefined) throw new UsageError(`--${dashed(idle)} goes with --epsilon alone`);
+  if (flags.secure) {
+    const other = ['attackers', 'attack', 'rules', 'out', 'crossCheck'].find(given);
+    if (other !== undefined) throw new UsageError(`--secure does not go with --${dashed(other)}`);
+    const rounds = given('rounds') ? flags.rounds : SECURE_ROUNDS;
+    await runSecurely({ ...flags, rounds }, await readData(flags));
+    return;
+  }
+  if (given('dropout')) throw new UsageError('--dropout goes with --secure alone');
   const { attack, rules } = castOf(flags);
   const data = await readData(flags);
   const folder = flags.out ?? join('runs', new Date().toISOString().replace(/[:.]/g, '-'));

@@ -212,6 +212,8 @@ class Refused extends Error {
 export class SecureClient {
   readonly #options: ClientOptions;
   #state: State = { phase: 'idle' };
+  /** Hashes of the messages that were answered in phases that are over. */
+  readonly #past: Uint8Array[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
   /** @throws {TypeError | RangeError} if the policy is none. */
@@ -280,7 +282,9 @@ export class SecureClient {
     if (state.phase === 'done' || state.phase === 'aborted') return {};
     const { crypto } = this.#options;
     const digest = crypto.sha256(message);
-    if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply };
+    if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply.slice() };
+    // Networks repeat: what was answered in an earlier phase may come again when that is over.
+    if (this.#past.some((earlier) => sameBytes(earlier, digest))) return {};
     const envelope = openMessage(message);
     try {
       if (state.phase === 'idle') return await this.#begin(envelope, { digest, now });
@@ -312,7 +316,7 @@ export class SecureClient {
       return this.#reveal(state, envelope, seen);
     }
     if (state.phase === 'revealed' && type === 'consents') {
-      return Promise.resolve({ state, reply: state.reply });
+      return Promise.resolve({ state, reply: state.reply.slice() });
     }
     if ((state.phase === 'signed' || state.phase === 'revealed') && type === 'result') {
       return this.#end(state, envelope);
@@ -321,7 +325,9 @@ export class SecureClient {
   }
 
   #enter(next: State): void {
-    wipeBetween(this.#state, next);
+    const last = this.#state;
+    if ('asked' in last && last !== next) this.#past.push(last.asked);
+    wipeBetween(last, next);
     this.#state = next;
   }
 
@@ -650,7 +656,9 @@ export class SecureClient {
     );
     const until = now + patienceOf(policy).revealed;
     const { held: _, survivors: __, ...kept } = state;
-    return { state: { ...kept, phase: 'revealed', asked: digest, reply, until }, reply };
+    // What is kept is overwritten in the end; what is sent may still be on its way then.
+    const sent = reply.slice();
+    return { state: { ...kept, phase: 'revealed', asked: digest, reply, until }, reply: sent };
   }
 
   /** R5: what came out, by the server's signature. */

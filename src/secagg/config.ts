@@ -90,7 +90,8 @@ export const FEDERATION_BYTES = 16;
 const TOPOLOGIES = ['complete', 'harary', 'groups'] as const satisfies readonly Topology[];
 const LAWS = ['none', 'skellam', 'discrete-gaussian'] as const satisfies readonly NoiseLaw[];
 const MILLION = 1_000_000;
-/** Shares name holders in sixteen bits. */
+/** Of two, each would know the other's input. */
+const MIN_CLIENTS = 3;
 const MAX_CLIENTS = 2 ** 24;
 const MAX_U32 = 2 ** 32 - 1;
 /** One-way: nobody waits longer than a week. */
@@ -114,7 +115,7 @@ export function checkConfig(config: RoundConfig): RoundConfig {
     throw new RangeError(`clip must be an f32 above 0, got ${config.clip}`);
   }
   assertInteger('maxSamples', config.maxSamples, 0, MAX_U32);
-  assertInteger('maxClients', config.maxClients, 2, MAX_CLIENTS);
+  assertInteger('maxClients', config.maxClients, MIN_CLIENTS, MAX_CLIENTS);
   const { valueBits, ringBits, maxClients } = config;
   if (valueBits + Math.ceil(Math.log2(maxClients)) > ringBits) {
     throw new RangeError(
@@ -129,7 +130,12 @@ export function checkConfig(config: RoundConfig): RoundConfig {
   assertInteger('degree', config.degree, 0, MAX_U32);
   assertInteger('threshold', config.threshold, 0, MAX_U32);
   assertInteger('minSum', config.minSum, 1, config.maxClients);
-  assertInteger('minStart', config.minStart, Math.max(2, config.minSum), config.maxClients);
+  assertInteger(
+    'minStart',
+    config.minStart,
+    Math.max(MIN_CLIENTS, config.minSum),
+    config.maxClients,
+  );
   checkGroups(config);
   checkNoise(config.noise);
   for (const [name, wait] of Object.entries(config.deadlines)) {
@@ -143,7 +149,7 @@ function checkGroups({ topology, groupSize, minSum, maxClients }: RoundConfig): 
     if (groupSize !== 0) throw new RangeError(`groupSize must be 0 without groups`);
     return;
   }
-  assertInteger('groupSize', groupSize, Math.max(2, minSum), maxClients);
+  assertInteger('groupSize', groupSize, Math.max(MIN_CLIENTS, minSum), maxClients);
 }
 
 function checkNoise({ law, shareVariance, minHonest }: NoiseTerms): void {

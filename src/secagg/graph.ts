@@ -12,13 +12,7 @@ import { createRandom } from '../core/random.ts';
 import type { RoundConfig, Topology } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import { label } from './suite.ts';
-import {
-  groupCount,
-  groupTerms,
-  type NeighbourhoodTerms,
-  sparseTerms,
-  wholeTerms,
-} from './terms.ts';
+import { graphTerms, groupTerms, type NeighbourhoodTerms } from './terms.ts';
 
 /** A graph over n clients, by index. */
 export interface Graph {
@@ -68,7 +62,7 @@ export function drawGraph(
 }
 
 function completeGraph(config: RoundConfig, clients: number): Graph {
-  const terms = wholeTerms(config, clients);
+  const terms = graphTerms(config, { clients, graph: 'complete' });
   const all = Array.from({ length: clients }, (_, i) => i);
   const isOther = (client: number, other: number): boolean =>
     other !== client && other >= 0 && other < clients;
@@ -85,7 +79,7 @@ function completeGraph(config: RoundConfig, clients: number): Graph {
 
 function hararyGraph(config: RoundConfig, order: readonly number[]): Graph {
   const clients = order.length;
-  const terms = sparseTerms(config, clients);
+  const terms = graphTerms(config, { clients, graph: 'harary' });
   const place = inverse(order);
   const reach = terms.degree / 2;
   const known = new Map<number, readonly number[]>();
@@ -114,13 +108,14 @@ function hararyGraph(config: RoundConfig, order: readonly number[]): Graph {
 
 function groupGraph(config: RoundConfig, order: readonly number[]): Graph {
   const clients = order.length;
-  const count = groupCount(clients, config.groupSize);
+  const bySize = groupTerms(config, clients);
+  const count = Math.floor(clients / config.groupSize);
   const cohorts = Array.from({ length: count }, (_, g) =>
     order
       .slice(Math.floor((g * clients) / count), Math.floor(((g + 1) * clients) / count))
       .sort((a, b) => a - b),
   );
-  const terms = cohorts.map(({ length }) => groupTerms(config, clients, length));
+  const terms = cohorts.map(({ length }) => bySize.get(length)!);
   const home = new Uint32Array(clients);
   for (const [g, members] of cohorts.entries()) {
     for (const client of members) home[client] = g;

@@ -85,6 +85,8 @@ export interface Envelope extends Header {
 export const NOBODY: number = 2 ** 32 - 1;
 export const HEADER_BYTES = 48;
 const VERSION = 1;
+/** A configuration invites no more. */
+const MAX_ROSTER = 2 ** 24;
 const MAGIC = new TextEncoder().encode('SAG1');
 const typeOf = new Map(
   Object.entries(TYPES).map(([name, code]) => [code as number, name as MessageType]),
@@ -258,7 +260,7 @@ export function encodeRoster(body: RosterBody): Uint8Array {
 export function parseRoster(body: Uint8Array, whole: boolean): RosterBody | undefined {
   return parsed(body, (reader) => {
     const clients = reader.u32();
-    if (clients < 2) malformed();
+    if (clients < 2 || clients > MAX_ROSTER) malformed();
     const path = whole ? 0 : pathLength(clients) * KEY_BYTES;
     return {
       clients,

@@ -83,8 +83,12 @@ interface Trial extends VerifyOptions {
 /** A {@link Recombiner} that has kept nothing yet. */
 export function createRecombiner(): Recombiner {
   const weightsOf = rememberedWeights();
-  const restore = (points: readonly WordPoint[]): Uint8Array =>
-    bytesOf(weightedSum(weightsOf(points.map(({ x }) => x)), points));
+  const restore = (points: readonly WordPoint[]): Uint8Array => {
+    const words = weightedSum(weightsOf(points.map(({ x }) => x)), points);
+    const secret = bytesOf(words);
+    words.fill(0);
+    return secret;
+  };
   return {
     recombine(shares, threshold) {
       assertInteger('threshold', threshold, 1, MAX_SHARES);

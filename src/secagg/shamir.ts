@@ -50,19 +50,21 @@ export function split(secret: Uint8Array, options: SplitOptions): Uint8Array[] {
   const sums = new Uint32Array(shares * PAIRS);
   // x^j at every x, from x⁰.
   const powers = new Uint16Array(shares).fill(1);
-  for (let j = 0; j < threshold; j++) {
-    if (j > 0) takeRandom(coefficient, options.randomBytes);
-    writeMultiples(coefficient, multiples);
-    addProducts(sums, { powers, multiples });
-    for (let i = 0; i < shares; i++) powers[i] = tableMultiply(powers[i]!, i + 1);
+  try {
+    for (let j = 0; j < threshold; j++) {
+      if (j > 0) takeRandom(coefficient, options.randomBytes);
+      writeMultiples(coefficient, multiples);
+      addProducts(sums, { powers, multiples });
+      for (let i = 0; i < shares; i++) powers[i] = tableMultiply(powers[i]!, i + 1);
+    }
+    return Array.from({ length: shares }, (_, i) =>
+      bytesOf(sums.subarray(i * PAIRS, (i + 1) * PAIRS)),
+    );
+  } finally {
+    coefficient.fill(0);
+    multiples.fill(0);
+    sums.fill(0);
   }
-  const result = Array.from({ length: shares }, (_, i) =>
-    bytesOf(sums.subarray(i * PAIRS, (i + 1) * PAIRS)),
-  );
-  coefficient.fill(0);
-  multiples.fill(0);
-  sums.fill(0);
-  return result;
 }
 
 /** Another coefficient, and its bytes overwritten. */

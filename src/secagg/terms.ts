@@ -1,12 +1,19 @@
 /**
  * Degree and threshold of a round: what follows from its configuration and from how many came, or what
- * the configuration states, where that is stronger.
+ * the configuration states, where that is stronger. Every client computes them for itself.
  *
  * @module
  */
 
 import { SecureError } from '../core/errors.ts';
 import type { RoundConfig } from './config.ts';
+import { planGroups } from './groups.ts';
+import {
+  checkParameters,
+  findParameters,
+  type NeighbourGraph,
+  type Requirements,
+} from './parameters.ts';
 
 /** What holds around a client. */
 export interface NeighbourhoodTerms {
@@ -20,62 +27,70 @@ export interface NeighbourhoodTerms {
 
 const MILLION = 1_000_000;
 
-/** ⌊fraction·n⌋ for a fraction in millionths. */
-function portion(millionths: number, clients: number): number {
-  return Number((BigInt(millionths) * BigInt(clients)) / BigInt(MILLION));
+/** What a configuration assumes of so many clients. */
+export function requirementsOf(config: RoundConfig, clients: number): Requirements {
+  const { sigma, eta } = config;
+  const [corrupt, dropout] = [config.corrupt / MILLION, config.dropout / MILLION];
+  return { clients, corrupt, dropout, sigma, eta };
 }
 
-/** The least t with 2t > k + c: two views never get t honest shares each of one secret. */
-function thresholdFor(degree: number, corrupt: number): number {
-  return Math.floor((degree + corrupt) / 2) + 1;
-}
-
-/** Everybody is a neighbour of everybody. */
-export function wholeTerms(config: RoundConfig, clients: number): NeighbourhoodTerms {
-  const degree = clients - 1;
-  const corrupt = portion(config.corrupt, clients);
-  return stated(config, { degree, corrupt, threshold: thresholdFor(degree, corrupt) });
-}
-
-/** What a configuration states may be stronger than what follows, and no weaker. */
-function stated(
-  { degree, threshold }: RoundConfig,
-  derived: NeighbourhoodTerms,
+/**
+ * Terms on a graph of its kind.
+ *
+ * @throws {SecureError} `infeasible` if there are none, or what the configuration states is weaker.
+ */
+export function graphTerms(
+  config: RoundConfig,
+  { clients, graph }: { clients: number; graph: NeighbourGraph },
 ): NeighbourhoodTerms {
-  if (degree !== 0 && degree !== derived.degree) {
-    throw new SecureError('infeasible', `a degree of ${degree}, where it is ${derived.degree}`);
+  const requirements = requirementsOf(config, clients);
+  const { degree, threshold } = config;
+  if (degree === 0) {
+    const { k, t, c } = findParameters({ ...requirements, graph });
+    return withThreshold({ degree: k, threshold: t, corrupt: c }, threshold);
   }
-  if (threshold !== 0 && threshold < derived.threshold) {
-    throw new SecureError(
-      'infeasible',
-      `a threshold of ${threshold}, where ${derived.threshold} is the least`,
-    );
-  }
-  const terms = { ...derived, threshold: Math.max(threshold, derived.threshold) };
-  if (terms.threshold <= terms.degree) return terms;
-  throw new SecureError(
-    'infeasible',
-    `a threshold of ${terms.threshold} among ${terms.degree} neighbours`,
+  const t = threshold === 0 ? Math.floor(degree / 2) + 1 : threshold;
+  const [shortfall] = checkParameters(requirements, { graph, k: degree, t });
+  if (shortfall !== undefined) throw new SecureError('infeasible', shortfall.message);
+  // What so high a threshold withstands: 2t > k + c.
+  return { degree, threshold: t, corrupt: 2 * t - degree - 1 };
+}
+
+/**
+ * Terms in groups, by their size: each is complete, and has its share of all corrupt clients and what
+ * chance adds, all groups considered.
+ *
+ * @throws {SecureError} `infeasible` if groups of the configuration's size cannot be.
+ */
+export function groupTerms(
+  config: RoundConfig,
+  clients: number,
+): ReadonlyMap<number, NeighbourhoodTerms> {
+  const { groupSize, minSum } = config;
+  if (config.degree !== 0)
+    throw new SecureError('infeasible', 'groups have no degree of their own');
+  const requirements = requirementsOf(config, clients);
+  const plan = planGroups({
+    ...requirements,
+    groupSize,
+    byzantine: 0,
+    minSum,
+    allowTinyGroups: true,
+  });
+  return new Map(
+    plan.shapes.map(({ size, threshold, corrupt }) => [
+      size,
+      withThreshold({ degree: size - 1, threshold, corrupt }, config.threshold),
+    ]),
   );
 }
 
-/** provisional */
-export function sparseTerms(_config: RoundConfig, _clients: number): NeighbourhoodTerms {
-  const degree = 96;
-  const corrupt = 37;
-  return { degree, corrupt, threshold: 67 };
-}
-/** How many groups. */
-export function groupCount(clients: number, groupSize: number): number {
-  return Math.max(1, Math.floor(clients / groupSize));
-}
-/** provisional */
-export function groupTerms(
-  config: RoundConfig,
-  _clients: number,
-  members: number,
-): NeighbourhoodTerms {
-  const degree = members - 1;
-  const corrupt = portion(config.corrupt, members);
-  return stated(config, { degree, corrupt, threshold: thresholdFor(degree, corrupt) });
+function withThreshold(terms: NeighbourhoodTerms, stated: number): NeighbourhoodTerms {
+  if (stated === 0) return terms;
+  const { threshold, degree } = terms;
+  if (stated >= threshold && stated <= degree) return { ...terms, threshold: stated };
+  throw new SecureError(
+    'infeasible',
+    `a threshold of ${stated}, where ${threshold} to ${degree} are possible`,
+  );
 }

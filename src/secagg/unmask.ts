@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { CryptoProvider, KeyPairing } from './crypto/provider.ts';
+import type { CryptoProvider } from './crypto/provider.ts';
 import type { Graph } from './graph.ts';
 import {
   type Binding,
@@ -57,8 +57,8 @@ export interface Unmasked {
   readonly liars: readonly number[];
 }
 
-/** Keys that are expanded in one go. */
-const BATCH = 1024;
+/** Keys that are agreed on, and expanded, in one go: enough for threads to share out. */
+const BATCH = 4096;
 
 /** Takes the masks off a sum, or says which secret could not be rebuilt. */
 export async function unmaskCohort(
@@ -113,28 +113,43 @@ async function* maskKeys(
   cohort: MaskedCohort,
   secrets: ReadonlyMap<number, Uint8Array>,
 ): AsyncGenerator<Mask[]> {
-  const { survivors, dropped, graph, roster, binding, crypto } = cohort;
+  const { survivors, roster, binding, crypto } = cohort;
   const member = (index: number): Member => ({ index, entry: roster[index]! });
   const tools = { binding, crypto };
-  for (let from = 0; from < survivors.length; from += BATCH) {
-    yield survivors.slice(from, from + BATCH).map((index) => ({
+  for (const some of inBatches(survivors)) {
+    yield some.map((index) => ({
       key: selfMaskKey(secrets.get(index)!, member(index), tools),
       sign: -1 as const,
     }));
   }
-  const alive = new Set(survivors);
-  for (const v of dropped) {
-    const others = graph.neighbours(v).filter((u) => alive.has(u));
-    const pairings: KeyPairing[] = others.map((u) => ({
-      secret: secrets.get(v)!,
-      publicKey: roster[u]!.maskKey,
-    }));
-    const agreed = await crypto.sharedSecrets(pairings);
-    yield others.map((u, i) => {
+  for (const some of inBatches(uncancelled(cohort))) {
+    const agreed = await crypto.sharedSecrets(
+      some.map(([v, u]) => ({ secret: secrets.get(v)!, publicKey: roster[u]!.maskKey })),
+    );
+    yield some.map(([v, u], i) => {
       // None is undefined: the server refused keys of low order when they were advertised.
       const key = pairMaskKey(agreed[i]!, [member(u), member(v)], tools);
       agreed[i]!.fill(0);
       return { key, sign: signOf(v, u) };
     });
   }
+}
+
+/** A client that dropped out, and a neighbour whose input holds the mask that the two share. */
+function* uncancelled({ survivors, dropped, graph }: MaskedCohort): Generator<[number, number]> {
+  const alive = new Set(survivors);
+  for (const v of dropped) {
+    for (const u of graph.neighbours(v)) if (alive.has(u)) yield [v, u];
+  }
+}
+
+function* inBatches<T>(items: Iterable<T>): Generator<T[]> {
+  let some: T[] = [];
+  for (const item of items) {
+    some.push(item);
+    if (some.length < BATCH) continue;
+    yield some;
+    some = [];
+  }
+  if (some.length > 0) yield some;
 }

@@ -158,6 +158,43 @@ describe('references', () => {
   });
 });
 
+describe('cases whose answers are bytes', () => {
+  /** RFC 8439, section 2.3.2. */
+  const params = {
+    key_hex: '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f',
+    nonce_hex: '000000090000004a00000000',
+    counter: 1,
+    bytes: 64,
+  };
+  const expected =
+    '10f1e7e4d13b5915500fdd1fa32071c4c7d1f4c733c068030422aa9ac3d46c4e' +
+    'd2826446079faa0914c2d705d98b02a2b5129cd1de164eb9cbd083e8a2503c4e';
+  const keystream = { rule: 'chacha20_keystream', input: null, shape: null, params, expected };
+
+  test('need no updates, and are right to the last bit', async () => {
+    expect(await outcome(keystream)).toMatchObject({ ok: true, worst: 0 });
+    expect(
+      await outcome({ ...keystream, params: { ...params, bytes: 5 }, expected: '10f1e7e4d1' }),
+    ).toMatchObject({ ok: true });
+    for (const wrong of [expected.replace('10f1', '11f1'), expected.slice(2), '']) {
+      expect(await outcome({ ...keystream, expected: wrong })).toMatchObject({
+        ok: false,
+        worst: Number.POSITIVE_INFINITY,
+      });
+    }
+  });
+
+  test.each([
+    ['a key of another length', { key_hex: '00' }, 'params.key_hex must be 32 bytes in hex'],
+    ['a nonce that is none', { nonce_hex: 'z'.repeat(24) }, 'params.nonce_hex must be 12 bytes'],
+    ['a counter that would wrap', { counter: 2 ** 32 - 1, bytes: 65 }, 'params.counter must be'],
+    ['too much', { bytes: 2 ** 40 }, 'params.bytes must be an integer'],
+  ])('fail with %s, and say where', async (_, change, reason) => {
+    const one = await outcome({ ...keystream, params: { ...params, ...change } });
+    expect(one).toMatchObject({ ok: false, worst: null, reason: expect.stringContaining(reason) });
+  });
+});
+
 describe('selection of cases', () => {
   const cases = [
     { ...values(2, 20) },

@@ -1,5 +1,5 @@
 /**
- * The conformance run: golden vectors against our rules, stages and attacks, on one backend.
+ * The conformance run: golden vectors against our rules, stages, attacks and ciphers, on one backend.
  *
  * Rules are called directly and unscreened: a vector with infinities is there to see what the rule
  * itself does with them.
@@ -10,6 +10,7 @@
 import type { Backend, Matrix } from '../../backend/kernels.ts';
 import { show } from '../../core/assert.ts';
 import { FormatError } from '../../core/errors.ts';
+import { type ByteCase, isByteRule, readByteCase } from './byte-subjects.ts';
 import { compare } from './compare.ts';
 import type { Golden, GoldenCase, GoldenEntry } from './golden.ts';
 import type { GoldenInput } from './reference.ts';
@@ -66,6 +67,8 @@ export async function runConformance(
   for (const { golden, entry, plan } of tasks) {
     if (plan instanceof Error) {
       cases.push(failed(entry, plan));
+    } else if ('compute' in plan) {
+      cases.push(byteOutcomeOf(entry, plan));
     } else {
       const { input } = plan.wanted;
       if (updates?.golden !== golden || updates.name !== input) {
@@ -84,7 +87,7 @@ interface Task {
   readonly golden: Golden;
   readonly entry: GoldenEntry;
   /** What to run, or why it cannot be run. */
-  readonly plan: Plan | Error;
+  readonly plan: Plan | ByteCase | Error;
 }
 
 interface Plan {
@@ -100,7 +103,8 @@ function prepare(
   const unknown = new Map<string, number>();
   for (const golden of goldens) {
     for (const entry of golden.entries.filter(({ rule }) => wants(rule))) {
-      const plan = isKnown(entry.rule) ? planOf(golden, entry) : undefined;
+      const plan =
+        isKnown(entry.rule) || isByteRule(entry.rule) ? planOf(golden, entry) : undefined;
       if (plan === undefined) unknown.set(entry.rule, (unknown.get(entry.rule) ?? 0) + 1);
       else tasks.push({ golden, entry, plan });
     }
@@ -109,8 +113,9 @@ function prepare(
 }
 
 /** Undefined where the case needs a part that we do not have. */
-function planOf(golden: Golden, entry: GoldenEntry): Plan | Error | undefined {
+function planOf(golden: Golden, entry: GoldenEntry): Plan | ByteCase | Error | undefined {
   try {
+    if (isByteRule(entry.rule)) return readByteCase(entry.rule, entry.fields);
     const wanted = golden.read(entry);
     return { wanted, subject: subjectFor(wanted.rule, wanted.params, wanted.rows) };
   } catch (error) {
@@ -153,6 +158,16 @@ async function outcomeOf(
     return failed(wanted, error);
   } finally {
     backend.release(x);
+  }
+}
+
+function byteOutcomeOf(entry: GoldenEntry, { compute, expected }: ByteCase): CaseOutcome {
+  try {
+    const result = compute();
+    const ok = result.length === expected.length && result.every((byte, i) => byte === expected[i]);
+    return { ...namesOf(entry), ok, worst: ok ? 0 : Number.POSITIVE_INFINITY };
+  } catch (error) {
+    return failed(entry, error);
   }
 }
 

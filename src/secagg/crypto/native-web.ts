@@ -19,8 +19,9 @@ const BASE_POINT = Uint8Array.of(9, ...new Uint8Array(KEY_BYTES - 1));
 
 /** What the platform can do, to be examined; nothing where it has no `crypto.subtle`. */
 export function webPrimitives(
-  subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle,
+  platform: { readonly subtle?: SubtleCrypto } | undefined = globalThis.crypto,
 ): Partial<Primitives> {
+  const subtle = platform?.subtle;
   if (subtle === undefined) return {};
   return { agreement: agreementBy(subtle), signatures: signaturesBy(subtle) };
 }
@@ -28,10 +29,11 @@ export function webPrimitives(
 function agreementBy(subtle: SubtleCrypto): Agreement {
   const readOwn = (secret: Uint8Array): Promise<CryptoKey> =>
     privateKey(secret, { subtle, curve: 'X25519', usage: 'deriveBits' });
+  const readOther = async (bytes: Uint8Array): Promise<CryptoKey> =>
+    subtle.importKey('raw', plain(bytes), 'X25519', false, []);
   const agree = async (own: Promise<CryptoKey>, other: Uint8Array): Promise<Uint8Array> => {
-    const read = subtle.importKey('raw', plain(other), 'X25519', false, []);
     // Together: a failure of either that nobody awaits would count as unhandled.
-    const [key, publicKey] = await Promise.all([own, read]);
+    const [key, publicKey] = await Promise.all([own, readOther(other)]);
     const algorithm = { name: 'X25519', public: publicKey };
     return new Uint8Array(await subtle.deriveBits(algorithm, key, 8 * KEY_BYTES));
   };

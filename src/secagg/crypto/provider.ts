@@ -10,7 +10,7 @@
 
 /** An agreement that is asked for: one's own secret and the other's public key. */
 export interface KeyPairing {
-  /** 32 bytes. */
+  /** 32 bytes. A secret that agrees with many keys is best the same array in all its pairings. */
   readonly secret: Uint8Array;
   /** 32 bytes, from whoever: any bytes. */
   readonly publicKey: Uint8Array;
@@ -73,6 +73,6 @@ export interface CryptoProvider {
   sign(message: Uint8Array, secret: Uint8Array): Promise<Uint8Array>;
   /** Which signatures hold, strictly by RFC 8032: nothing that is not canonical passes. */
   verifyAll(claims: readonly Claim[]): Promise<boolean[]>;
-  /** Ends threads, if there are any. */
+  /** Ends threads, if there are any. What is asked for then or later is done on this thread. */
   close(): Promise<void>;
 }

@@ -1,0 +1,150 @@
+/**
+ * Rosters and graphs: who stands where, and who masks with whom.
+ *
+ * @module
+ */
+
+import { describe, expect, test } from 'vitest';
+import { drawGraph, type Graph } from '../../src/secagg/graph.ts';
+import {
+  areDistinct,
+  buildTree,
+  type Entry,
+  isUnder,
+  pathLength,
+  pathTo,
+  rootOf,
+  sortEntries,
+} from '../../src/secagg/roster.ts';
+import { hex } from '../../src/secagg/suite.ts';
+import { roundConfig, seededBytes, seededCrypto } from '../support/secure-round.ts';
+
+const crypto = seededCrypto(3);
+const context = new Uint8Array(32).fill(9);
+
+function entries(count: number): Entry[] {
+  const bytes = seededBytes(count);
+  return sortEntries(
+    Array.from({ length: count }, () => ({
+      identity: bytes(32),
+      maskKey: bytes(32),
+      boxKey: bytes(32),
+      nonce: bytes(32),
+      signature: bytes(64),
+    })),
+  );
+}
+
+describe('a roster', () => {
+  test('has its clients in the order of their identities, whoever came first', () => {
+    const sorted = entries(9);
+    expect(sortEntries([...sorted].reverse())).toEqual(sorted);
+    const names = sorted.map(({ identity }) => hex(identity));
+    expect(names).toEqual([...names].sort());
+  });
+
+  test.each([2, 3, 4, 5, 8, 9, 100])('of %i shows each entry under its root, and no other', (n) => {
+    const roster = entries(n);
+    const tree = buildTree(roster, crypto);
+    const binding = { context, clients: n };
+    const root = rootOf(tree, binding, crypto);
+    const tools = { binding, crypto };
+    for (const [index, entry] of roster.entries()) {
+      const path = pathTo(tree, index);
+      expect(path.length).toBe(32 * pathLength(n));
+      expect(isUnder(root, { entry, index, path }, tools)).toBe(true);
+      expect(isUnder(root, { entry, index: (index + 1) % n, path }, tools)).toBe(false);
+      expect(isUnder(root, { entry, index: index + 2 ** pathLength(n), path }, tools)).toBe(false);
+      const other = { ...entry, nonce: entry.maskKey };
+      expect(isUnder(root, { entry: other, index, path }, tools)).toBe(false);
+      const short = path.subarray(32);
+      expect(isUnder(root, { entry, index, path: short }, tools)).toBe(false);
+    }
+    const more = { binding: { context, clients: n + 1 }, crypto };
+    const first = { entry: roster[0]!, index: 0, path: pathTo(tree, 0) };
+    expect(isUnder(root, first, more)).toBe(false);
+    const elsewhere = { binding: { context: root, clients: n }, crypto };
+    expect(isUnder(root, first, elsewhere)).toBe(false);
+  });
+
+  test('notices a key that comes twice, in whichever role', () => {
+    const roster = entries(4);
+    expect(areDistinct(roster)).toBe(true);
+    const [first, second] = roster;
+    expect(areDistinct([first!, { ...second!, maskKey: first!.maskKey }])).toBe(false);
+    expect(areDistinct([first!, { ...second!, boxKey: first!.maskKey }])).toBe(false);
+    expect(areDistinct([first!, { ...second!, identity: first!.identity }])).toBe(false);
+  });
+});
+
+const beacon = new Uint8Array(32);
+const seed = { context, root: new Uint8Array(32).fill(4), beacon };
+
+/** Laws of every graph. */
+function expectLaws(graph: Graph): void {
+  for (let u = 0; u < graph.clients; u++) {
+    const near = graph.neighbours(u);
+    expect(near).toEqual([...new Set(near)].sort((a, b) => a - b));
+    expect(near.length).toBe(graph.terms(u).degree);
+    expect(near).not.toContain(u);
+    for (const [place, v] of near.entries()) {
+      expect(graph.rank(u, v)).toBe(place);
+      expect(graph.neighbours(v)).toContain(u);
+      expect(graph.cohortOf(v)).toBe(graph.cohortOf(u));
+    }
+    expect(graph.rank(u, u)).toBe(-1);
+    expect(graph.cohorts[graph.cohortOf(u)]).toContain(u);
+  }
+  expect(graph.cohorts.flat().sort((a, b) => a - b)).toEqual(
+    Array.from({ length: graph.clients }, (_, i) => i),
+  );
+}
+
+describe('a graph', () => {
+  test('joins everybody with everybody, where it is complete', () => {
+    const graph = drawGraph(roundConfig({ clients: 30, dimensions: 1 }), 30, { seed, crypto });
+    expectLaws(graph);
+    // k = 29, c = ⌊0.1·30⌋ = 3, t = ⌊32/2⌋ + 1.
+    expect(graph.terms(0)).toMatchObject({ degree: 29, corrupt: 3, threshold: 17 });
+  });
+
+  test('is a ring of k/2 neighbours on either side, where it is sparse', () => {
+    const config = roundConfig({ clients: 300, dimensions: 1, topology: 'harary' });
+    const graph = drawGraph(config, 300, { seed, crypto });
+    expectLaws(graph);
+    expect(graph.terms(7)).toMatchObject({ degree: 66, threshold: 46 });
+    // Neighbours on a ring have all but one of their neighbours in common with the next.
+    const shared = (u: number, v: number): number =>
+      graph.neighbours(u).filter((w) => graph.rank(v, w) >= 0).length;
+    const closest = Math.max(...graph.neighbours(0).map((v) => shared(0, v)));
+    expect(closest).toBe(64);
+  });
+
+  test('is cut into groups of like size, each of them complete', () => {
+    const config = roundConfig({
+      clients: 103,
+      dimensions: 1,
+      topology: 'groups',
+      groupSize: 25,
+      corrupt: 10_000,
+    });
+    const graph = drawGraph(config, 103, { seed, crypto });
+    expectLaws(graph);
+    expect(graph.cohorts.map(({ length }) => length).sort()).toEqual([25, 26, 26, 26]);
+  });
+
+  test('is another one for another context, root or beacon', () => {
+    const config = roundConfig({ clients: 300, dimensions: 1, topology: 'harary' });
+    const other = new Uint8Array(32).fill(77);
+    const seeds = [
+      seed,
+      { ...seed, context: other },
+      { ...seed, root: other },
+      { ...seed, beacon: other },
+    ];
+    const near = seeds.map((one) =>
+      drawGraph(config, 300, { seed: one, crypto }).neighbours(0).join(),
+    );
+    expect(new Set(near).size).toBe(4);
+  });
+});
