@@ -4,8 +4,8 @@
  * what they ran. Which worker runs which unit never shows in a result: results are put in the order
  * of units. This thread only awaits, so that timers and pages stay alive.
  *
- * Workers see shared memory only. Where a job lies elsewhere, this thread copies unit after unit for
- * them: see staging.ts.
+ * Workers see shared memory and, under Node, files. Where a job lies elsewhere, this thread copies
+ * unit after unit for them: see staging.ts.
  *
  * @module
  */
@@ -80,6 +80,7 @@ export class WorkerPool implements Team {
     this.#options = options;
   }
 
+  /** How rows in files are read: here as in the workers. */
   get readAt(): ReadAt | undefined {
     return this.#options.spawner.readAt;
   }

@@ -1,6 +1,7 @@
 /**
  * Runs units of jobs on one thread: one instance of the kernels and its memory. What a unit needs is
- * copied in a piece at a time, small enough for the second-level cache; never the whole tile.
+ * copied in a piece at a time, small enough for the second-level cache; never the whole tile. Rows in
+ * files are read to the same place, some pieces at a time.
  *
  * @module
  */

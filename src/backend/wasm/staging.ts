@@ -1,5 +1,5 @@
 /**
- * Staging: workers see shared memory only. Of a job whose rows or outputs lie elsewhere, one unit at
+ * Staging: workers see shared memory and files only. Of a job whose rows or outputs lie elsewhere, one unit at
  * a time is copied into a slot of shared memory and done there, so that the copy of the next unit
  * goes on beside the work on this one and the rows are never in memory twice.
  *

@@ -1,8 +1,8 @@
 /**
  * The wasm backend: every operation on one tile, by SIMD kernels on this thread or on a team.
  *
- * A tile is a list of rows where they lie: rows in memory are used in place, outputs in arrays that
- * are used again. Kernels never see a whole tile; see runner.ts.
+ * A tile is a list of rows where they lie: rows in memory are used in place, and so are rows in files
+ * that are read once, outputs lie in arrays that are used again. Kernels never see a whole tile; see runner.ts.
  *
  * @module
  */
