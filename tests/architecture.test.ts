@@ -76,6 +76,7 @@ const TABLE: readonly Row[] = [
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
   /^core\/spawn-node\.ts$/,
+  /^backend\/wasm\/(read-row-node|worker-node)\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
   /^formats\/node-files\.ts$/,

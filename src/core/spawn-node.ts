@@ -4,20 +4,16 @@
  * @module
  */
 
-import { readSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { WorkerSpawner } from './spawn.ts';
 
-/** Gives the script the port that a browser's worker has, and files. */
-const PRELUDE = `globalThis.self = require('node:worker_threads').parentPort;
-self.readAt = require('node:fs').readSync;
-`;
+/** Gives the script the port that a browser's worker has. */
+const PRELUDE = "globalThis.self = require('node:worker_threads').parentPort;\n";
 
 /** Starts threads that do not hold the process while they have nothing to do. */
 export const nodeSpawner: WorkerSpawner = {
   parallelism: availableParallelism,
-  readAt: readSync,
   spawn(script, { onMessage, onFailure }) {
     // Without `execArgv` it would load the loaders and hooks that this process was started with.
     const worker = new Worker(PRELUDE + script, { eval: true, execArgv: [], name: 'aggregis' });

@@ -5,18 +5,6 @@
  * @module
  */
 
-/**
- * Reads up to `length` bytes of an open file, from byte `position` on, to `into`, from `offset` on, and
- * tells how many there were: none at the end of the file. Throws the system's own error.
- */
-export type ReadAt = (
-  descriptor: number,
-  into: Uint8Array,
-  offset: number,
-  length: number,
-  position: number,
-) => number;
-
 /** A worker, as whoever gives it work sees it. */
 export interface SpawnedWorker {
   /** Sends a message; what it holds is copied, shared memory is shared, buffers of `moved` go over. */
@@ -38,8 +26,6 @@ export interface WorkerEvents {
 export interface WorkerSpawner {
   /** Threads that run at once here; undefined where workers cannot share memory. */
   parallelism(): number | undefined;
-  /** How files are read, where there are any: a worker finds its own as `self.readAt`. */
-  readonly readAt?: ReadAt;
   /**
    * Starts a worker on the text of a classic script, which finds its port as `self`.
    *

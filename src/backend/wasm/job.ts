@@ -5,9 +5,7 @@
  * @module
  */
 
-import { BackendError } from '../../core/errors.ts';
-import type { ReadAt } from '../../core/spawn.ts';
-import type { FileRange, FileRun, PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
+import type { FileRange, PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
 
 /** Results that stay wide: every column of the output comes from the same column of the rows. */
 export type ColumnWork =
@@ -66,33 +64,27 @@ export type RowWork =
 /** The ways in which this body computes order statistics. */
 export type WasmRegime = 'network' | 'search';
 
-/** A row in memory, or as it lies in a file. */
-export type JobRow = Float32Array | FileRange;
-
-/** A row of a job could not be read from its file. */
-export class UnreadRow extends BackendError {
-  constructor(reason: string) {
-    super('failed', reason);
-  }
+/** A row in a file, whose column 0 is column `first` of what the file holds of it. */
+export interface FileRow {
+  readonly file: FileRange;
+  readonly first: number;
 }
 
+/** Where a row lies. */
+export type JobRow = Float32Array | FileRow;
+
 /** Whether a row is read from its file. */
-export function isInFile(row: JobRow): row is FileRange {
+export function isInFile(row: JobRow): row is FileRow {
   return !(row instanceof Float32Array);
 }
 
-/** Columns [from, to) of a row in a file. */
-export function partOf(row: FileRange, from: number, to: number): FileRange {
-  const runs: FileRun[] = [];
-  let start = 0;
-  for (const { at, length } of row.runs) {
-    const skipped = Math.max(0, from - start);
-    const end = Math.min(length, to - start);
-    if (skipped < end) runs.push({ at: at + 4 * skipped, length: end - skipped });
-    start += length;
-  }
-  return { ...row, runs };
-}
+/** Reads columns [from, to) of a row into `memory`, from `address` on. Throws where a file gives less. */
+export type ReadRow = (
+  row: FileRow,
+  range: { readonly from: number; readonly to: number },
+  memory: Uint8Array,
+  address: number,
+) => void;
 
 /**
  * One operation on one tile. Survives a structured clone; where rows and outputs lie in shared
@@ -129,7 +121,7 @@ export interface Team {
   /** Threads that work at once. */
   readonly threads: number;
   /** How rows in files are read; without it, no job has any. */
-  readonly readAt?: ReadAt | undefined;
+  readonly readRow?: ReadRow | undefined;
   /**
    * All units of the job, in order: results of row operations, `undefined` for column operations,
    * whose outputs are written when the promise is fulfilled. One job at a time.

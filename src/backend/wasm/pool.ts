@@ -11,9 +11,9 @@
  */
 
 import { BackendError } from '../../core/errors.ts';
-import type { ReadAt, SpawnedWorker, WorkerSpawner } from '../../core/spawn.ts';
+import type { SpawnedWorker, WorkerSpawner } from '../../core/spawn.ts';
 import { eventLoopTurn } from '../../core/turn.ts';
-import { type Job, type Team, type UnitResult, UnreadRow } from './job.ts';
+import type { Job, ReadRow, Team, UnitResult } from './job.ts';
 import type { Order, Report } from './protocol.ts';
 import { Runner } from './runner.ts';
 import { bringHome, divide, type Hand, slotBytes, stagedUnit } from './staging.ts';
@@ -33,6 +33,8 @@ export interface WorkerPoolOptions {
   readonly module: WebAssembly.Module;
   /** The text of the workers' script: see `worker.ts`. */
   readonly script: string;
+  /** How rows in files are read, if the script does so. */
+  readonly readRow?: ReadRow | undefined;
   readonly spawner: WorkerSpawner;
 }
 
@@ -80,9 +82,8 @@ export class WorkerPool implements Team {
     this.#options = options;
   }
 
-  /** How rows in files are read: here as in the workers. */
-  get readAt(): ReadAt | undefined {
-    return this.#options.spawner.readAt;
+  get readRow(): ReadRow | undefined {
+    return this.#options.readRow;
   }
 
   /** Threads that run units at once. */
@@ -179,11 +180,10 @@ export class WorkerPool implements Team {
     return async (unit) => {
       if (this.#end !== undefined) throw closed();
       try {
-        this.#own ??= new Runner(this.#options.module, this.readAt);
+        this.#own ??= new Runner(this.#options.module, this.readRow);
         return this.#own.run(job, unit);
       } catch (cause) {
         this.#own = undefined;
-        if (cause instanceof UnreadRow) throw cause;
         const code = cause instanceof BackendError ? cause.code : 'failed';
         throw new BackendError(code, `unit ${unit} of a job failed: ${cause}`, { cause });
       } finally {
@@ -267,9 +267,8 @@ export class WorkerPool implements Team {
     if (pending === undefined) return;
     pending.members.delete(member);
     if (report.kind === 'failed') {
-      const { id, unit, code, reason, isUnread } = report;
-      const what = `unit ${unit} of a job failed: ${reason}`;
-      this.#fail(id, isUnread ? new UnreadRow(what) : new BackendError(code, what));
+      const { id, unit, code, reason } = report;
+      this.#fail(id, new BackendError(code, `unit ${unit} of a job failed: ${reason}`));
       return;
     }
     for (const [unit, result] of report.results) pending.results[unit] = result;

@@ -39,8 +39,6 @@ export type Report =
       readonly unit: number;
       readonly code: BackendErrorCode;
       readonly reason: string;
-      /** Whether it could not read a row of its file. */
-      readonly isUnread: boolean;
     };
 
 /** A unit that was run, and what came of it. */

@@ -7,8 +7,7 @@
  */
 
 import { BackendError } from '../../core/errors.ts';
-import type { ReadAt } from '../../core/spawn.ts';
-import type { FileRange, PairBlock, RowScreen } from '../kernels.ts';
+import type { PairBlock, RowScreen } from '../kernels.ts';
 import {
   type CombinePlan,
   combinePlan,
@@ -23,9 +22,8 @@ import {
   isInFile,
   type Job,
   type JobRow,
-  partOf,
+  type ReadRow,
   type UnitResult,
-  UnreadRow,
 } from './job.ts';
 import type { Kernels } from './kernels.ts';
 import { networkSteps } from './network-steps.ts';
@@ -123,16 +121,16 @@ interface Method {
 /** One instance of the kernels. Not to be shared between threads; the module may be. */
 export class Runner {
   readonly #kernels: Kernels;
-  readonly #readAt: ReadAt | undefined;
+  readonly #readRow: ReadRow | undefined;
   /** Programs of sorting networks, by rows and ranks, oldest first. */
   readonly #programs = new Map<string, Uint32Array>();
   /** Plans of combinations: a job has many units. */
   readonly #plans = new WeakMap<Combination, CombinePlan>();
   readonly #sumPlans = new WeakMap<Combination, SumPlan>();
 
-  /** `readAt`: for jobs of rows in files. */
-  constructor(module: WebAssembly.Module, readAt?: ReadAt) {
-    this.#readAt = readAt;
+  /** `readRow`: for jobs of rows in files. */
+  constructor(module: WebAssembly.Module, readRow?: ReadRow) {
+    this.#readRow = readRow;
     // Kernels import nothing.
     this.#kernels = new WebAssembly.Instance(module).exports as unknown as Kernels;
   }
@@ -659,44 +657,15 @@ export class Runner {
     { x, stride, unit }: Pick<Staging, 'x' | 'stride' | 'unit'>,
   ): number {
     const floats = this.#floats();
+    const bytes = new Uint8Array(floats.buffer);
     const cols = roundUp(to - from, unit);
     for (const [i, row] of rows.entries()) {
       const start = (x + i * stride) / 4;
-      if (isInFile(row)) this.#read(partOf(row, from, to), 4 * start);
+      if (isInFile(row)) this.#readRow!(row, { from, to }, bytes, 4 * start);
       else floats.set(row.subarray(from, to), start);
       if (to - from < cols) floats.fill(0, start + to - from, start + cols);
     }
     return cols;
-  }
-
-  /**
-   * Reads a row to an address.
-   *
-   * @throws {UnreadRow} where the file gives less.
-   */
-  #read({ descriptor, runs }: FileRange, address: number): void {
-    const memory = new Uint8Array(this.#kernels.memory.buffer);
-    let at = address;
-    for (const run of runs) {
-      const end = at + 4 * run.length;
-      for (let position = run.at; at < end; ) {
-        const bytes = this.#readSome(descriptor, memory.subarray(at, end), position);
-        at += bytes;
-        position += bytes;
-      }
-    }
-  }
-
-  #readSome(descriptor: number, into: Uint8Array, position: number): number {
-    let bytes = 0;
-    let reason: unknown = 'it has ended';
-    try {
-      bytes = this.#readAt!(descriptor, into, 0, into.length, position);
-    } catch (error) {
-      reason = error;
-    }
-    if (bytes > 0) return bytes;
-    throw new UnreadRow(`a file cannot be read from byte ${position} on: ${reason}`);
   }
 }
 

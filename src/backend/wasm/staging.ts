@@ -6,7 +6,7 @@
  * @module
  */
 
-import { isInFile, type Job, type JobRow, partOf, type UnitResult } from './job.ts';
+import { isInFile, type Job, type JobRow, type UnitResult } from './job.ts';
 
 /** Whether every thread sees it. */
 export function isShared(row: JobRow): boolean {
@@ -31,7 +31,7 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
     return new Float32Array(slot, used - there.byteLength, there.length);
   };
   const rows = job.rows.map((row) => {
-    if (isInFile(row)) return partOf(row, from, to);
+    if (isInFile(row)) return { ...row, first: row.first + from };
     const own = place(row);
     if (!isShared(row)) own.set(row.subarray(from, to));
     return own;

@@ -8,6 +8,7 @@
  */
 
 import { chacha20State } from '../../core/chacha20.ts';
+import { BackendError } from '../../core/errors.ts';
 import type {
   BackendInfo,
   FileRange,
@@ -31,12 +32,12 @@ import { rowSumProgram } from '../row-sums.ts';
 import { isDeviceRow } from '../rows.ts';
 import {
   type DistanceBlock,
+  type FileRow,
   isInFile,
   type Job,
   type JobRow,
   type Team,
   type UnitResult,
-  UnreadRow,
   type WasmRegime,
 } from './job.ts';
 import { kernelModule } from './module.ts';
@@ -118,18 +119,18 @@ export class WasmKernels implements TileKernels {
   readonly #regime: Regime | undefined;
   readonly #slabs: Slabs;
   /** The rows that tiles left in files, and their first columns. */
-  readonly #left = new WeakMap<FileRange, { source: HostRow; first: number }>();
+  readonly #left = new WeakMap<FileRange, { row: HostRow; firstCol: number }>();
   /** What the last two `read`s gave away. */
   readonly #homes: Slab[] = [];
 
   private constructor(module: WebAssembly.Module, { regime, team }: WasmOptions) {
-    this.#runner = new Runner(module, team?.readAt);
+    this.#runner = new Runner(module, team?.readRow);
     this.#team = team;
     this.#regime = regime;
     // Alone, a shard holds up the thread; a team is set to work, and waited for, at every shard.
     this.shardBytes = team === undefined ? 2 ** 25 : 2 ** 26;
     this.inPlaceShardBytes = (team?.threads ?? 1) * IN_PLACE_BYTES_EACH;
-    this.readsFiles = team?.readAt !== undefined;
+    this.readsFiles = team?.readRow !== undefined;
     this.#slabs = new Slabs({ shared: team !== undefined, spareBytes: 2 * this.shardBytes });
   }
 
@@ -183,9 +184,9 @@ export class WasmKernels implements TileKernels {
   leave(rows: readonly HostRow[], from: number, to: number): Tile {
     const values = rows.map((row) => {
       if (row.values !== undefined) return row.values.subarray(from, to);
-      const range = row.inFile!(from, to);
-      this.#left.set(range, { source: row, first: from });
-      return range;
+      const file = row.inFile!(from, to);
+      this.#left.set(file, { row, firstCol: from });
+      return { file, first: 0 };
     });
     return tileOf(values, [], to - from);
   }
@@ -248,11 +249,8 @@ export class WasmKernels implements TileKernels {
     if (isOwn) return values[0] as Float32Array;
     for (const [i, row] of values.entries()) {
       const place = home.data.subarray(i * cols, (i + 1) * cols);
-      if (!isInFile(row)) place.set(row);
-      else {
-        const { source, first } = this.#left.get(row)!;
-        await source.read(first, first + cols, place);
-      }
+      if (isInFile(row)) await this.#readLeft(row, place);
+      else place.set(row);
     }
     return home.data.subarray(0, rows * cols);
   }
@@ -434,24 +432,28 @@ export class WasmKernels implements TileKernels {
   }
 
   async #run(job: Job, effort: number = 1): Promise<(UnitResult | undefined)[]> {
+    const inFiles = job.rows.filter(isInFile);
     try {
       return await this.#units(job, effort);
     } catch (error) {
-      if (!(error instanceof UnreadRow)) throw error;
+      const isOther = error instanceof BackendError && error.code !== 'failed';
+      if (inFiles.length === 0 || isOther) throw error;
     }
-    // Read as rows are elsewhere, they tell why they cannot be, unless they can.
-    const { cols } = job;
-    const inFiles = job.rows.filter(isInFile).map((row) => this.#left.get(row)!);
-    const { slab, places } = await this.#copies(inFiles.length, cols, (k, place) => {
-      const { source, first } = inFiles[k]!;
-      return source.read(first, first + cols, place);
-    });
+    // Read as rows are elsewhere they tell why they cannot be, unless it was not for them.
+    const { slab, places } = await this.#copies(inFiles.length, job.cols, (k, place) =>
+      this.#readLeft(inFiles[k]!, place),
+    );
     try {
       const rows = job.rows.map((row) => (isInFile(row) ? places.shift()! : row));
       return await this.#units({ ...job, rows }, effort);
     } finally {
       this.#slabs.release(slab);
     }
+  }
+
+  async #readLeft({ file }: FileRow, into: Float32Array): Promise<void> {
+    const { row, firstCol } = this.#left.get(file)!;
+    await row.read(firstCol, firstCol + into.length, into);
   }
 
   async #units(job: Job, effort: number): Promise<(UnitResult | undefined)[]> {
