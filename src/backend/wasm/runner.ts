@@ -104,15 +104,17 @@ interface Staging {
   readonly widest: number;
 }
 
-/** How a column operation is done on one piece after another. */
+/** How an operation is done on one piece after another. */
 interface Method {
   /** The rows it reads. */
   readonly rows: readonly JobRow[];
   /** Words that it wants in memory, and bytes of scratch after them. */
   readonly table?: Uint32Array;
   readonly scratchBytes?: number;
-  /** What fills the scratch from its start, if anything does. */
+  /** What fills the scratch from its start, if not zeros. */
   readonly scratch?: Uint32Array;
+  /** Columns of a piece are a multiple of this. Default 16. */
+  readonly unit?: number;
   apply(piece: Piece, table: number, scratch: number): void;
   /** Whether the table must not stay in memory. */
   readonly isSecret?: boolean;
@@ -146,7 +148,7 @@ export class Runner {
     if (work.op === 'combine' && work.weights.length === 1) {
       return this.#weightedSum(job, work, range);
     }
-    return this.#columns(this.#method(job), job, range);
+    return this.#pieceByPiece(this.#method(job), job, range);
   }
 
   // Column operations
@@ -340,13 +342,16 @@ export class Runner {
     return program;
   }
 
-  #columns(
+  /** Applies a method to a range, a piece after the other, and screens each, if the job wants that. */
+  #pieceByPiece(
     method: Method,
     { out, screens = 0, firstCol = 0 }: Job,
     range: Range,
   ): RowScreen | undefined {
     const { rows, table = new Uint32Array(0), scratchBytes = 0 } = method;
-    const widest = pieceCols(rows.length + out.length, range.to - range.from);
+    const unit = Math.max(method.unit ?? MIN_BLOCK_COLS, screens > 0 ? MIN_COLS : 0);
+    // Whole units also so that what is summed up in each is the same whatever the width of the range.
+    const widest = roundUp(pieceCols(rows.length + out.length, range.to - range.from), unit);
     const stage = stageCols(rows, widest);
     const stride = 4 * stage + GAP_BYTES;
     const [tableAt, scratch, states, numbers, x, outAt] = this.#place([
@@ -359,9 +364,9 @@ export class Runner {
     ]) as [number, number, number, number, number, number];
     const words = new Uint32Array(this.#kernels.memory.buffer);
     words.set(table, tableAt / 4);
+    this.#kernels.clear(scratch, scratchBytes);
     if (method.scratch !== undefined) words.set(method.scratch, scratch / 4);
     const screening = this.#startScreen({ rows: screens, states, numbers });
-    const unit = screens > 0 ? MIN_COLS : MIN_BLOCK_COLS;
     for (const piece of this.#pieces(rows, range, { x, stride, unit, stage, widest })) {
       const { from, to } = piece;
       this.#screenPiece(screening, piece, firstCol);
@@ -390,13 +395,13 @@ export class Runner {
     const { used, table, floatUnit } = plan;
     const widest = Math.min(SUM_COLS, roundUp(range.to - range.from, MIN_COLS));
     const stride = kernels.eightStride();
-    const [list, sums, x, outAt, states, numbers] = this.#place([
+    const [list, sums, states, numbers, x, outAt] = this.#place([
       table.byteLength,
       8 * widest,
-      stride * EIGHT,
-      4 * widest,
       SCREEN_STATE_BYTES * screens,
       screens > 0 ? 8 * widest : 0,
+      stride * EIGHT,
+      4 * widest,
     ]) as [number, number, number, number, number, number];
     const screening = this.#startScreen({ rows: screens, states, numbers });
     const unit = screens > 0 ? MIN_COLS : MIN_BLOCK_COLS;
@@ -448,27 +453,14 @@ export class Runner {
 
   // Row operations
 
-  #screen({ rows, firstCol = 0 }: Job, range: Range): RowScreen {
-    const n = rows.length;
-    const widest = pieceCols(n, range.to - range.from);
-    const stage = stageCols(rows, widest);
-    const stride = 4 * stage + GAP_BYTES;
-    const [states, numbers, x] = this.#place([SCREEN_STATE_BYTES * n, 8 * widest, stride * n]) as [
-      number,
-      number,
-      number,
-    ];
-    const screening = this.#startScreen({ rows: n, states, numbers });
-    for (const piece of this.#pieces(rows, range, { x, stride, unit: MIN_COLS, stage, widest })) {
-      this.#screenPiece(screening, piece, firstCol);
-    }
-    return this.#screenOf(screening)!;
+  #screen(job: Job, range: Range): RowScreen {
+    const { rows } = job;
+    return this.#pieceByPiece({ rows, apply() {} }, { ...job, screens: rows.length }, range)!;
   }
 
   #startScreen(screening: Screening): Screening {
     const { rows, states } = screening;
-    // What is empty may lie beyond the end of the memory.
-    if (rows > 0) this.#kernels.clear(states, SCREEN_STATE_BYTES * rows);
+    this.#kernels.clear(states, SCREEN_STATE_BYTES * rows);
     return screening;
   }
 
@@ -530,44 +522,49 @@ export class Runner {
    * screen, if the job wants one.
    */
   #pairSums(
-    { rows, screens = 0, firstCol = 0 }: Job,
+    job: Job,
     range: Range,
     { from, to }: Range,
   ): { sums: Float64Array; screen: RowScreen | undefined } {
-    const n = rows.length;
-    const cols = range.to - range.from;
-    // Also so that chunks are the same whatever the width of the block.
-    const widest = roundUp(pieceCols(n, cols), PAIR_COLS);
-    const stage = stageCols(rows, widest);
-    const stride = 4 * stage + GAP_BYTES;
-    const bytes = PAIR_BYTES * n * (to - from);
-    const [sums, states, numbers, x] = this.#place([
-      bytes,
-      SCREEN_STATE_BYTES * screens,
-      screens > 0 ? 8 * widest : 0,
-      stride * n,
-    ]) as [number, number, number, number];
-    const screening = this.#startScreen({ rows: screens, states, numbers });
-    const exact = Number(cols <= EXACT_COLS);
-    this.#floats().fill(0, sums / 4, (sums + bytes) / 4);
-    for (const piece of this.#pieces(rows, range, { x, stride, unit: PAIR_COLS, stage, widest })) {
-      this.#screenPiece(screening, piece, firstCol);
-      this.#kernels.pairs(piece.x, stride, n, piece.cols, from, to, exact, sums);
-    }
-    return {
-      sums: new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8),
-      screen: this.#screenOf(screening),
-    };
+    const { rows } = job;
+    const exact = Number(range.to - range.from <= EXACT_COLS);
+    return this.#sums(
+      {
+        rows,
+        unit: PAIR_COLS,
+        scratchBytes: PAIR_BYTES * rows.length * (to - from),
+        apply: (p, _, sums) =>
+          this.#kernels.pairs(p.x, p.stride, p.rows, p.cols, from, to, exact, sums),
+      },
+      job,
+      range,
+    );
   }
 
-  #squaredDistances({ rows }: Job, range: Range): DistanceBlock {
-    const n = rows.length;
+  /** What a method adds up in its scratch, from zeros on; the next job may take its place. */
+  #sums(
+    method: Method & { readonly scratchBytes: number },
+    job: Job,
+    range: Range,
+  ): { sums: Float64Array; screen: RowScreen | undefined } {
+    const { scratchBytes, apply } = method;
+    let at = 0;
+    const noting: Method['apply'] = (piece, table, sums) => {
+      at = sums;
+      apply(piece, table, sums);
+    };
+    const screen = this.#pieceByPiece({ ...method, apply: noting }, job, range);
+    return { sums: new Float64Array(this.#kernels.memory.buffer, at, scratchBytes / 8), screen };
+  }
+
+  #squaredDistances(job: Job, range: Range): DistanceBlock {
+    const n = job.rows.length;
     const squaredDistances = new Float64Array(n * n);
     const isWide = new Uint8Array(n);
     const height = Math.max(1, Math.min(n, Math.floor(MAX_PAIRS / n)));
     for (let first = 0; first < n; first += height) {
       const last = Math.min(n, first + height);
-      const sums = this.#distanceSums(rows, range, { from: first, to: last }, isWide);
+      const sums = this.#distanceSums(job, range, { from: first, to: last }, isWide);
       for (let i = first; i < last; i++) {
         for (let j = i + 1; j < n; j++) {
           const sum = isWide[i] || isWide[j] ? Infinity : sums[(i - first) * n + j]!;
@@ -582,26 +579,21 @@ export class Runner {
    * Squared distances of rows [from, to) to all later rows, n for each row; notes the rows that have an
    * entry that is too large for it.
    */
-  #distanceSums(
-    rows: readonly JobRow[],
-    range: Range,
-    { from, to }: Range,
-    isWide: Uint8Array,
-  ): Float64Array {
-    const n = rows.length;
-    const widest = roundUp(pieceCols(n, range.to - range.from), PAIR_COLS);
-    const stride = 4 * widest + GAP_BYTES;
-    const bytes = DISTANCE_BYTES * n * (to - from);
-    const [sums, x] = this.#place([bytes, stride * n]) as [number, number];
-    this.#kernels.clear(sums, bytes);
-    for (const piece of cut(range, widest)) {
-      const cols = this.#bringIn(rows, piece, { x, stride, unit: PAIR_COLS });
-      for (let i = 0; i < n; i++) {
-        if (this.#kernels.splitRow(x + i * stride, cols) === 0) isWide[i] = 1;
-      }
-      this.#kernels.squaredDistances(x, stride, n, cols, from, to, sums);
-    }
-    return new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8);
+  #distanceSums(job: Job, range: Range, { from, to }: Range, isWide: Uint8Array): Float64Array {
+    const kernels = this.#kernels;
+    const { rows } = job;
+    const method: Method & { readonly scratchBytes: number } = {
+      rows,
+      unit: PAIR_COLS,
+      scratchBytes: DISTANCE_BYTES * rows.length * (to - from),
+      apply: (p, _, sums) => {
+        for (let i = 0; i < p.rows; i++) {
+          if (kernels.splitRow(p.x + i * p.stride, p.cols) === 0) isWide[i] = 1;
+        }
+        kernels.squaredDistances(p.x, p.stride, p.rows, p.cols, from, to, sums);
+      },
+    };
+    return this.#sums(method, job, range).sums;
   }
 
   // Memory
