@@ -19,6 +19,7 @@ const root = join(import.meta.dirname, '..');
 /** The bodies, without their ending; what needs Node is for Node's workers alone. */
 const WORKERS: readonly (readonly [body: string, platform: Platform])[] = [
   ['src/backend/wasm/worker', 'neutral'],
+  ['src/backend/wasm/worker-node', 'node'],
   ['src/secagg/crypto/team-worker', 'neutral'],
   ['src/secagg/crypto/team-worker-node', 'node'],
 ];

@@ -431,23 +431,32 @@ class Meter {
     if (tell === undefined || !('row' in update) || !('read' in update.row)) return update;
     const { row } = update;
     this.#passEntries += row.cols;
+    const count = (from: number, to: number): void => {
+      this.#read += to - from;
+      // While the result is written, it tells better than the reading ahead of it.
+      if (this.#step === 'write') return;
+      const done = this.#read / this.#passEntries;
+      tell({ step: this.#step, done: done - Math.ceil(done) + 1 });
+    };
     const counted =
       <T>(read: (from: number, to: number, into: T) => void | Promise<void>) =>
       async (from: number, to: number, into: T): Promise<void> => {
         await read(from, to, into);
-        this.#read += to - from;
-        // While the result is written, it tells better than the reading ahead of it.
-        if (this.#step === 'write') return;
-        const done = this.#read / this.#passEntries;
-        tell({ step: this.#step, done: done - Math.ceil(done) + 1 });
+        count(from, to);
       };
-    const { cols, half } = row;
+    const { cols, half, inFile } = row;
     return {
       ...update,
       row: {
         cols,
         ...(half && {
           half: { format: half.format, read: counted<Uint16Array>((...at) => half.read(...at)) },
+        }),
+        ...(inFile && {
+          inFile: (from, to) => {
+            count(from, to);
+            return inFile(from, to);
+          },
         }),
         read: counted<Float32Array>((...at) => row.read(...at)),
       },

@@ -40,6 +40,8 @@ export type {
   BackendInfo,
   BackendName,
   DeviceRow,
+  FileRange,
+  FileRun,
   HalfRow,
   HostRow,
   LatticeNoise,

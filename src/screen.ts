@@ -273,9 +273,15 @@ function watched(
         throw new AggregationError('unreadable', what, { cause });
       }
     };
-  const { cols, values, half } = row;
+  const { cols, values, half, inFile } = row;
   return {
     cols,
+    ...(inFile && {
+      inFile: (from, to) => {
+        signal?.throwIfAborted();
+        return inFile(from, to);
+      },
+    }),
     // In place it would be used without a look at the signal.
     ...(values && !signal && { values }),
     ...(half && {

@@ -79,6 +79,7 @@ const FOR_BROWSERS = ['browser.ts', 'private.ts', 'secure.ts'];
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
   /^core\/spawn-node\.ts$/,
+  /^backend\/wasm\/(read-row-node|worker-node)\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
   /^formats\/node-files\.ts$/,

@@ -11,6 +11,7 @@ import type { WorkerSpawner } from '../core/spawn.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import type { Backend, BackendName, Regime, TileKernels } from './kernels.ts';
 import { ReferenceKernels } from './reference/reference.ts';
+import type { ReadRow } from './wasm/job.ts';
 import { kernelModule } from './wasm/module.ts';
 import { WorkerPool } from './wasm/pool.ts';
 import { WasmKernels } from './wasm/wasm.ts';
@@ -49,6 +50,8 @@ export interface BackendOptions extends EngineOptions {
 export interface Platform {
   readonly gpu: GpuFinder;
   readonly workers: WorkerSpawner;
+  /** What workers of the wasm backend run where they can read files, and how this thread reads them. */
+  readonly files?: { readonly script: string; readonly readRow: ReadRow };
 }
 
 /**
@@ -114,7 +117,7 @@ type Maker = (known: Known) => Promise<TileKernels>;
 const MAKERS: Readonly<Record<BackendName, Maker>> = {
   webgpu: ({ platform, options }) =>
     WebGpuKernels.create(deviceMaker(platform.gpu, { software: true }), options),
-  wasm: ({ platform, options }) => wasmKernels(platform.workers, options),
+  wasm: ({ platform, options }) => wasmKernels(platform, options),
   reference: async () => new ReferenceKernels(),
 };
 
@@ -123,11 +126,11 @@ const hardwareGpu: Maker = ({ platform, options }) =>
 
 /** Where the engine knows SIMD and a security policy lets kernels be compiled. */
 async function wasmKernels(
-  workers: WorkerSpawner,
+  platform: Platform,
   { regime, threads }: BackendOptions,
 ): Promise<WasmKernels> {
   try {
-    const team = teamOf(workers, { module: await kernelModule(), threads });
+    const team = teamOf(platform, { module: await kernelModule(), threads });
     return await WasmKernels.create({ ...(regime && { regime }), ...(team && { team }) });
   } catch (cause) {
     if (cause instanceof BackendError) throw cause;
@@ -138,12 +141,12 @@ async function wasmKernels(
 
 /** Workers, if more than one may run and they can share memory. */
 function teamOf(
-  spawner: WorkerSpawner,
+  { workers: spawner, files }: Platform,
   { module, threads }: { module: WebAssembly.Module; threads: number | undefined },
 ): WorkerPool | undefined {
   const parallelism = spawner.parallelism();
   if (parallelism === undefined) return undefined;
   const count = threads ?? Math.min(parallelism, MAX_DEFAULT_THREADS);
   if (count < 2) return undefined;
-  return new WorkerPool({ threads: count, module, script: workerScript, spawner });
+  return new WorkerPool({ threads: count, module, script: workerScript, spawner, ...files });
 }

@@ -15,9 +15,11 @@ import { eventLoopTurn, TURN_MS } from '../core/turn.ts';
 import type {
   Backend,
   BackendInfo,
+  HostRow,
   Matrix,
   Pairs,
   RowScreen,
+  ScreenAlong,
   Tile,
   TileKernels,
   Words,
@@ -355,17 +357,17 @@ export class Engine implements Backend {
         const tiles = new Map<matrix.Node, Tile>();
         try {
           const finishes: (Finish | undefined)[] = [];
-          for (const [source, sum] of screens) {
-            const { tile } = uploads.get(source)!;
-            const blocks = await this.#kernels.screen(tile, shard.from, blockColumns(source.rows));
-            finishes.push(() => sum.add(blocks));
-          }
+          const along = await this.#startScreens(screens, uploads, shard);
           const place = home?.subarray(shard.from, shard.to);
           for (const target of targets) {
             await this.#evaluate(target, { ...shard, uploads, tiles }, place);
           }
           const results = targets.map((target) => tiles.get(target)!);
           finishes.push(await body(results, shard));
+          for (const { sum, screen } of along) {
+            const blocks = await screen();
+            finishes.push(() => sum.add(blocks));
+          }
           return async () => {
             for (const finish of finishes) await finish?.();
           };
@@ -385,8 +387,9 @@ export class Engine implements Backend {
     targets: readonly matrix.Node[],
     cut: Cut,
   ): { pass: Pass; screens: ReadonlyMap<matrix.AnySource, ScreenSum> } {
-    const { maxTileBytes, shardBytes, inPlaceShardBytes } = this.#kernels;
-    const limits = { memory: this.#memory, maxTileBytes, shardBytes, inPlaceShardBytes };
+    const { maxTileBytes, shardBytes, inPlaceShardBytes, readsFiles } = this.#kernels;
+    const memory = this.#memory;
+    const limits = { memory, maxTileBytes, shardBytes, inPlaceShardBytes, readsFiles };
     const plan = (asked: Cut): Pass => passOf(targets, asked, { limits, kept: this.#kept });
     const pass = plan(cut);
     const waiting = [...pass.rowsOf].filter(
@@ -399,6 +402,27 @@ export class Engine implements Backend {
     } catch {
       return { pass, screens: new Map() };
     }
+  }
+
+  /** Screens of sources, each done by now or on the way of what reads its tile. */
+  async #startScreens(
+    screens: ReadonlyMap<matrix.AnySource, ScreenSum>,
+    uploads: Uploads,
+    { from }: Range,
+  ): Promise<{ sum: ScreenSum; screen: ScreenAlong }[]> {
+    const kernels = this.#kernels;
+    const along: { sum: ScreenSum; screen: ScreenAlong }[] = [];
+    for (const [source, sum] of screens) {
+      const { tile } = uploads.get(source)!;
+      const blockCols = blockColumns(source.rows);
+      let screen = kernels.screenAlong?.(tile, from, blockCols);
+      if (screen === undefined) {
+        const blocks = await kernels.screen(tile, from, blockCols);
+        screen = async () => blocks;
+      }
+      along.push({ sum, screen });
+    }
+    return along;
   }
 
   async #shards(
@@ -476,7 +500,7 @@ export class Engine implements Backend {
     return { ...shard, uploads };
   }
 
-  async #upload({ rowsOf, keeps }: Pass, { from, to }: Range): Promise<Uploads> {
+  async #upload({ rowsOf, keeps, left }: Pass, { from, to }: Range): Promise<Uploads> {
     const uploads = new Map<matrix.AnySource, Upload>();
     try {
       for (const [source, needed] of rowsOf) {
@@ -487,7 +511,9 @@ export class Engine implements Backend {
           continue;
         }
         const rows = needed.map((row) => source.sources[row]!);
-        const tile = await this.#kernels.upload(rows, place.from, place.to);
+        const tile = left.has(source)
+          ? this.#kernels.leave!(rows as HostRow[], place.from, place.to)
+          : await this.#kernels.upload(rows, place.from, place.to);
         uploads.set(source, { tile, rows: needed, kept: keeps });
         this.#account(tile, 1);
         if (keeps) this.#keep(source, from, tile);

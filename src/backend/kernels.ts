@@ -268,6 +268,25 @@ export interface HostRow {
   read(from: number, to: number, into: Float32Array): void | Promise<void>;
   /** The same entries in half precision, where `read` gives nothing else, exactly widened. */
   readonly half?: HalfRow;
+  /**
+   * Where entries [from, to) lie in an open file, as the f32 that `read` gives: a body may then read
+   * them itself, on any thread, until the evaluation ends. Asked for in place of a `read`.
+   */
+  inFile?(from: number, to: number): FileRange;
+}
+
+/** Entries of a row in a file: little-endian f32, at any byte. */
+export interface FileRange {
+  /** Of the open file, for all threads of the process. */
+  readonly descriptor: number;
+  /** What lies one entry behind the other, in the order of the entries. */
+  readonly runs: readonly FileRun[];
+}
+
+/** Some entries from byte `at` of a file on. */
+export interface FileRun {
+  readonly at: number;
+  readonly length: number;
 }
 
 /** A row in half precision: a body may carry it as it is, and widen it where it computes. */
@@ -389,6 +408,9 @@ export interface PairBlock {
   readonly squaredDistances: Float64Array;
 }
 
+/** A screen that was asked for: gives it. */
+export type ScreenAlong = () => Promise<RowScreen[]>;
+
 /**
  * Every operation on one tile: what a backend implements. Calls never overlap, but for `upload`,
  * which runs while other tiles are computed with.
@@ -407,10 +429,17 @@ export interface TileKernels {
    * shards have nothing to read ahead, and each costs a wait for all threads.
    */
   readonly inPlaceShardBytes?: number | undefined;
+  /** Whether there is `leave`: rows in files are then computed on as others in place are. */
+  readonly readsFiles?: boolean;
   /** How an order statistic is computed; undefined where there is but one way. */
   regimeOf?(work: Work): Regime;
   /** Columns [from, to) of the rows. */
   upload(rows: readonly RowSource[], from: number, to: number): Promise<Tile>;
+  /**
+   * The same of rows that lie in files or in memory, and stay there: for a tile that one operation
+   * alone reads, which is then the one that meets what `read` would have thrown.
+   */
+  leave?(rows: readonly HostRow[], from: number, to: number): Tile;
   /** A view: shares memory with `x`, which stays alive as long as either does. */
   select(x: Tile, rows: readonly number[]): Tile;
   /** `home`: where a single row will be brought. A body may compute it there, and `read` gives it. */
@@ -445,6 +474,11 @@ export interface TileKernels {
    * for the fingerprint, whose words depend on their place.
    */
   screen(x: Tile, firstCol: number, blockCols: number): Promise<RowScreen[]>;
+  /**
+   * A screen of a tile on the way of the operation that reads it next; undefined where `screen` does as
+   * well. It is called for after that operation.
+   */
+  screenAlong?(x: Tile, firstCol: number, blockCols: number): ScreenAlong | undefined;
   /** Partial products and squared distances for each block of `blockCols` columns. */
   pairs(x: Tile, blockCols: number): Promise<PairBlock[]>;
   /**

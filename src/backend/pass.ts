@@ -20,6 +20,8 @@ const MAX_BLOCK_BYTES = 2 ** 26;
 /** Shards of column operations are multiples of this many columns. */
 const COLUMN_UNIT = 64;
 
+const NONE: ReadonlySet<AnySource> = new Set();
+
 /** Columns in a block of row operations over expressions whose widest node has `rows` rows. */
 export function blockColumns(rows: number): number {
   const fitting = powerOfTwoIn(MAX_BLOCK_BYTES / (4 * rows));
@@ -49,6 +51,8 @@ export interface Limits {
   readonly shardBytes: number;
   /** The same where all rows are computed on where they lie; undefined where none are. */
   readonly inPlaceShardBytes?: number | undefined;
+  /** Whether rows in files are computed on where they lie, if they are read once. */
+  readonly readsFiles?: boolean | undefined;
 }
 
 /** How expressions are evaluated in one pass over their columns. */
@@ -62,6 +66,8 @@ export interface Pass {
   readonly rowsOf: ReadonlyMap<AnySource, readonly number[]>;
   /** Whether sources stay uploaded after the pass: all their shards fit beside what is computed. */
   readonly keeps: boolean;
+  /** Sources that are not uploaded, but computed on out of their files. */
+  readonly left: ReadonlySet<AnySource>;
   /** Whether the next shard is uploaded while one is computed with: both fit. */
   readonly ahead: boolean;
   /** Bytes that tiles of the pass take at once, at most. */
@@ -90,7 +96,7 @@ export function passOf(
   const { cols } = targets[0]!;
   const unit = cut.unit ?? COLUMN_UNIT;
   const all = { ...needs, ...limits, cols, unit };
-  const preferred = preferredWidth(sources, all);
+  const left = limits.readsFiles ? leftInFiles(nodes, { targets, kept }) : NONE;
   const partial = sources.some((source) => rowsOf.get(source)!.length < source.rows);
   const whole = 4 * cols * needs.sourceRows;
   const keepable = !partial && !sources.some(isOnDevice) && 2 * whole <= limits.memory;
@@ -101,10 +107,21 @@ export function passOf(
   ];
   for (const { keeps, ahead, fixed, perCol } of ways) {
     const bytesPerCol = perCol + 4 * needs.computedRows;
+    const given = { ...all, left: keeps ? NONE : left };
+    const preferred = preferredWidth(sources, given);
     const width = fittingWidth(preferred, { ...all, fixed, bytesPerCol });
     if (width === undefined) continue;
     const bytes = fixed + width * bytesPerCol;
-    return { cols, unit, width, rowsOf, keeps, ahead: ahead && width < cols, bytes };
+    return {
+      cols,
+      unit,
+      width,
+      rowsOf,
+      keeps,
+      ahead: ahead && width < cols,
+      bytes,
+      left: given.left,
+    };
   }
   const rows = needs.sourceRows + needs.computedRows;
   const least = Math.min(unit, cols);
@@ -177,12 +194,12 @@ function rowsNeeded(
  */
 function preferredWidth(
   sources: readonly AnySource[],
-  given: Needs & Limits & { cols: number; unit: number },
+  given: Needs & Limits & { cols: number; unit: number; left: ReadonlySet<AnySource> },
 ): number {
-  const { cols, unit, shardBytes, inPlaceShardBytes = 0, computedRows } = given;
+  const { cols, unit, shardBytes, inPlaceShardBytes = 0, computedRows, left } = given;
   const rows = sum(sources.map((source) => source.rows));
   // What lies in place is uploaded for nothing, however it was cut before; what is computed takes room.
-  const inPlace = sources.every(liesInMemory)
+  const inPlace = sources.every((source) => liesInMemory(source) || left.has(source))
     ? Math.min(inPlaceShardBytes / (4 * rows), shardBytes / (4 * computedRows))
     : 0;
   const fitting = Math.max(shardBytes / (4 * rows), inPlace);
@@ -207,6 +224,35 @@ function fittingWidth(
   if (limit >= cols) return cols;
   const width = roundDown(limit, unit);
   return width >= unit ? width : undefined;
+}
+
+/**
+ * Sources that need not be uploaded: in files, where one operation, or whoever the targets are for,
+ * reads them once.
+ */
+function leftInFiles(
+  nodes: readonly Node[],
+  { targets, kept }: { targets: readonly Node[]; kept: ReadonlyMap<AnySource, unknown> },
+): ReadonlySet<AnySource> {
+  const readers = new Map<AnySource, number>();
+  const note = (node: Node): void => {
+    if (node.op === 'source') readers.set(node, (readers.get(node) ?? 0) + 1);
+    else if (isView(node)) for (const input of inputs(node)) note(input);
+  };
+  for (const target of targets) note(target);
+  for (const node of nodes) if (!isView(node)) for (const input of inputs(node)) note(input);
+  const isLeft = ([source, count]: readonly [AnySource, number]): boolean =>
+    count === 1 && liesInFiles(source) && !kept.has(source);
+  return new Set([...readers].filter(isLeft).map(([source]) => source));
+}
+
+function isView({ op }: Node): boolean {
+  return op === 'select' || op === 'stack';
+}
+
+/** In files, or some rows in memory. */
+function liesInFiles({ sources }: AnySource): boolean {
+  return sources.every((row) => !isDeviceRow(row) && (row.values ?? row.inFile) !== undefined);
 }
 
 function liesInMemory({ sources }: AnySource): boolean {

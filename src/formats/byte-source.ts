@@ -17,6 +17,8 @@ export interface ByteSource {
   read(from: number, to: number): Promise<Uint8Array>;
   /** Bytes from `from` on, as many as `into` holds, written there without another copy. */
   readInto?(from: number, into: Uint8Array): Promise<void>;
+  /** Of the open file that the bytes are, from its start on: other threads may then read it. */
+  readonly descriptor?: number;
   /** Frees what the source holds open. */
   close?(): Promise<void>;
 }

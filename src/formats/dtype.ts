@@ -111,7 +111,8 @@ export function byteLengthOf(dtype: Dtype, count: number): number | undefined {
 /** Elements of f64 that are in memory at once on their way to f32. */
 const F64_CHUNK = 2 ** 16;
 
-const LITTLE_ENDIAN: boolean = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+/** Whether numbers lie in this machine's memory as they do in files. */
+export const LITTLE_ENDIAN: boolean = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /**
  * Reads little-endian elements that start at byte `from` of the source, as many as `into` holds.

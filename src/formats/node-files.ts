@@ -62,6 +62,7 @@ function sourceOf(name: string, handle: FileHandle, size: number): FileSource {
       return bytes;
     },
     readInto: fill,
+    descriptor: handle.fd,
     close,
     [Symbol.asyncDispose]: close,
   };

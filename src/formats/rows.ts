@@ -8,7 +8,14 @@
 import type { HalfRow, HostRow } from '../backend/kernels.ts';
 import { FormatError } from '../core/errors.ts';
 import { assertRange, type ByteSource } from './byte-source.ts';
-import { bitsOf, type FloatDtype, isFloat, readFloats, readHalves } from './dtype.ts';
+import {
+  bitsOf,
+  type FloatDtype,
+  isFloat,
+  LITTLE_ENDIAN,
+  readFloats,
+  readHalves,
+} from './dtype.ts';
 import { compare, type Layout } from './layout.ts';
 import { type NpyHeader, readNpyHeader } from './npy.ts';
 import type { SafetensorsHeader } from './safetensors.ts';
@@ -70,6 +77,7 @@ function endOf({ from, to, dtype, at }: Run): number {
 function runsRow(source: ByteSource, runs: readonly Run[]): HostRow {
   const cols = runs.at(-1)?.to ?? 0;
   const half = halfOf(source, runs, cols);
+  const inFile = inFileOf(source, runs, cols);
   return {
     cols,
     async read(from, to, into) {
@@ -79,6 +87,22 @@ function runsRow(source: ByteSource, runs: readonly Run[]): HostRow {
       }
     },
     ...(half && { half }),
+    ...(inFile && { inFile }),
+  };
+}
+
+/** Where the row lies in an open file, if it is f32 there, as this machine has it. */
+function inFileOf(
+  { descriptor }: ByteSource,
+  runs: readonly Run[],
+  cols: number,
+): HostRow['inFile'] {
+  if (descriptor === undefined || !LITTLE_ENDIAN) return undefined;
+  if (runs.some(({ dtype }) => dtype !== 'F32')) return undefined;
+  return (from, to) => {
+    assertRange(from, to, cols);
+    const parts = [...partsOf(runs, from, to)];
+    return { descriptor, runs: parts.map(({ start, end, at }) => ({ at, length: end - start })) };
   };
 }
 

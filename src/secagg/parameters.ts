@@ -174,15 +174,18 @@ export interface Needs {
 
 /** Checks requirements and rounds fractions of clients down, exactly. */
 export function needsOf(requirements: Requirements): Needs {
-  const { clients, corrupt, dropout, sigma, eta, adversary, arcSafe } = assertOptions(requirements, {
-    clients: true,
-    corrupt: true,
-    dropout: true,
-    sigma: true,
-    eta: true,
-    adversary: true,
-    arcSafe: true,
-  });
+  const { clients, corrupt, dropout, sigma, eta, adversary, arcSafe } = assertOptions(
+    requirements,
+    {
+      clients: true,
+      corrupt: true,
+      dropout: true,
+      sigma: true,
+      eta: true,
+      adversary: true,
+      arcSafe: true,
+    },
+  );
   const n = assertInteger('clients', clients, 3, MAX_CLIENTS);
   return {
     n,

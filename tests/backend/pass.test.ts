@@ -13,6 +13,13 @@ function rowsOf(n: number): matrix.Source {
   return matrix.source(Array.from({ length: n }, () => row)) as matrix.Source;
 }
 
+/** The same in a file. */
+function rowsInFilesOf(n: number): matrix.Source {
+  const inFile = () => ({ descriptor: 0, runs: [] });
+  const row = { cols: 1_000_000, read: () => {}, inFile };
+  return matrix.source(Array.from({ length: n }, () => row)) as matrix.Source;
+}
+
 function plan(node: unknown, limits: Partial<Limits> = {}, unit?: number): Pass {
   const cut = unit === undefined ? {} : { unit };
   const given = { limits: { ...roomy, ...limits }, kept: new Map() };
@@ -53,6 +60,29 @@ describe('shards', () => {
     const mixed = matrix.stack(x, rowsOf(1));
     expect(plan(mixed, limits).width).toBe(plan(mixed).width);
     expect(plan(matrix.rankMean(x, 0, 9)).width).toBe(131_072);
+  });
+
+  test('of rows in files are cut as those in place where one operation reads them', () => {
+    // Too little to keep the rows, and enough for two shards.
+    const memory = 8 * 100 * 1_000_000 - 1;
+    const limits = { inPlaceShardBytes: 256 * MIB, readsFiles: true, memory };
+    const x = rowsInFilesOf(100);
+    const low = matrix.rankMean(x, 0, 9);
+    expect(plan(low, limits)).toMatchObject({ width: 655_360, left: new Set([x]) });
+    // Whatever views it goes through: the rows that are read are those of the view.
+    const some = matrix.signSum(matrix.select(x, [3, 5]));
+    expect(plan(some, limits).left).toEqual(new Set([x]));
+    expect(plan(x, limits).left).toEqual(new Set([x]));
+    // Two readers, a body that reads no files, rows that are kept or will be.
+    const uploaded = { width: 131_072, left: new Set() };
+    expect(plan(matrix.nearestMean(x, low, 9), limits)).toMatchObject(uploaded);
+    expect(plan(matrix.stack(x, matrix.combine([Array(100).fill(1)], x)), limits).left.size).toBe(
+      0,
+    );
+    expect(plan(low, { ...limits, readsFiles: false })).toMatchObject(uploaded);
+    expect(plan(low, { ...limits, memory: memory + 1 })).toMatchObject(uploaded);
+    const given = { limits: { ...roomy, ...limits }, kept: new Map([[x, 0]]) };
+    expect(passOf([low as matrix.Node], {}, given)).toMatchObject(uploaded);
   });
 
   test('narrow where a tile would exceed the largest buffer', () => {

@@ -48,6 +48,34 @@ describe('tensorRow', () => {
     expect(await readRow(rowOf(file))).toEqual(values);
   });
 
+  it('tells where f32 lie in an open file, run by run', async () => {
+    const file = await tensorFile('f32', {
+      a: ['F32', [3], f32(1, 2, 3)],
+      b: ['F32', [7], f32(0, 0, 0, 0, 0, 0, 0)],
+      c: ['F32', [2], f32(4, 5)],
+    });
+    const { source, header } = file;
+    const opened = { source: { ...source, descriptor: 7 }, header };
+    const [a, c] = [header.tensors.get('a')!.from, header.tensors.get('c')!.from];
+    const layout = layoutOf([header], { policies: { b: 'exclude' } });
+    const { inFile } = tensorRow(opened.source, header, layout);
+    const both = [
+      { at: a + 4, length: 2 },
+      { at: c, length: 1 },
+    ];
+    expect(inFile?.(1, 4)).toEqual({ descriptor: 7, runs: both });
+    expect(inFile?.(3, 5).runs).toEqual([{ at: c, length: 2 }]);
+    expect(() => inFile?.(1, 6)).toThrow(RangeError);
+    // No file, no such numbers in it, and numbers that are yet to be computed.
+    expect(rowOf(file).inFile).toBeUndefined();
+    const doubles = await tensorFile('f64', { a: ['F64', [1], bytesOf(Float64Array.of(1))] });
+    const halves = await tensorFile('f16', { a: ['F16', [1], bytesOf(Uint16Array.of(1))] });
+    for (const { source, header } of [doubles, halves]) {
+      expect(rowOf({ source: { ...source, descriptor: 7 }, header }).inFile).toBeUndefined();
+    }
+    expect(differenceRow(rowOf(opened), rowOf(opened)).inFile).toBeUndefined();
+  });
+
   it('gives halves as they are where all of it is one type of half precision', async () => {
     const file = await tensorFile('halves', {
       a: ['F16', [3], bytesOf(Uint16Array.of(1, 2, 3))],

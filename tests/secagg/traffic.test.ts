@@ -70,6 +70,8 @@ test('a client among 1000, k = 96 and t = 67, sends and receives what is stated'
           model: config.model,
           dimensions: D,
           enrolment,
+          // k = 96 is that of a ring with no more than 2t > k + c.
+          thinRings: true,
         },
         input: ({ canary }) =>
           withSlots(encodingOf(config), {

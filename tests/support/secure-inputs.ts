@@ -31,6 +31,7 @@ export function roundConfig({
     topology: 'complete',
     degree: 0,
     threshold: 0,
+    arcSafe: false,
     minStart: 3,
     minSum: 3,
     groupSize: 0,

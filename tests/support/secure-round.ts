@@ -106,6 +106,7 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
           dimensions: config.dimensions,
           enrolment,
           minSum: 3,
+          thinRings: !config.arcSafe,
           ...policy,
         },
         input: ({ canary }) =>

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
+import type { FileRange, PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
 
 /** Results that stay wide: every column of the output comes from the same column of the rows. */
 export type ColumnWork =
@@ -73,6 +73,28 @@ export type RowWork =
 /** The ways in which this body computes order statistics. */
 export type WasmRegime = 'network' | 'search';
 
+/** A row in a file, whose column 0 is column `first` of what the file holds of it. */
+export interface FileRow {
+  readonly file: FileRange;
+  readonly first: number;
+}
+
+/** Where a row lies. */
+export type JobRow = Float32Array | FileRow;
+
+/** Whether a row is read from its file. */
+export function isInFile(row: JobRow): row is FileRow {
+  return !(row instanceof Float32Array);
+}
+
+/** Reads columns [from, to) of a row into `memory`, from `address` on. Throws where a file gives less. */
+export type ReadRow = (
+  row: FileRow,
+  range: { readonly from: number; readonly to: number },
+  memory: Uint8Array,
+  address: number,
+) => void;
+
 /**
  * One operation on one tile. Survives a structured clone; where rows and outputs lie in shared
  * memory, the clone sees the same entries. A team copies what does not.
@@ -80,7 +102,9 @@ export type WasmRegime = 'network' | 'search';
 export interface Job {
   readonly work: ColumnWork | RowWork;
   /** The tile's rows, each `cols` long. */
-  readonly rows: readonly Float32Array[];
+  readonly rows: readonly JobRow[];
+  /** So many of the rows, from the first, are screened as well: a unit is a block of their screen. */
+  readonly screens?: number;
   /** Rows of the output, each `cols` long; none for row operations. They overlap none of `rows`. */
   readonly out: readonly Float32Array[];
   readonly cols: number;
@@ -92,8 +116,11 @@ export interface Job {
   readonly units: number;
 }
 
-/** What a unit of a row operation gives; the arrays are its own and may be transferred. */
-export type UnitResult = RowScreen | PairBlock | DistanceBlock;
+/**
+ * What a unit of a row operation gives, its screen or both; the arrays are its own and may be
+ * transferred.
+ */
+export type UnitResult = RowScreen | PairBlock | DistanceBlock | (PairBlock & RowScreen);
 
 /** Sums over one block of columns; Infinity where a row has an entry that is not below 2²⁵. */
 export type DistanceBlock = Pick<PairBlock, 'squaredDistances'>;
@@ -102,6 +129,8 @@ export type DistanceBlock = Pick<PairBlock, 'squaredDistances'>;
 export interface Team {
   /** Threads that work at once. */
   readonly threads: number;
+  /** How rows in files are read; without it, no job has any. */
+  readonly readRow?: ReadRow | undefined;
   /**
    * All units of the job, in order: results of row operations, `undefined` for column operations,
    * whose outputs are written when the promise is fulfilled. One job at a time.

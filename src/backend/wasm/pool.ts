@@ -4,8 +4,8 @@
  * what they ran. Which worker runs which unit never shows in a result: results are put in the order
  * of units. This thread only awaits, so that timers and pages stay alive.
  *
- * Workers see shared memory only. Where a job lies elsewhere, this thread copies unit after unit for
- * them: see staging.ts.
+ * Workers see shared memory and, under Node, files. Where a job lies elsewhere, this thread copies
+ * unit after unit for them: see staging.ts.
  *
  * @module
  */
@@ -13,7 +13,7 @@
 import { BackendError } from '../../core/errors.ts';
 import type { SpawnedWorker, WorkerSpawner } from '../../core/spawn.ts';
 import { eventLoopTurn } from '../../core/turn.ts';
-import type { Job, Team, UnitResult } from './job.ts';
+import type { Job, ReadRow, Team, UnitResult } from './job.ts';
 import type { Order, Report } from './protocol.ts';
 import { Runner } from './runner.ts';
 import { bringHome, divide, type Hand, slotBytes, stagedUnit } from './staging.ts';
@@ -33,6 +33,8 @@ export interface WorkerPoolOptions {
   readonly module: WebAssembly.Module;
   /** The text of the workers' script: see `worker.ts`. */
   readonly script: string;
+  /** How rows in files are read, if the script does so. */
+  readonly readRow?: ReadRow | undefined;
   readonly spawner: WorkerSpawner;
 }
 
@@ -78,6 +80,10 @@ export class WorkerPool implements Team {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
+  }
+
+  get readRow(): ReadRow | undefined {
+    return this.#options.readRow;
   }
 
   /** Threads that run units at once. */
@@ -174,7 +180,7 @@ export class WorkerPool implements Team {
     return async (unit) => {
       if (this.#end !== undefined) throw closed();
       try {
-        this.#own ??= new Runner(this.#options.module);
+        this.#own ??= new Runner(this.#options.module, this.readRow);
         return this.#own.run(job, unit);
       } catch (cause) {
         this.#own = undefined;

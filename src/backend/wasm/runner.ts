@@ -1,6 +1,7 @@
 /**
  * Runs units of jobs on one thread: one instance of the kernels and its memory. What a unit needs is
- * copied in a piece at a time, small enough for the second-level cache; never the whole tile.
+ * copied in a piece at a time, small enough for the second-level cache; never the whole tile. Rows in
+ * files are read to the same place, some pieces at a time.
  *
  * @module
  */
@@ -16,7 +17,15 @@ import {
   type SumPlan,
   sumPlan,
 } from './combine-plan.ts';
-import type { ColumnWork, DistanceBlock, Job, UnitResult } from './job.ts';
+import {
+  type ColumnWork,
+  type DistanceBlock,
+  isInFile,
+  type Job,
+  type JobRow,
+  type ReadRow,
+  type UnitResult,
+} from './job.ts';
 import type { Kernels } from './kernels.ts';
 import { networkSteps } from './network-steps.ts';
 
@@ -24,6 +33,10 @@ import { networkSteps } from './network-steps.ts';
 const PIECE_BYTES = 2 ** 19;
 const MAX_COLS = 4096;
 const MIN_COLS = 64;
+/** Bytes that one call reads of a file, since fewer take longer by the byte: of half as many, by half … */
+const READ_BYTES = 2 ** 15;
+/** … or as many as this leaves each row: they are not to leave the last cache before they are used. */
+const STAGE_BYTES = 2 ** 22;
 /** Columns that a sum with one output takes in at once: copies of 256 KB run faster than shorter ones. */
 export const SUM_COLS = 65_536;
 /** Rows start this much later than their width asks for: at one stride they would share cache sets. */
@@ -72,15 +85,37 @@ interface Piece {
   readonly out: number;
 }
 
-/** How a column operation is done on one piece after another. */
+/** Screens that are summed up in the instance's memory. */
+interface Screening {
+  /** Rows that are screened; without any, the addresses mean nothing. */
+  readonly rows: number;
+  readonly states: number;
+  /** Of a piece's columns. */
+  readonly numbers: number;
+}
+
+/** Where columns of rows are brought in. */
+interface Staging {
+  readonly x: number;
+  readonly stride: number;
+  /** Columns are filled up with zeros to a multiple of this. */
+  readonly unit: number;
+  /** Columns that are brought in at once, and those of a piece of them. */
+  readonly stage: number;
+  readonly widest: number;
+}
+
+/** How an operation is done on one piece after another. */
 interface Method {
   /** The rows it reads. */
-  readonly rows: readonly Float32Array[];
+  readonly rows: readonly JobRow[];
   /** Words that it wants in memory, and bytes of scratch after them. */
   readonly table?: Uint32Array;
   readonly scratchBytes?: number;
-  /** What fills the scratch from its start, if anything does. */
+  /** What fills the scratch from its start, if not zeros. */
   readonly scratch?: Uint32Array;
+  /** Columns of a piece are a multiple of this. Default 16. */
+  readonly unit?: number;
   apply(piece: Piece, table: number, scratch: number): void;
   /** Whether the table must not stay in memory. */
   readonly isSecret?: boolean;
@@ -89,13 +124,16 @@ interface Method {
 /** One instance of the kernels. Not to be shared between threads; the module may be. */
 export class Runner {
   readonly #kernels: Kernels;
+  readonly #readRow: ReadRow | undefined;
   /** Programs of sorting networks, by rows and ranks, oldest first. */
   readonly #programs = new Map<string, Uint32Array>();
   /** Plans of combinations: a job has many units. */
   readonly #plans = new WeakMap<Combination, CombinePlan>();
   readonly #sumPlans = new WeakMap<Combination, SumPlan>();
 
-  constructor(module: WebAssembly.Module) {
+  /** `readRow`: for jobs of rows in files. */
+  constructor(module: WebAssembly.Module, readRow?: ReadRow) {
+    this.#readRow = readRow;
     // Kernels import nothing.
     this.#kernels = new WebAssembly.Instance(module).exports as unknown as Kernels;
   }
@@ -109,11 +147,9 @@ export class Runner {
     if (work.op === 'pairs') return this.#pairs(job, range);
     if (work.op === 'squaredDistances') return this.#squaredDistances(job, range);
     if (work.op === 'combine' && work.weights.length === 1) {
-      this.#weightedSum(job, work, range);
-    } else {
-      this.#columns(this.#method(job), job.out, range);
+      return this.#weightedSum(job, work, range);
     }
-    return undefined;
+    return this.#pieceByPiece(this.#method(job), job, range);
   }
 
   // Column operations
@@ -195,7 +231,7 @@ export class Runner {
     }
   }
 
-  #rankMeanNetwork(rows: readonly Float32Array[], from: number, to: number): Method {
+  #rankMeanNetwork(rows: readonly JobRow[], from: number, to: number): Method {
     const blockCols = blockColsFor(rows.length);
     const table = this.#program(rows.length, from, to);
     const steps = table.length / STEP_WORDS;
@@ -211,7 +247,7 @@ export class Runner {
     };
   }
 
-  #rankMeanSearch(rows: readonly Float32Array[], from: number, to: number): Method {
+  #rankMeanSearch(rows: readonly JobRow[], from: number, to: number): Method {
     return {
       rows,
       scratchBytes: LINE_BYTES * (rows.length + 4),
@@ -221,7 +257,7 @@ export class Runner {
   }
 
   /** The center is copied in as one more row. */
-  #nearestMeanNetwork(rows: readonly Float32Array[], count: number): Method {
+  #nearestMeanNetwork(rows: readonly JobRow[], count: number): Method {
     const n = rows.length - 1;
     const blockCols = blockColsFor(n);
     const table = this.#program(n, 0, n);
@@ -239,7 +275,7 @@ export class Runner {
     };
   }
 
-  #nearestMeanSearch(rows: readonly Float32Array[], count: number): Method {
+  #nearestMeanSearch(rows: readonly JobRow[], count: number): Method {
     const n = rows.length - 1;
     return {
       rows,
@@ -252,7 +288,7 @@ export class Runner {
     };
   }
 
-  #rankSumNetwork(rows: readonly Float32Array[], from: number, to: number): Method {
+  #rankSumNetwork(rows: readonly JobRow[], from: number, to: number): Method {
     const blockCols = blockColsFor(rows.length);
     const table = this.#program(rows.length, from, to);
     const steps = table.length / STEP_WORDS;
@@ -268,7 +304,7 @@ export class Runner {
     };
   }
 
-  #rankSumSearch(rows: readonly Float32Array[], from: number, to: number): Method {
+  #rankSumSearch(rows: readonly JobRow[], from: number, to: number): Method {
     return {
       rows,
       scratchBytes: LINE_BYTES * (rows.length + 4),
@@ -278,7 +314,7 @@ export class Runner {
   }
 
   #sumRows(
-    rows: readonly Float32Array[],
+    rows: readonly JobRow[],
     { groups, needsTotal, program }: Extract<ColumnWork, { op: 'sumRows' }>,
   ): Method {
     return {
@@ -292,7 +328,7 @@ export class Runner {
   }
 
   #addLatticeNoise(
-    rows: readonly Float32Array[],
+    rows: readonly JobRow[],
     { draws, program, tables }: Extract<ColumnWork, { op: 'addLatticeNoise' }>,
     firstCol: number,
   ): Method {
@@ -321,61 +357,90 @@ export class Runner {
     return program;
   }
 
-  #columns(method: Method, out: readonly Float32Array[], range: Range): void {
+  /** Applies a method to a range, a piece after the other, and screens each, if the job wants that. */
+  #pieceByPiece(
+    method: Method,
+    { out, screens = 0, firstCol = 0 }: Job,
+    range: Range,
+  ): RowScreen | undefined {
     const { rows, table = new Uint32Array(0), scratchBytes = 0 } = method;
-    const widest = pieceCols(rows.length + out.length, range.to - range.from);
-    const stride = 4 * widest + GAP_BYTES;
-    const [tableAt, scratch, x, outAt] = this.#place([
+    const unit = Math.max(method.unit ?? MIN_BLOCK_COLS, screens > 0 ? MIN_COLS : 0);
+    // Whole units also so that what is summed up in each is the same whatever the width of the range.
+    const widest = roundUp(pieceCols(rows.length + out.length, range.to - range.from), unit);
+    const stage = stageCols(rows, widest);
+    const stride = 4 * stage + GAP_BYTES;
+    const [tableAt, scratch, states, numbers, x, outAt] = this.#place([
       table.byteLength,
       scratchBytes,
+      SCREEN_STATE_BYTES * screens,
+      screens > 0 ? 8 * widest : 0,
       stride * rows.length,
       stride * out.length,
-    ]) as [number, number, number, number];
+    ]) as [number, number, number, number, number, number];
     const words = new Uint32Array(this.#kernels.memory.buffer);
     words.set(table, tableAt / 4);
+    this.#kernels.clear(scratch, scratchBytes);
     if (method.scratch !== undefined) words.set(method.scratch, scratch / 4);
-    for (const piece of cut(range, widest)) {
-      const width = piece.to - piece.from;
-      const cols = this.#copyIn(rows, piece, { x, stride, unit: MIN_BLOCK_COLS });
-      const { from } = piece;
-      method.apply({ from, x, stride, rows: rows.length, cols, out: outAt }, tableAt, scratch);
+    const screening = this.#startScreen({ rows: screens, states, numbers });
+    for (const piece of this.#pieces(rows, range, { x, stride, unit, stage, widest })) {
+      const { from, to } = piece;
+      this.#screenPiece(screening, piece, firstCol);
+      method.apply({ ...piece, rows: rows.length, out: outAt }, tableAt, scratch);
       const floats = this.#floats();
       for (const [k, row] of out.entries()) {
         const start = (outAt + k * stride) / 4;
-        row.set(floats.subarray(start, start + width), piece.from);
+        row.set(floats.subarray(start, start + to - from), from);
       }
     }
     if (method.isSecret) this.#kernels.clear(tableAt, table.byteLength);
+    return this.#screenOf(screening);
   }
 
   /**
    * One output: rows come some at a time, in longer pieces than others, and their sums stay. Memory is
    * the bound, and long copies are faster.
    */
-  #weightedSum({ rows, out }: Job, work: Combination, range: Range): void {
+  #weightedSum(
+    { rows, out, screens = 0, firstCol = 0 }: Job,
+    work: Combination,
+    range: Range,
+  ): RowScreen | undefined {
     const kernels = this.#kernels;
     const plan = remember(this.#sumPlans, work, () => sumPlan(work.weights[0]!));
-    const { used, table, unit, floatUnit } = plan;
-    const widest = Math.min(SUM_COLS, roundUp(range.to - range.from, MIN_BLOCK_COLS));
+    const { used, table, floatUnit } = plan;
+    const widest = Math.min(SUM_COLS, roundUp(range.to - range.from, MIN_COLS));
     const stride = kernels.eightStride();
-    const [list, sums, x, outAt] = this.#place([
+    const [list, sums, states, numbers, x, outAt] = this.#place([
       table.byteLength,
       8 * widest,
+      SCREEN_STATE_BYTES * screens,
+      screens > 0 ? 8 * widest : 0,
       stride * EIGHT,
       4 * widest,
-    ]) as [number, number, number, number];
+    ]) as [number, number, number, number, number, number];
+    const screening = this.#startScreen({ rows: screens, states, numbers });
+    const unit = screens > 0 ? MIN_COLS : MIN_BLOCK_COLS;
     new Uint32Array(kernels.memory.buffer).set(table, list / 4);
     const floats = this.#floats();
     const floatWeights = list + ENTRY_BYTES * used.length;
     for (const piece of cut(range, widest)) {
       const width = piece.to - piece.from;
-      const cols = roundUp(width, MIN_BLOCK_COLS);
+      const cols = roundUp(width, unit);
+      let unscreened = screens;
       /** Sums of all rows, of which `add` takes in eight, the first of them the used row `first`. */
       const sumUp = (add: (first: number, count: number) => void): void => {
         kernels.clear(sums, 8 * cols);
         for (let first = 0; first < used.length; first += EIGHT) {
           const some = used.slice(first, first + EIGHT).map((i) => rows[i]!);
-          this.#copyIn(some, piece, { x, stride, unit: MIN_BLOCK_COLS });
+          this.#bringIn(some, piece, { x, stride, unit });
+          // Whose rows are all screened uses all of them.
+          const eight = {
+            rows: Math.min(unscreened, some.length),
+            states: states + SCREEN_STATE_BYTES * first,
+            numbers,
+          };
+          this.#screenPiece(eight, { x, stride, cols, from: piece.from }, firstCol);
+          unscreened -= eight.rows;
           add(first, some.length);
         }
       };
@@ -388,41 +453,46 @@ export class Runner {
       };
       if (floatUnit === undefined) {
         sumUp(inF64);
-        kernels.roundSums(sums, cols, unit, outAt);
+        kernels.roundSums(sums, cols, plan.unit, outAt);
       } else {
         sumUp(inF32);
         if (kernels.roundSums(sums, cols, floatUnit, outAt) === 0) {
           sumUp(inF64);
-          kernels.replaceSums(sums, cols, unit, outAt);
+          kernels.replaceSums(sums, cols, plan.unit, outAt);
         }
       }
       out[0]!.set(floats.subarray(outAt / 4, outAt / 4 + width), piece.from);
     }
+    return this.#screenOf(screening);
   }
 
   // Row operations
 
-  #screen({ rows, firstCol = 0 }: Job, range: Range): RowScreen {
-    const n = rows.length;
-    const kernels = this.#kernels;
-    const widest = pieceCols(n, range.to - range.from);
-    const stride = 4 * widest + GAP_BYTES;
-    const [states, numbers, x] = this.#place([SCREEN_STATE_BYTES * n, 8 * widest, stride * n]) as [
-      number,
-      number,
-      number,
-    ];
-    this.#floats().fill(0, states / 4, (states + SCREEN_STATE_BYTES * n) / 4);
-    for (const piece of cut(range, widest)) {
-      const cols = this.#copyIn(rows, piece, { x, stride, unit: MIN_COLS });
-      // Columns count modulo 2³².
-      kernels.columnNumbers((firstCol + piece.from) | 0, cols, numbers);
-      kernels.screen(x, stride, n, cols, numbers, states);
-    }
-    return this.#screenResult(states, n);
+  #screen(job: Job, range: Range): RowScreen {
+    const { rows } = job;
+    return this.#pieceByPiece({ rows, apply() {} }, { ...job, screens: rows.length }, range)!;
   }
 
-  #screenResult(states: number, n: number): RowScreen {
+  #startScreen(screening: Screening): Screening {
+    const { rows, states } = screening;
+    this.#kernels.clear(states, SCREEN_STATE_BYTES * rows);
+    return screening;
+  }
+
+  /** Screens the first rows of a piece whose columns are a multiple of 64. */
+  #screenPiece(
+    { rows, states, numbers }: Screening,
+    { x, stride, cols, from }: Pick<Piece, 'x' | 'stride' | 'cols' | 'from'>,
+    firstCol: number,
+  ): void {
+    if (rows === 0) return;
+    // Columns count modulo 2³².
+    this.#kernels.columnNumbers((firstCol + from) | 0, cols, numbers);
+    this.#kernels.screen(x, stride, rows, cols, numbers, states);
+  }
+
+  #screenOf({ rows: n, states }: Screening): RowScreen | undefined {
+    if (n === 0) return undefined;
     const state = new DataView(this.#kernels.memory.buffer, states, SCREEN_STATE_BYTES * n);
     const nonFinite = new Uint32Array(n);
     const squaredNorms = new Float64Array(n);
@@ -437,14 +507,19 @@ export class Runner {
     return { nonFinite, squaredNorms, fingerprints: new BigUint64Array(words.buffer) };
   }
 
-  #pairs({ rows }: Job, range: Range): PairBlock {
-    const n = rows.length;
+  #pairs(job: Job, range: Range): PairBlock | (PairBlock & RowScreen) {
+    const n = job.rows.length;
+    let screen: RowScreen | undefined;
     const products = new Float64Array(n * n);
     const squaredDistances = new Float64Array(n * n);
     const height = Math.max(1, Math.min(n, Math.floor(MAX_PAIRS / n)));
     for (let first = 0; first < n; first += height) {
       const last = Math.min(n, first + height);
-      const sums = this.#pairSums(rows, range, { from: first, to: last });
+      // Where rows are brought in several times, they are screened at the first.
+      const part = first === 0 ? job : { ...job, screens: 0 };
+      const done = this.#pairSums(part, range, { from: first, to: last });
+      const { sums } = done;
+      screen ??= done.screen;
       for (let i = first; i < last; i++) {
         for (let j = i; j < n; j++) {
           const at = 2 * ((i - first) * n + j);
@@ -454,35 +529,57 @@ export class Runner {
         }
       }
     }
-    return { products, squaredDistances };
+    return { products, squaredDistances, ...screen };
   }
 
-  /** Squared distance and product of rows [from, to) with all later rows, n pairs for each row. */
-  #pairSums(rows: readonly Float32Array[], range: Range, { from, to }: Range): Float64Array {
-    const n = rows.length;
-    const cols = range.to - range.from;
-    // Also so that chunks are the same whatever the width of the block.
-    const widest = roundUp(pieceCols(n, cols), PAIR_COLS);
-    const stride = 4 * widest + GAP_BYTES;
-    const bytes = PAIR_BYTES * n * (to - from);
-    const [sums, x] = this.#place([bytes, stride * n]) as [number, number];
-    const exact = Number(cols <= EXACT_COLS);
-    this.#floats().fill(0, sums / 4, (sums + bytes) / 4);
-    for (const piece of cut(range, widest)) {
-      const width = this.#copyIn(rows, piece, { x, stride, unit: PAIR_COLS });
-      this.#kernels.pairs(x, stride, n, width, from, to, exact, sums);
-    }
-    return new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8);
+  /**
+   * Squared distance and product of rows [from, to) with all later rows, n pairs for each row; the
+   * screen, if the job wants one.
+   */
+  #pairSums(
+    job: Job,
+    range: Range,
+    { from, to }: Range,
+  ): { sums: Float64Array; screen: RowScreen | undefined } {
+    const { rows } = job;
+    const exact = Number(range.to - range.from <= EXACT_COLS);
+    return this.#sums(
+      {
+        rows,
+        unit: PAIR_COLS,
+        scratchBytes: PAIR_BYTES * rows.length * (to - from),
+        apply: (p, _, sums) =>
+          this.#kernels.pairs(p.x, p.stride, p.rows, p.cols, from, to, exact, sums),
+      },
+      job,
+      range,
+    );
   }
 
-  #squaredDistances({ rows }: Job, range: Range): DistanceBlock {
-    const n = rows.length;
+  /** What a method adds up in its scratch, from zeros on; the next job may take its place. */
+  #sums(
+    method: Method & { readonly scratchBytes: number },
+    job: Job,
+    range: Range,
+  ): { sums: Float64Array; screen: RowScreen | undefined } {
+    const { scratchBytes, apply } = method;
+    let at = 0;
+    const noting: Method['apply'] = (piece, table, sums) => {
+      at = sums;
+      apply(piece, table, sums);
+    };
+    const screen = this.#pieceByPiece({ ...method, apply: noting }, job, range);
+    return { sums: new Float64Array(this.#kernels.memory.buffer, at, scratchBytes / 8), screen };
+  }
+
+  #squaredDistances(job: Job, range: Range): DistanceBlock {
+    const n = job.rows.length;
     const squaredDistances = new Float64Array(n * n);
     const isWide = new Uint8Array(n);
     const height = Math.max(1, Math.min(n, Math.floor(MAX_PAIRS / n)));
     for (let first = 0; first < n; first += height) {
       const last = Math.min(n, first + height);
-      const sums = this.#distanceSums(rows, range, { from: first, to: last }, isWide);
+      const sums = this.#distanceSums(job, range, { from: first, to: last }, isWide);
       for (let i = first; i < last; i++) {
         for (let j = i + 1; j < n; j++) {
           const sum = isWide[i] || isWide[j] ? Infinity : sums[(i - first) * n + j]!;
@@ -497,26 +594,21 @@ export class Runner {
    * Squared distances of rows [from, to) to all later rows, n for each row; notes the rows that have an
    * entry that is too large for it.
    */
-  #distanceSums(
-    rows: readonly Float32Array[],
-    range: Range,
-    { from, to }: Range,
-    isWide: Uint8Array,
-  ): Float64Array {
-    const n = rows.length;
-    const widest = roundUp(pieceCols(n, range.to - range.from), PAIR_COLS);
-    const stride = 4 * widest + GAP_BYTES;
-    const bytes = DISTANCE_BYTES * n * (to - from);
-    const [sums, x] = this.#place([bytes, stride * n]) as [number, number];
-    this.#kernels.clear(sums, bytes);
-    for (const piece of cut(range, widest)) {
-      const cols = this.#copyIn(rows, piece, { x, stride, unit: PAIR_COLS });
-      for (let i = 0; i < n; i++) {
-        if (this.#kernels.splitRow(x + i * stride, cols) === 0) isWide[i] = 1;
-      }
-      this.#kernels.squaredDistances(x, stride, n, cols, from, to, sums);
-    }
-    return new Float64Array(this.#kernels.memory.buffer, sums, bytes / 8);
+  #distanceSums(job: Job, range: Range, { from, to }: Range, isWide: Uint8Array): Float64Array {
+    const kernels = this.#kernels;
+    const { rows } = job;
+    const method: Method & { readonly scratchBytes: number } = {
+      rows,
+      unit: PAIR_COLS,
+      scratchBytes: DISTANCE_BYTES * rows.length * (to - from),
+      apply: (p, _, sums) => {
+        for (let i = 0; i < p.rows; i++) {
+          if (kernels.splitRow(p.x + i * p.stride, p.cols) === 0) isWide[i] = 1;
+        }
+        kernels.squaredDistances(p.x, p.stride, p.rows, p.cols, from, to, sums);
+      },
+    };
+    return this.#sums(method, job, range).sums;
   }
 
   // Packing, which changes the width of rows
@@ -578,17 +670,35 @@ export class Runner {
     return new Float32Array(this.#kernels.memory.buffer);
   }
 
-  /** Copies a range of the rows in and fills whole units up with zeros. Returns the columns there. */
-  #copyIn(
-    rows: readonly Float32Array[],
+  /** Brings rows in, a stage of columns at a time, and gives each in pieces. */
+  *#pieces(
+    rows: readonly JobRow[],
+    range: Range,
+    { stage, widest, ...place }: Staging,
+  ): Generator<Range & Pick<Piece, 'x' | 'stride' | 'cols'>> {
+    const { stride, unit } = place;
+    for (const there of cut(range, stage)) {
+      this.#bringIn(rows, there, place);
+      for (const { from, to } of cut(there, widest)) {
+        const x = place.x + 4 * (from - there.from);
+        yield { from, to, x, stride, cols: roundUp(to - from, unit) };
+      }
+    }
+  }
+
+  /** Copies or reads a range of the rows and fills whole units up with zeros. Returns the columns there. */
+  #bringIn(
+    rows: readonly JobRow[],
     { from, to }: Range,
-    { x, stride, unit }: { x: number; stride: number; unit: number },
+    { x, stride, unit }: Pick<Staging, 'x' | 'stride' | 'unit'>,
   ): number {
     const floats = this.#floats();
+    const bytes = new Uint8Array(floats.buffer);
     const cols = roundUp(to - from, unit);
     for (const [i, row] of rows.entries()) {
       const start = (x + i * stride) / 4;
-      floats.set(row.subarray(from, to), start);
+      if (isInFile(row)) this.#readRow!(row, { from, to }, bytes, 4 * start);
+      else floats.set(row.subarray(from, to), start);
       if (to - from < cols) floats.fill(0, start + to - from, start + cols);
     }
     return cols;
@@ -611,6 +721,13 @@ function pieceCols(rows: number, cols: number): number {
   const fitting = Math.floor(PIECE_BYTES / (4 * rows) / MIN_COLS) * MIN_COLS;
   const widest = Math.max(MIN_COLS, Math.min(MAX_COLS, fitting));
   return Math.min(widest, roundUp(cols, MIN_COLS));
+}
+
+/** Columns of a stage, in whole pieces: of files, more than are computed on at once. */
+function stageCols(rows: readonly JobRow[], widest: number): number {
+  if (!rows.some(isInFile)) return widest;
+  const wanted = Math.min(READ_BYTES, STAGE_BYTES / rows.length) / 4;
+  return widest * Math.max(1, Math.floor(wanted / widest));
 }
 
 /** What was made for a key before, or is now. */

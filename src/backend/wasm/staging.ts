@@ -1,16 +1,16 @@
 /**
- * Staging: workers see shared memory only. Of a job whose rows or outputs lie elsewhere, one unit at
+ * Staging: workers see shared memory and files only. Of a job whose rows or outputs lie elsewhere, one unit at
  * a time is copied into a slot of shared memory and done there, so that the copy of the next unit
  * goes on beside the work on this one and the rows are never in memory twice.
  *
  * @module
  */
 
-import type { Job, UnitResult } from './job.ts';
+import { isInFile, type Job, type JobRow, type UnitResult } from './job.ts';
 
 /** Whether every thread sees it. */
-export function isShared(values: Float32Array): boolean {
-  return values.buffer instanceof SharedArrayBuffer;
+export function isShared(row: JobRow): boolean {
+  return isInFile(row) || row.buffer instanceof SharedArrayBuffer;
 }
 
 /** Bytes of a slot for any unit of the job; 0 if all of it lies in shared memory. */
@@ -31,13 +31,15 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
     return new Float32Array(slot, used - there.byteLength, there.length);
   };
   const rows = job.rows.map((row) => {
+    if (isInFile(row)) return { ...row, first: row.first + from };
     const own = place(row);
     if (!isShared(row)) own.set(row.subarray(from, to));
     return own;
   });
-  const { work, unitCols, firstCol = 0 } = job;
+  const { work, unitCols, firstCol = 0, screens } = job;
   return {
     work,
+    ...(screens !== undefined && { screens }),
     firstCol: firstCol + from,
     rows,
     out: job.out.map(place),

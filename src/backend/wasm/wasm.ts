@@ -1,15 +1,18 @@
 /**
  * The wasm backend: every operation on one tile, by SIMD kernels on this thread or on a team.
  *
- * A tile is a list of rows where they lie: rows in memory are used in place, outputs in arrays that
- * are used again. Kernels never see a whole tile; see runner.ts.
+ * A tile is a list of rows where they lie: rows in memory are used in place, and so are rows in files
+ * that are read once, outputs lie in arrays that are used again. Kernels never see a whole tile; see runner.ts.
  *
  * @module
  */
 
 import { chacha20State } from '../../core/chacha20.ts';
+import { BackendError } from '../../core/errors.ts';
 import type {
   BackendInfo,
+  FileRange,
+  HostRow,
   LatticeNoise,
   MaskKeys,
   PairBlock,
@@ -17,6 +20,7 @@ import type {
   Regime,
   RowScreen,
   RowSource,
+  ScreenAlong,
   SimulatedNoise,
   Tile,
   TileKernels,
@@ -28,7 +32,16 @@ import { noiseProgram } from '../noise-program.ts';
 import { packedWords } from '../packing.ts';
 import { rowSumProgram } from '../row-sums.ts';
 import { isDeviceRow } from '../rows.ts';
-import type { DistanceBlock, Job, Team, UnitResult, WasmRegime } from './job.ts';
+import {
+  type DistanceBlock,
+  type FileRow,
+  isInFile,
+  type Job,
+  type JobRow,
+  type Team,
+  type UnitResult,
+  type WasmRegime,
+} from './job.ts';
 import { kernelModule } from './module.ts';
 import { Runner, SUM_COLS } from './runner.ts';
 import { type Slab, Slabs } from './slabs.ts';
@@ -69,6 +82,8 @@ const ADDS_PER_ENTRY = 16;
 
 /** What a column operation is besides its work and its rows. */
 interface Extent {
+  /** What is computed on; of the tile, if nothing else is said, all rows. */
+  readonly rows?: readonly JobRow[];
   /** Rows of the result. Default 1. */
   readonly outputs?: number;
   readonly firstCol?: number;
@@ -80,10 +95,19 @@ interface Extent {
 
 /** Rows in memory, and the slabs that some of them lie in. */
 interface RowTile extends Tile {
-  readonly values: readonly Float32Array[];
+  readonly values: readonly JobRow[];
+  /** What the operation that reads it will do besides. */
+  screening?: Screening;
   readonly slabs: readonly Slab[];
   /** Whether it lies where the caller wants it. */
   readonly isHome?: boolean;
+}
+
+/** A screen of a tile that is wanted. */
+interface Screening {
+  readonly firstCol: number;
+  readonly blockCols: number;
+  done?: RowScreen[];
 }
 
 /** SIMD kernels on the CPU. Results do not depend on the number of threads. */
@@ -91,20 +115,24 @@ export class WasmKernels implements TileKernels {
   readonly maxTileBytes: number = 2 ** 32;
   readonly shardBytes: number;
   readonly inPlaceShardBytes: number;
+  readonly readsFiles: boolean;
   readonly #runner: Runner;
   readonly #team: Team | undefined;
   readonly #regime: Regime | undefined;
   readonly #slabs: Slabs;
+  /** The rows that tiles left in files, and their first columns. */
+  readonly #left = new WeakMap<FileRange, { row: HostRow; firstCol: number }>();
   /** What the last two `read`s gave away. */
   readonly #homes: Slab[] = [];
 
   private constructor(module: WebAssembly.Module, { regime, team }: WasmOptions) {
-    this.#runner = new Runner(module);
+    this.#runner = new Runner(module, team?.readRow);
     this.#team = team;
     this.#regime = regime;
     // Alone, a shard holds up the thread; a team is set to work, and waited for, at every shard.
     this.shardBytes = team === undefined ? 2 ** 25 : 2 ** 26;
     this.inPlaceShardBytes = (team?.threads ?? 1) * IN_PLACE_BYTES_EACH;
+    this.readsFiles = team?.readRow !== undefined;
     this.#slabs = new Slabs({ shared: team !== undefined, spareBytes: 2 * this.shardBytes });
   }
 
@@ -146,21 +174,47 @@ export class WasmKernels implements TileKernels {
       );
     }
     const cols = to - from;
-    const slab = this.#slabs.take(elsewhere.length * cols, { kept: true });
-    const places = rowsIn(slab, elsewhere.length, cols);
-    // All at once: files are read by several threads of the system. None reads on after a failure.
-    const reads = await Promise.allSettled(
-      elsewhere.map(async ({ row }, k) => row.read(from, to, places[k]!)),
+    const { slab, places } = await this.#copies(elsewhere.length, cols, (k, place) =>
+      elsewhere[k]!.row.read(from, to, place),
     );
-    const failure = reads.find((read) => read.status === 'rejected');
-    if (failure !== undefined) {
-      this.#slabs.release(slab);
-      throw failure.reason;
-    }
     return tileOf(
       inPlace.map(({ values }) => values ?? places.shift()!),
       [slab],
     );
+  }
+
+  leave(rows: readonly HostRow[], from: number, to: number): Tile {
+    const values = rows.map((row) => {
+      if (row.values !== undefined) return row.values.subarray(from, to);
+      const file = row.inFile!(from, to);
+      this.#left.set(file, { row, firstCol: from });
+      return { file, first: 0 };
+    });
+    return tileOf(values, [], to - from);
+  }
+
+  /** A slab of rows, each written to its place. */
+  async #copies(
+    rows: number,
+    cols: number,
+    copy: (row: number, place: Float32Array) => void | Promise<void>,
+  ): Promise<{ slab: Slab; places: Float32Array[] }> {
+    const slab = this.#slabs.take(rows * cols, { kept: true });
+    const places = rowsIn(slab, rows, cols);
+    // All at once: files are read by several threads of the system. None reads on after a failure.
+    const copied = await Promise.allSettled(places.map(async (place, k) => copy(k, place)));
+    const failure = copied.find(({ status }) => status === 'rejected');
+    if (failure === undefined) return { slab, places };
+    this.#slabs.release(slab);
+    throw (failure as PromiseRejectedResult).reason;
+  }
+
+  screenAlong(x: Tile, firstCol: number, blockCols: number): ScreenAlong | undefined {
+    const tile = own(x);
+    if (!tile.values.some(isInFile)) return undefined;
+    const screening: Screening = { firstCol, blockCols };
+    tile.screening = screening;
+    return async () => screening.done ?? this.screen(x, firstCol, blockCols);
   }
 
   select(x: Tile, rows: readonly number[]): Tile {
@@ -168,23 +222,24 @@ export class WasmKernels implements TileKernels {
     return this.#view(
       rows.map((i) => values[i]!),
       slabs,
+      x.cols,
     );
   }
 
   async stack(x: Tile, y: Tile): Promise<Tile> {
     const [above, below] = [own(x), own(y)];
-    return this.#view([...above.values, ...below.values], [...above.slabs, ...below.slabs]);
+    return this.#view([...above.values, ...below.values], [...above.slabs, ...below.slabs], x.cols);
   }
 
   /** A tile of rows that others hold, too; slabs stay until the last of them is freed. */
-  #view(values: readonly Float32Array[], slabs: readonly Slab[]): RowTile {
+  #view(values: readonly JobRow[], slabs: readonly Slab[], cols: number): RowTile {
     for (const slab of slabs) this.#slabs.retain(slab);
-    return { ...tileOf(values, slabs), bytes: 0 };
+    return { ...tileOf(values, slabs, cols), bytes: 0 };
   }
 
   async read(x: Tile): Promise<Float32Array> {
     const { values, slabs, rows, cols, isHome } = own(x);
-    if (isHome) return values[0]!;
+    if (isHome) return values[0] as Float32Array;
     const [slab] = slabs;
     // One computed row is given away as it is. What is kept for later, or is the caller's, is copied:
     // whoever reads may write.
@@ -193,8 +248,12 @@ export class WasmKernels implements TileKernels {
     if (isOwn) this.#slabs.retain(home);
     this.#homes.push(home);
     if (this.#homes.length > 2) this.#slabs.release(this.#homes.shift()!);
-    if (isOwn) return values[0]!;
-    for (const [i, row] of values.entries()) home.data.set(row, i * cols);
+    if (isOwn) return values[0] as Float32Array;
+    for (const [i, row] of values.entries()) {
+      const place = home.data.subarray(i * cols, (i + 1) * cols);
+      if (isInFile(row)) await this.#readLeft(row, place);
+      else place.set(row);
+    }
     return home.data.subarray(0, rows * cols);
   }
 
@@ -214,34 +273,31 @@ export class WasmKernels implements TileKernels {
 
   async combine(weights: Weights, x: Tile, home?: Float32Array): Promise<Tile> {
     const rows = weights.map((row) => Float64Array.from(row));
-    return this.#columns({ op: 'combine', weights: rows }, own(x).values, {
-      outputs: weights.length,
-      home,
-    });
+    return this.#columns({ op: 'combine', weights: rows }, x, { outputs: weights.length, home });
   }
 
   async rankMean(x: Tile, from: number, to: number): Promise<Tile> {
     const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
-    return this.#columns({ op: 'rankMean', from, to, regime }, own(x).values);
+    return this.#columns({ op: 'rankMean', from, to, regime }, x);
   }
 
   async nearestMean(x: Tile, center: Tile, count: number): Promise<Tile> {
     const regime = this.regimeOf({ op: 'nearestMean', rows: x.rows, count });
     const rows = [...own(x).values, own(center).values[0]!];
-    return this.#columns({ op: 'nearestMean', count, regime }, rows);
+    return this.#columns({ op: 'nearestMean', count, regime }, x, { rows });
   }
 
   async signSum(x: Tile): Promise<Tile> {
-    return this.#columns({ op: 'signSum' }, own(x).values);
+    return this.#columns({ op: 'signSum' }, x);
   }
 
   async deviation(x: Tile): Promise<Tile> {
-    return this.#columns({ op: 'deviation' }, own(x).values);
+    return this.#columns({ op: 'deviation' }, x);
   }
 
   async rankSum(x: Tile, from: number, to: number): Promise<Tile> {
     const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
-    return this.#columns({ op: 'rankSum', from, to, regime }, own(x).values);
+    return this.#columns({ op: 'rankSum', from, to, regime }, x);
   }
 
   async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {
@@ -250,7 +306,7 @@ export class WasmKernels implements TileKernels {
     const outputs = groups.length;
     const effort = 1 + reads / (ADDS_PER_ENTRY * (rows.length + outputs));
     const work = { op: 'sumRows', groups: outputs, needsTotal, program } as const;
-    return this.#columns(work, rows, { outputs, effort });
+    return this.#columns(work, x, { rows, outputs, effort });
   }
 
   async addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
@@ -259,7 +315,7 @@ export class WasmKernels implements TileKernels {
     const draws = noise.draws.length;
     const work = { op: 'addLatticeNoise', draws, program, tables } as const;
     try {
-      return await this.#columns(work, own(x).values, { firstCol, effort: NOISE_EFFORT * draws });
+      return await this.#columns(work, x, { firstCol, effort: NOISE_EFFORT * draws });
     } finally {
       program.fill(0);
     }
@@ -270,7 +326,7 @@ export class WasmKernels implements TileKernels {
     const keys = this.#secret(secret);
     const work = { op: 'addMasks', keys, count, added } as const;
     try {
-      return await this.#columns(work, own(x).values, { firstCol, effort: MASK_EFFORT * count });
+      return await this.#columns(work, x, { firstCol, effort: MASK_EFFORT * count });
     } finally {
       keys.fill(0);
     }
@@ -284,31 +340,29 @@ export class WasmKernels implements TileKernels {
     const state = this.#secret(chacha20State(key, nonce));
     const work = { op: 'quantize', state, clip, scale, limit } as const;
     try {
-      return await this.#columns(work, own(x).values, { firstCol, effort: MASK_EFFORT });
+      return await this.#columns(work, x, { firstCol, effort: MASK_EFFORT });
     } finally {
       state.fill(0);
     }
   }
 
   async dequantize(x: Tile, scale: number): Promise<Tile> {
-    return this.#columns({ op: 'dequantize', scale }, own(x).values);
+    return this.#columns({ op: 'dequantize', scale }, x);
   }
 
   async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
-    return this.#reshaped(own(x).values, cols, (row, out) => this.#runner.unpack(row, bits, out));
+    return this.#reshaped(x, cols, (row, out) => this.#runner.unpack(row, bits, out));
   }
 
   async pack(x: Tile, bits: number): Promise<Tile> {
     const words = packedWords(x.cols, bits);
-    return this.#reshaped(own(x).values, words, (row, out) => this.#runner.pack(row, bits, out));
+    return this.#reshaped(x, words, (row, out) => this.#runner.pack(row, bits, out));
   }
 
   /** Rows of another width, made on this thread: they cost little more than a copy. */
-  #reshaped(
-    rows: readonly Float32Array[],
-    cols: number,
-    body: (row: Float32Array, out: Float32Array) => void,
-  ): RowTile {
+  #reshaped(x: Tile, cols: number, body: (row: Float32Array, out: Float32Array) => void): RowTile {
+    // Words come from arrays: none is left in a file.
+    const rows = own(x).values as readonly Float32Array[];
     const slab = this.#slabs.take(rows.length * cols);
     const outputs = rowsIn(slab, rows.length, cols);
     try {
@@ -333,30 +387,46 @@ export class WasmKernels implements TileKernels {
     const { law, scale, key, nonce } = noise;
     const state = chacha20State(key, nonce);
     const work = { op: 'addSimulatedNoise', law, scale, state } as const;
-    return this.#columns(work, own(x).values, { firstCol, effort: NOISE_EFFORT });
+    return this.#columns(work, x, { firstCol, effort: NOISE_EFFORT });
   }
 
   async #columns(
     work: Job['work'],
-    rows: readonly Float32Array[],
-    { outputs = 1, firstCol = 0, effort = 1, home }: Extent = {},
+    x: Tile,
+    { rows = own(x).values, outputs = 1, firstCol = 0, effort = 1, home }: Extent = {},
   ): Promise<RowTile> {
-    const cols = rows[0]!.length;
+    const { cols } = x;
     const isHome = home !== undefined && (this.#team === undefined || isShared(home));
     const slabs = isHome ? [] : [this.#slabs.take(outputs * cols)];
     const out = isHome ? [home] : rowsIn(slabs[0]!, outputs, cols);
     const isSum = work.op === 'combine' && outputs === 1;
-    const unitCols = isSum
-      ? this.#sumUnitCols(cols)
-      : unitColsFor(effort * (rows.length + outputs));
+    const screening = this.#joinedScreening(own(x), work);
+    const unitCols =
+      screening?.blockCols ??
+      (isSum ? this.#sumUnitCols(cols) : unitColsFor(effort * (rows.length + outputs)));
     const units = Math.ceil(cols / unitCols);
+    const job = { work, rows, out, cols, firstCol, unitCols, units };
     try {
-      await this.#run({ work, rows, out, cols, firstCol, unitCols, units }, effort);
+      if (screening === undefined) await this.#run(job, effort);
+      else {
+        const screens = { screens: x.rows, firstCol: screening.firstCol };
+        screening.done = (await this.#run({ ...job, ...screens }, effort)) as RowScreen[];
+      }
     } catch (error) {
       for (const slab of slabs) this.#slabs.release(slab);
       throw error;
     }
     return { ...tileOf(out, slabs), isHome };
+  }
+
+  /** The screen that an operation on the tile does besides: it reads all rows, block by block. */
+  #joinedScreening({ screening, rows, cols }: RowTile, work: Job['work']): Screening | undefined {
+    if (screening === undefined || screening.done !== undefined) return undefined;
+    const blocks = Math.ceil(cols / screening.blockCols);
+    if (blocks < MIN_UNITS_EACH * (this.#team?.threads ?? 1)) return undefined;
+    if (work.op !== 'combine') return screening;
+    const isUsed = (i: number): boolean => work.weights.some((row) => row[i] !== 0);
+    return Array.from({ length: rows }, (_, i) => i).every(isUsed) ? screening : undefined;
   }
 
   /** Columns of a unit of one sum: as many as are taken in at once, where that leaves work for all. */
@@ -376,7 +446,7 @@ export class WasmKernels implements TileKernels {
     const large = (x.rows * x.cols) / MIN_TEAM_ENTRIES;
     const height = Math.ceil(x.rows / Math.max(1, Math.min(x.rows, wanted, large)));
     const groups = Array.from({ length: Math.ceil(x.rows / height) }, (_, k) =>
-      tileOf(values.slice(k * height, (k + 1) * height), []),
+      tileOf(values.slice(k * height, (k + 1) * height), [], x.cols),
     );
     const done = await Promise.all(
       groups.map((rows) => this.#blocks({ op: 'screen' }, rows, { blockCols, firstCol })),
@@ -387,7 +457,15 @@ export class WasmKernels implements TileKernels {
   }
 
   async pairs(x: Tile, blockCols: number): Promise<PairBlock[]> {
-    return (await this.#blocks({ op: 'pairs' }, x, { blockCols })) as PairBlock[];
+    const screening = this.#joinedScreening(own(x), { op: 'pairs' });
+    if (screening?.blockCols !== blockCols) {
+      return (await this.#blocks({ op: 'pairs' }, x, { blockCols })) as PairBlock[];
+    }
+    const { firstCol } = screening;
+    const screens = { blockCols, firstCol, screens: x.rows };
+    const blocks = await this.#blocks({ op: 'pairs' }, x, screens);
+    screening.done = blocks as RowScreen[];
+    return blocks as PairBlock[];
   }
 
   async squaredDistances(x: Tile, blockCols: number): Promise<Float64Array[]> {
@@ -398,14 +476,39 @@ export class WasmKernels implements TileKernels {
   async #blocks(
     work: Job['work'],
     x: Tile,
-    { blockCols, firstCol = 0 }: { blockCols: number; firstCol?: number },
+    { blockCols, ...rest }: { blockCols: number; firstCol?: number; screens?: number },
   ): Promise<(UnitResult | undefined)[]> {
     const { values: rows, cols } = own(x);
     const units = Math.ceil(cols / blockCols);
-    return this.#run({ work, rows, out: [], cols, firstCol, unitCols: blockCols, units });
+    return this.#run({ work, rows, out: [], cols, unitCols: blockCols, units, ...rest });
   }
 
   async #run(job: Job, effort: number = 1): Promise<(UnitResult | undefined)[]> {
+    const inFiles = job.rows.filter(isInFile);
+    try {
+      return await this.#units(job, effort);
+    } catch (error) {
+      const isOther = error instanceof BackendError && error.code !== 'failed';
+      if (inFiles.length === 0 || isOther) throw error;
+    }
+    // Read as rows are elsewhere they tell why they cannot be, unless it was not for them.
+    const { slab, places } = await this.#copies(inFiles.length, job.cols, (k, place) =>
+      this.#readLeft(inFiles[k]!, place),
+    );
+    try {
+      const rows = job.rows.map((row) => (isInFile(row) ? places.shift()! : row));
+      return await this.#units({ ...job, rows }, effort);
+    } finally {
+      this.#slabs.release(slab);
+    }
+  }
+
+  async #readLeft({ file }: FileRow, into: Float32Array): Promise<void> {
+    const { row, firstCol } = this.#left.get(file)!;
+    await row.read(firstCol, firstCol + into.length, into);
+  }
+
+  async #units(job: Job, effort: number): Promise<(UnitResult | undefined)[]> {
     const large = job.units > 1 && effort * job.rows.length * job.cols >= MIN_TEAM_ENTRIES;
     if (large && this.#team !== undefined) return this.#team.run(job);
     return Array.from({ length: job.units }, (_, unit) => this.#runner.run(job, unit));
@@ -416,8 +519,11 @@ function own(x: Tile): RowTile {
   return x as RowTile;
 }
 
-function tileOf(values: readonly Float32Array[], slabs: readonly Slab[]): RowTile {
-  const cols = values[0]!.length;
+function tileOf(
+  values: readonly JobRow[],
+  slabs: readonly Slab[],
+  cols = (values[0]! as Float32Array).length,
+): RowTile {
   const bytes = slabs.reduce((sum, { length }) => sum + 4 * length, 0);
   return { rows: values.length, cols, bytes, values, slabs };
 }

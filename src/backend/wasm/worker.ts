@@ -1,70 +1,10 @@
 /**
- * What runs in each worker: takes units of a job until none is left, and sends home what came of
- * them. The same in Node and in browsers: the port is `self`.
- *
- * Not imported but bundled, to `worker.gen.ts`, by scripts/build-workers.ts.
+ * The script of workers where there are no files. Not imported but bundled, by
+ * scripts/build-workers.ts.
  *
  * @module
  */
 
-import { BackendError } from '../../core/errors.ts';
-import type { Job } from './job.ts';
-import type { Done, Order, Report } from './protocol.ts';
-import { Runner } from './runner.ts';
+import { serve } from './serve.ts';
 
-/** A worker's end of the line, whatever the platform calls its type. */
-interface Port {
-  onmessage: (event: { readonly data: Order }) => void;
-  postMessage(report: Report, transfer: readonly Transferable[]): void;
-}
-
-const port = self as unknown as Port;
-let module: WebAssembly.Module;
-let runner: Runner;
-const works = new Map<number, Job['work']>();
-
-port.onmessage = ({ data: order }) => {
-  if (order.kind === 'start') {
-    module = order.module;
-    runner = new Runner(module);
-    Atomics.store(order.alive, 0, 1);
-  } else if (order.kind === 'work') {
-    works.set(order.id, order.work);
-  } else if (order.kind === 'forget') {
-    works.delete(order.id);
-  } else {
-    runUnits(order);
-  }
-};
-
-function runUnits({ id, job: posted, next }: Order & { kind: 'job' }): void {
-  const { work } = posted;
-  const job = { ...posted, work: typeof work === 'number' ? works.get(work)! : work };
-  const results: Done[] = [];
-  let unit = Atomics.add(next, 0, 1);
-  try {
-    for (; unit < job.units; unit = Atomics.add(next, 0, 1)) {
-      results.push([unit, runner.run(job, unit)]);
-    }
-  } catch (error) {
-    // The others need not go on.
-    Atomics.store(next, 0, job.units);
-    const code = error instanceof BackendError ? error.code : 'failed';
-    port.postMessage({ kind: 'failed', id, unit, code, reason: String(error) }, []);
-    // What a trap has left behind in memory is thrown away.
-    runner = new Runner(module);
-    return;
-  }
-  port.postMessage({ kind: 'done', id, results }, buffersOf(results));
-}
-
-/** Buffers that belong to the results alone, to be moved instead of copied. */
-function buffersOf(results: readonly Done[]): ArrayBuffer[] {
-  const buffers = new Set<ArrayBuffer>();
-  for (const [, result] of results) {
-    for (const part of Object.values(result ?? {})) {
-      if (ArrayBuffer.isView(part) && part.buffer instanceof ArrayBuffer) buffers.add(part.buffer);
-    }
-  }
-  return [...buffers];
-}
+serve();

@@ -202,6 +202,8 @@ export async function recordWorld(
           dimensions: DIMENSIONS,
           enrolment,
           minSum: 3,
+          // What makes an arc of a ring safe is what is studied here.
+          thinRings: true,
           corrupt: 0,
           sigma: 1,
         },
@@ -413,6 +415,7 @@ function configOf(federation: Federation, options: WorldOptions): RoundConfig {
     topology,
     degree: options.degree ?? 0,
     threshold: options.threshold ?? 0,
+    arcSafe: false,
     minStart: minSum,
     minSum,
     groupSize: 0,

@@ -396,6 +396,7 @@ class SimulatedClient {
       dimensions: config.dimensions,
       enrolment: cohort.enrolment,
       minSum: config.minSum,
+      thinRings: !config.arcSafe,
       corrupt: config.corrupt / 1e6,
       sigma: config.sigma,
       ...policy,

@@ -252,8 +252,8 @@ describe('a job that fails', () => {
 
 /** The same, in memory that is not shared. */
 function unshared(job: Job): Job {
-  const copies = (rows: readonly Float32Array[]): Float32Array[] =>
-    rows.map((row) => new Float32Array(row));
+  const copies = (rows: Job['rows']): Float32Array[] =>
+    rows.map((row) => new Float32Array(row as Float32Array));
   return { ...job, rows: copies(job.rows), out: copies(job.out) };
 }
 
@@ -311,7 +311,7 @@ describe('a job in memory that is not shared', () => {
       const size = { cols: 3 * cols, unitCols: cols, units: 3 };
       await pool.run({ work: { op: 'signSum' }, rows: [row], out: [out], ...size });
       const posted = orders.filter((order) => order.kind === 'job');
-      return new Set(posted.map(({ job }) => job.rows[0]!.buffer));
+      return new Set(posted.map(({ job }) => (job.rows[0] as Float32Array).buffer));
     };
     // Two slots of 40 MB stay, though 64 MiB is the limit, and those of 24 MB are let go for them.
     const small = await slotsOf(3_000_000);

@@ -119,6 +119,7 @@ export function benchConfig({ n, d }: { n: number; d: number }): RoundConfig {
     topology: 'complete',
     degree: 0,
     threshold: 0,
+    arcSafe: false,
     minStart: 3,
     minSum: 3,
     groupSize: 0,
