@@ -56,6 +56,15 @@ test('prints tables, and writes figures and charts into files', async () => {
   expect(await readFile(svg, 'utf8')).toMatch(/^<svg .*<\/svg>\n$/s);
 });
 
+test('takes questions without --only', async () => {
+  const { code, stdout } = await quick('noise', '--backends', 'reference', '--json');
+  expect(code).toBe(0);
+  const { timings } = JSON.parse(stdout);
+  expect(new Set(timings.map((one: { question: string }) => one.question))).toEqual(
+    new Set(['noise']),
+  );
+});
+
 test('what cannot be asked is a line of the table; with nothing else, the exit code is 1', async () => {
   const { code, stdout } = await quick('--only', 'crossover', '--backends', 'reference');
   expect(stdout).toMatch(/^all .* webgpu .* not among the backends asked for$/m);

@@ -28,6 +28,7 @@ import {
 } from '../../../secagg/keys.ts';
 import type { Mask, Masks } from '../../../secagg/masks.ts';
 import {
+  BOX_BYTES,
   boxAt,
   consentToVerify,
   type Envelope,
@@ -199,7 +200,10 @@ export class Dealer {
   async #carried(words: Uint32Array): Promise<Uint32Array> {
     const keys = await this.#keysInSum();
     const start = performance.now();
-    const masked = await this.#deal.masks.add(words, keys);
+    let masked = words;
+    for (let from = 0; from < keys.length; from += BATCH) {
+      masked = await this.#deal.masks.add(masked, keys.slice(from, from + BATCH));
+    }
     this.made = { keys: keys.length, seconds: (performance.now() - start) / 1000 };
     return masked;
   }
@@ -311,7 +315,9 @@ export class Dealer {
   }
 }
 
-const EMPTY_BOX = new Uint8Array(BOX_NONCE_BYTES + 2 * KEY_BYTES + 16);
+const EMPTY_BOX = new Uint8Array(BOX_BYTES);
+/** As many masks at one time as the server takes off. */
+const BATCH = 4096;
 
 async function dealt(
   identity: Identity,
