@@ -462,3 +462,33 @@ describe('Proposed parameters', () => {
     }
   });
 });
+
+describe('a ring of which no arc can be summed alone', () => {
+  const assumed = { corrupt: 0.1, dropout: 0.1, eta: 20 } as const;
+
+  test('has t > k/2 + c + 1 and 3t > 2k + 2c + 1, and is not of the least degree', () => {
+    for (const sigma of [40, 80]) {
+      for (const clients of [300, 1000, 10_000]) {
+        const terms = { ...assumed, clients, sigma, graph: 'harary' } as const;
+        const thin = findParameters(terms);
+        const { k, t, c, dropped } = findParameters({ ...terms, arcSafe: true });
+        expect(2 * t).toBeGreaterThan(k + 2 * c + 2);
+        expect(3 * t).toBeGreaterThan(2 * k + 2 * c + 1);
+        expect(t).toBeLessThanOrEqual(k - dropped);
+        expect(k).toBeGreaterThan(thin.k);
+        expect(
+          checkParameters({ ...assumed, clients, sigma, arcSafe: true }, { graph: 'harary', k, t }),
+        ).toEqual([]);
+      }
+    }
+  });
+
+  test('is not what 2t > k + c gives', () => {
+    const proposed = { graph: 'harary', k: 96, t: 67 } as const;
+    const needs = { ...assumed, clients: 1000, sigma: 40 };
+    expect(checkParameters(needs, proposed)).toEqual([]);
+    const [shortfall] = checkParameters({ ...needs, arcSafe: true }, proposed);
+    expect(shortfall).toMatchObject({ requirement: 'privacy' });
+    expect(shortfall!.message).toContain('t = 67, k = 96, c = 37');
+  });
+});
