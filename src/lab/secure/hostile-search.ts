@@ -283,7 +283,6 @@ function stepsOf(draft: Draft, disorder: Disorder): Strategy['steps'] {
   const { world, random } = disorder;
   const clients = shuffled([...draft.keys()], random);
   const views = viewsOf(draft);
-  const noise = random.below(4) === 0;
   const told = clients.flatMap((client): Telling[] => {
     const { view } = draft.get(client)!;
     return view === undefined ? [] : [{ client, step: { kind: 'view', view } }];
@@ -293,6 +292,8 @@ function stepsOf(draft: Draft, disorder: Disorder): Strategy['steps'] {
   const requests = clients.map((client): Telling => {
     const near = world.graph.neighbours(client);
     const withhold = random.below(4) > 0 ? [] : sample(near, random.below(3), random);
+    // What does not count is asked about at length, by two implementations: so to few.
+    const noise = random.below(16) === 0;
     return { client, step: { kind: 'consents', choice: { withhold, noise } } };
   });
   const steps = [...before, ...told, ...requests];
