@@ -162,6 +162,8 @@ function joined(texts: readonly string[]): string {
   let depth = 0;
   for (const text of texts) {
     if (MEET.test(`${code.at(-1)}${text[0]}`)) code += ' ';
+    // A comma behind the last of a list is for whoever adds to it.
+    if (/^[)}]$/.test(text)) code = code.replace(/,$/, '');
     code += text;
     if (text === '{') depth++;
     if (text === '}') depth--;

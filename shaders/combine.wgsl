@@ -50,7 +50,7 @@ fn write(sums: Sums, largest: vec4u, header: vec2u, place: Target, k: u32) -> u3
         joined(values.w, shift),
     );
     let sure = (sums.peak >= vec4f(bitcast<f32>(header.y))) & (largest < vec4u(LARGE));
-    let unsure = !(sure | (largest == vec4u(0u)));
+    let unsure = !(sure | (largest == vec4u()));
     return dot(vec4u(unsure), vec4u(1u, 2u, 4u, 8u)) << (4u * k);
 }
 
@@ -62,7 +62,7 @@ fn word_at(row: u32, col: u32) -> u32 {
 fn looked_up(output: u32, col: u32) -> u32 {
     let first = output * p.rows;
     var top = NO_EXPONENT;
-    var total = Total(Sum(0.0, 0.0), 0u);
+    var total = Total();
     for (var i = 0u; i < p.rows; i++) {
         let weight = weights[first + i];
         if weight.x == 0u { continue; }
@@ -92,15 +92,15 @@ fn combine(
     if place.col >= p.cols { return; }
     let first = group.z * (p.rows + 2u);
 
-    var largest = vec4u(0u);
-    var a = Sums(vec4f(0.0), vec4f(0.0), vec4f(0.0));
+    var largest = vec4u();
+    var a = Sums();
     var b = a;
     var c = a;
     var d = a;
     for (var i = 0u; i < p.rows; i++) {
         let factor_words = factors[first + 2u + i];
         // A row of weight 0 is not read.
-        if all(factor_words == vec4u(0u)) { continue; }
+        if all(factor_words == vec4u()) { continue; }
         let words = x[(starts[i] + place.col) / 4u];
         largest = max(largest, words & vec4u(MAGNITUDE));
         let values = bitcast<vec4f>(words);

@@ -35,14 +35,14 @@ fn deviation(
         }
         top = max(top, exponent(word));
     }
-    var sum = Sum(0.0, 0.0);
+    var sum = Sum();
     for (var i = 0u; i < p.rows; i++) {
         sum = add(sum, scaled(x[starts[i] + col], -top), p.zero);
     }
     let mean = opaque((sum.high + sum.low) / f32(p.rows), p.zero);
-    var squares = Sum(0.0, 0.0);
+    var squares = Sum();
     // The mean is rounded; what its error adds to the squares is taken off again.
-    var rest = Sum(0.0, 0.0);
+    var rest = Sum();
     for (var i = 0u; i < p.rows; i++) {
         let difference = opaque(scaled(x[starts[i] + col], -top) - mean, p.zero);
         squares = add(squares, difference * difference, p.zero);

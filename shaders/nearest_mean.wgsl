@@ -44,7 +44,7 @@ fn nearest_mean(
         var largest = 0u;
         // All bits of what is kept: of one value, that value.
         var bits = 0u;
-        var total = Total(Sum(0.0, 0.0), 0u);
+        var total = Total();
         #slot tame
         out[col] = select(total_word(total, f32(p.count), top, p.zero), bits, p.count == 1u);
         return;
@@ -71,7 +71,7 @@ fn nearest_mean(
         return;
     }
     var top = NO_EXPONENT;
-    var total = Total(Sum(0.0, 0.0), 0u);
+    var total = Total();
     for (var i = 0u; i < p.count; i++) { measure(words[i], &top, &total); }
     for (var i = 0u; i < p.count && total.infinities == 0u; i++) {
         total.sum = add(total.sum, scaled(words[i], -top), p.zero);

@@ -66,7 +66,7 @@ fn nearest_mean_search(
     }
     var top = NO_EXPONENT;
     var below_bound = 0u;
-    var total = Total(Sum(0.0, 0.0), 0u);
+    var total = Total();
     for (var i = 0u; i < p.rows; i++) {
         let word = x[starts[i] + col];
         let away = distance_of(word, center, tame);

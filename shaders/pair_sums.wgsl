@@ -47,8 +47,8 @@ fn pair_sums(
 
     let first = group.z * p.slices_per_block;
     let last = min(p.slices, first + p.slices_per_block);
-    var product = Sum(0.0, 0.0);
-    var distance = Sum(0.0, 0.0);
+    var product = Sum();
+    var distance = Sum();
     for (var slice = first; slice < last; slice++) {
         let part = (slice * p.tiles + tile) * PART + (cell / blocks) * 256u + cell % blocks;
         for (var lane = 0u; lane < lanes; lane++) {

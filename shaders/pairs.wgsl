@@ -68,7 +68,7 @@ struct Parts { high: vec4f, low: vec4f }
 
 // 2^shift for shift ≤ 127, 0 where that is below the normal range.
 fn powers(shift: vec4i) -> vec4f {
-    return bitcast<vec4f>(vec4u(max(shift + vec4i(127), vec4i(0))) << vec4u(23u));
+    return bitcast<vec4f>(vec4u(max(shift + vec4i(127), vec4i())) << vec4u(23u));
 }
 
 // What brings a row of unit `own` to the larger of its unit and each of the others'.
@@ -89,7 +89,7 @@ fn opaque_vector(values: vec4f) -> vec4f {
 // Passes on to the high part what the low part has gathered, and keeps what that rounds off.
 fn settled(high: vec4f, low: vec4f) -> Parts {
     let next = opaque_vector(high + low);
-    if !compensated { return Parts(next, vec4f(0.0)); }
+    if !compensated { return Parts(next, vec4f()); }
     return Parts(next, low - opaque_vector(next - high));
 }
 
@@ -97,10 +97,10 @@ fn settled(high: vec4f, low: vec4f) -> Parts {
 // multiplication may flush subnormal words, so they are counted as integers, in units of `tiny`.
 fn scaled_words(words: vec4u, factor: f32, tiny: f32) -> vec4f {
     let field = words & vec4u(INFINITE);
-    let finite = select(words, vec4u(0u), field == vec4u(INFINITE));
+    let finite = select(words, vec4u(), field == vec4u(INFINITE));
     let fraction = vec4f(finite & vec4u(0x007fffffu)) * tiny;
     let small = bitcast<vec4f>(bitcast<vec4u>(fraction) | (finite & vec4u(SIGN)));
-    return select(bitcast<vec4f>(finite) * factor, small, field == vec4u(0u));
+    return select(bitcast<vec4f>(finite) * factor, small, field == vec4u());
 }
 
 @compute @workgroup_size(WG_SIZE)
@@ -182,16 +182,16 @@ fn pairs(
                 let words_d = x[quad.w];
                 let inside = vec4u(col) + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
                 words[0] = scaled_words(
-                    select(vec4u(0u), words_a, inside & vec4<bool>(present.x)), factor.x, tiny.x,
+                    select(vec4u(), words_a, inside & vec4<bool>(present.x)), factor.x, tiny.x,
                 );
                 words[1] = scaled_words(
-                    select(vec4u(0u), words_b, inside & vec4<bool>(present.y)), factor.y, tiny.y,
+                    select(vec4u(), words_b, inside & vec4<bool>(present.y)), factor.y, tiny.y,
                 );
                 words[2] = scaled_words(
-                    select(vec4u(0u), words_c, inside & vec4<bool>(present.z)), factor.z, tiny.z,
+                    select(vec4u(), words_c, inside & vec4<bool>(present.z)), factor.z, tiny.z,
                 );
                 words[3] = scaled_words(
-                    select(vec4u(0u), words_d, inside & vec4<bool>(present.w)), factor.w, tiny.w,
+                    select(vec4u(), words_d, inside & vec4<bool>(present.w)), factor.w, tiny.w,
                 );
             }
             let columns = transpose(words);

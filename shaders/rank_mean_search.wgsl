@@ -5,13 +5,13 @@
 //      starts   rows, u32
 // out  out      cols, words of f32
 //
-// One invocation owns one column. The keys at the first and the last rank are built bit by bit from
-// the top: a bit is set if no more than `rank` keys lie below. 32 reads of the column for both, one
-// for the sum; no scratch memory, uniform control flow.
+// One invocation owns one column: 32 reads of it for the keys at the first and the last rank, one for
+// the sum; no scratch memory, uniform control flow.
 
 #import bits
 #import sum
 #import columns
+#import ends
 #import kept
 
 struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
@@ -20,6 +20,10 @@ struct Params { rows: u32, cols: u32, begin: u32, end: u32, zero: u32 }
 @group(0) @binding(1) var<storage, read> starts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
 @group(0) @binding(3) var<uniform> p: Params;
+
+fn sorted_key(row: u32, col: u32) -> u32 {
+    return key_of(x[starts[row] + col]);
+}
 
 @compute @workgroup_size(WG_SIZE)
 fn rank_mean_search(
@@ -30,18 +34,6 @@ fn rank_mean_search(
     let col = column_of(group, groups, local);
     if col >= p.cols { return; }
 
-    var low = 0u;
-    var high = 0u;
-    for (var bit = SIGN; bit > 0u; bit >>= 1u) {
-        var below_low = 0u;
-        var below_high = 0u;
-        for (var i = 0u; i < p.rows; i++) {
-            let key = key_of(x[starts[i] + col]);
-            below_low += u32(key < (low | bit));
-            below_high += u32(key < (high | bit));
-        }
-        if below_low <= p.begin { low |= bit; }
-        if below_high <= p.end - 1u { high |= bit; }
-    }
-    out[col] = mean_between(col, low, high, p.begin, p.end);
+    let ends = ends_of(col);
+    out[col] = mean_between(col, ends.low, ends.high, p.begin, p.end);
 }

@@ -79,8 +79,8 @@ fn with_words(before: Seen, words: vec4u, low_numbers: vec4u, high_numbers: vec4
     seen.print += vec2u(total_of(folded * low_numbers), total_of(folded * high_numbers));
     let magnitudes = words & vec4u(MAGNITUDE);
     let finite = magnitudes < vec4u(INFINITE);
-    seen.non_finite += total_of(select(vec4u(1u), vec4u(0u), finite));
-    let kept = select(vec4u(0u), magnitudes, finite);
+    seen.non_finite += total_of(select(vec4u(1u), vec4u(), finite));
+    let kept = select(vec4u(), magnitudes, finite);
     let largest = max(max(kept.x, kept.y), max(kept.z, kept.w));
     seen.largest = max(seen.largest, largest);
     if largest >= seen.limit {
@@ -102,7 +102,7 @@ fn with_words(before: Seen, words: vec4u, low_numbers: vec4u, high_numbers: vec4
 fn words_at(start: u32, col: u32, end: u32) -> vec4u {
     let words = x[(start + col) / 4u];
     if col + 4u <= end { return words; }
-    return select(vec4u(0u), words, vec4u(col) + vec4u(0u, 1u, 2u, 3u) < vec4u(end));
+    return select(vec4u(), words, vec4u(col) + vec4u(0u, 1u, 2u, 3u) < vec4u(end));
 }
 
 fn joined_looks(a: Look, b: Look) -> Look {
@@ -163,7 +163,7 @@ fn screen(
     let start_c = starts[min(row + 2u, last)];
     let start_d = starts[min(row + 3u, last)];
 
-    let nothing = Seen(0u, 0u, FIRST_LIMIT, MAX_SHIFT, Sum(0.0, 0.0), vec2u(0u, 0u));
+    let nothing = Seen(0u, 0u, FIRST_LIMIT, MAX_SHIFT, Sum(), vec2u());
     var a = nothing;
     var b = nothing;
     var c = nothing;

@@ -24,13 +24,13 @@ fn sign_sum(
 ) {
     let col = 4u * column_of(group, groups, local);
     if col >= p.cols { return; }
-    var sum = vec4i(0);
+    var sum = vec4i();
     for (var i = 0u; i < p.rows; i++) {
         let words = x[(starts[i] + col) / 4u];
         let magnitude = words & vec4u(MAGNITUDE);
         let sign = (bitcast<vec4i>(words) >> vec4u(31u)) | vec4i(1);
-        let counts = (magnitude > vec4u(0u)) & (magnitude <= vec4u(INFINITE));
-        sum += select(vec4i(0), sign, counts);
+        let counts = (magnitude > vec4u()) & (magnitude <= vec4u(INFINITE));
+        sum += select(vec4i(), sign, counts);
     }
     out[col / 4u] = bitcast<vec4u>(vec4f(sum));
 }

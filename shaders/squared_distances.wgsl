@@ -81,7 +81,7 @@ fn with_terms(sums: Sums, terms: Terms) -> Sums {
     let high = plus(sums, terms.high << vec4u(26u), terms.high >> vec4u(6u));
     let cross = bitcast<vec4u>(terms.cross << vec4u(14u));
     let both = plus(high, cross, bitcast<vec4u>(terms.cross >> vec4u(18u)));
-    return plus(both, terms.low, vec4u(0u));
+    return plus(both, terms.low, vec4u());
 }
 
 // Which of four rows have an entry that is too large, of one column.
@@ -137,12 +137,12 @@ fn squared_distances(
     let near = min(rows, vec4u(p.rows - 1u));
     let start = vec4u(starts[near.x], starts[near.y], starts[near.z], starts[near.w]);
 
-    let nothing = Terms(vec4u(0u), vec4i(0), vec4u(0u));
+    let nothing = Terms();
     var terms_x = nothing;
     var terms_y = nothing;
     var terms_z = nothing;
     var terms_w = nothing;
-    var sums_x = Sums(vec4u(0u), vec4u(0u));
+    var sums_x = Sums();
     var sums_y = sums_x;
     var sums_z = sums_x;
     var sums_w = sums_x;
@@ -151,18 +151,18 @@ fn squared_distances(
     for (var first = begin; first < end; first += chunk) {
         let col = first + task_col;
         if task_col < chunk {
-            var a = vec4u(0u);
-            var b = vec4u(0u);
-            var c = vec4u(0u);
-            var d = vec4u(0u);
+            var a = vec4u();
+            var b = vec4u();
+            var c = vec4u();
+            var d = vec4u();
             if col < end {
                 // Rows are padded to whole vectors, so that the last may be read whole.
                 let quad = (start + vec4u(col)) / vec4u(4u);
                 let inside = vec4u(col) + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
-                a = select(vec4u(0u), x[quad.x], inside & vec4<bool>(present.x));
-                b = select(vec4u(0u), x[quad.y], inside & vec4<bool>(present.y));
-                c = select(vec4u(0u), x[quad.z], inside & vec4<bool>(present.z));
-                d = select(vec4u(0u), x[quad.w], inside & vec4<bool>(present.w));
+                a = select(vec4u(), x[quad.x], inside & vec4<bool>(present.x));
+                b = select(vec4u(), x[quad.y], inside & vec4<bool>(present.y));
+                c = select(vec4u(), x[quad.z], inside & vec4<bool>(present.z));
+                d = select(vec4u(), x[quad.w], inside & vec4<bool>(present.w));
             }
             let columns = array(
                 vec4u(a.x, b.x, c.x, d.x),

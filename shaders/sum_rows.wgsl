@@ -27,7 +27,7 @@ fn sum_rows(
 ) {
     let quad = column_of(group, launched, local);
     if 4u * quad >= p.cols { return; }
-    var total = vec4u(0u);
+    var total = vec4u();
     if p.needs_total == 1u {
         for (var row = 0u; row < p.rows; row++) { total += x[starts[row] / 4u + quad]; }
     }

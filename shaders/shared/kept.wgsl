@@ -16,7 +16,7 @@ const SMALL: i32 = -80;
 struct Kept { least: u32, greatest: u32, top: i32, sum: Sum }
 
 fn nothing_kept() -> Kept {
-    return Kept(0xffffffffu, 0u, SMALL, Sum(0.0, 0.0));
+    return Kept(0xffffffffu, 0u, SMALL, Sum());
 }
 
 // Exponent by which a sum with this key in it is scaled; sums of values below 4 do not overflow.
@@ -54,7 +54,7 @@ fn kept_word(kept: Kept, col: u32, begin: u32, end: u32) -> u32 {
 fn mean_between(col: u32, least: u32, greatest: u32, begin: u32, end: u32) -> u32 {
     if least == greatest { return word_of(least); }
     var top = NO_EXPONENT;
-    var total = Total(Sum(0.0, 0.0), 0u);
+    var total = Total();
     measure(word_of(least), &top, &total);
     measure(word_of(greatest), &top, &total);
     if total.infinities == 0u {

@@ -32,6 +32,16 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** What `make` makes of an option's value; its errors name the option. */
+export function ofOption<T>(name: string, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof AggregationError || cause instanceof RangeError)) throw cause;
+    throw new UsageError(`${name}: ${cause.message}`, { cause });
+  }
+}
+
 /** One line; with AGGREGIS_DEBUG=1 the stack and its causes. */
 export function explain(error: unknown): string {
   if (process.env.AGGREGIS_DEBUG === '1' && error instanceof Error) {

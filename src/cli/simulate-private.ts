@@ -18,7 +18,7 @@ import {
 import { describeBackend } from '../lab/report.ts';
 import { streamOf } from '../lab/sampling.ts';
 import { type BackendFlags, backendOptionsOf } from './arguments.ts';
-import { UsageError } from './failure.ts';
+import { ofOption, UsageError } from './failure.ts';
 
 /** The options, with the defaults of this way of running. */
 export interface PrivateFlags extends BackendFlags {
@@ -53,9 +53,9 @@ export async function runPrivately(flags: PrivateFlags): Promise<void> {
   }
   const f = likelyAttackers(flags);
   const specs = flags.rules ?? [`trimmed-mean:f=${f}`, `nnm:f=${f}+trimmed-mean:f=${f}`];
-  const rules = specs.map((spec) => usage('--rules', () => namedRule(spec)));
+  const rules = specs.map((spec) => ofOption('--rules', () => namedRule(spec)));
   const attack =
-    flags.attack === 'none' ? undefined : usage('--attack', () => namedAttack(flags.attack));
+    flags.attack === 'none' ? undefined : ofOption('--attack', () => namedAttack(flags.attack));
   await using backend = await createBackend(flags.backend, backendOptionsOf(flags));
   // So that attackers send the same whatever the backend.
   await using attackOn = await createBackend('reference');
@@ -96,15 +96,6 @@ export function likelyAttackers({
   const unseen = clients > 1 ? (clients - cohort) / (clients - 1) : 0;
   const deviation = Math.sqrt(cohort * share * (1 - share) * unseen);
   return Math.min(attackers, Math.ceil(cohort * share + 2 * deviation));
-}
-
-function usage<T>(name: string, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    if (!(cause instanceof AggregationError || cause instanceof RangeError)) throw cause;
-    throw new UsageError(`${name}: ${cause.message}`, { cause });
-  }
 }
 
 /** A rule without a bound, or a promise that no noise keeps, is for whoever asked to change. */

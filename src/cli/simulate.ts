@@ -38,7 +38,7 @@ import {
   parseWhole,
   threadsOption,
 } from './arguments.ts';
-import { EXIT_CODES, UsageError } from './failure.ts';
+import { EXIT_CODES, ofOption, UsageError } from './failure.ts';
 import { ATTACKING_SHARE, PRIVATE_DEFAULTS, runPrivately } from './simulate-private.ts';
 import { runSecurely, SECURE_ROUNDS } from './simulate-secure.ts';
 
@@ -200,8 +200,8 @@ function castOf(flags: Flags): { attack: NamedAttack | undefined; rules: NamedRu
   if (twice !== undefined) throw new UsageError(`--rules names ${twice} twice`);
   return {
     attack:
-      flags.attack === 'none' ? undefined : option('--attack', () => namedAttack(flags.attack)),
-    rules: specs.map((spec) => option('--rules', () => admitted(namedRule(spec), clients))),
+      flags.attack === 'none' ? undefined : ofOption('--attack', () => namedAttack(flags.attack)),
+    rules: specs.map((spec) => ofOption('--rules', () => admitted(namedRule(spec), clients))),
   };
 }
 
@@ -209,16 +209,6 @@ function admitted(named: NamedRule, clients: number): NamedRule {
   const { minClients } = named.rule;
   if (minClients <= clients) return named;
   throw new RangeError(`${named.name} needs at least ${minClients} clients, got ${clients}`);
-}
-
-/** What `make` gives; its errors name the option. */
-function option<T>(name: string, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    if (!(cause instanceof AggregationError || cause instanceof RangeError)) throw cause;
-    throw new UsageError(`${name}: ${cause.message}`, { cause });
-  }
 }
 
 async function readData({ data, seed, clients }: Flags): Promise<TrainTest> {
