@@ -7,6 +7,9 @@
 
 import type { FileRange, PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
 
+/** What sorts, see network-program.ts; `undefined` where ranks are searched for. */
+export type Network = Uint32Array | undefined;
+
 /** Results that stay wide: every column of the output comes from the same column of the rows. */
 export type ColumnWork =
   | { readonly op: 'combine'; readonly weights: readonly Float64Array[] }
@@ -14,17 +17,17 @@ export type ColumnWork =
       readonly op: 'rankMean';
       readonly from: number;
       readonly to: number;
-      readonly regime: WasmRegime;
+      readonly program: Network;
     }
   /** The center is the last of the job's rows. */
-  | { readonly op: 'nearestMean'; readonly count: number; readonly regime: WasmRegime }
+  | { readonly op: 'nearestMean'; readonly count: number; readonly program: Network }
   | { readonly op: 'signSum' }
   | { readonly op: 'deviation' }
   | {
       readonly op: 'rankSum';
       readonly from: number;
       readonly to: number;
-      readonly regime: WasmRegime;
+      readonly program: Network;
     }
   /** See row-sums.ts; the job's rows are those that are used. */
   | {

@@ -27,7 +27,7 @@ import {
   type UnitResult,
 } from './job.ts';
 import type { Kernels } from './kernels.ts';
-import { networkSteps } from './network-steps.ts';
+import { blockColsFor, MIN_BLOCK_COLS, STEP_WORDS } from './network-block.ts';
 
 /** Bytes of all rows of a piece, unless it would be narrower than `MIN_COLS`: half a usual cache. */
 const PIECE_BYTES = 2 ** 19;
@@ -41,14 +41,6 @@ const STAGE_BYTES = 2 ** 22;
 export const SUM_COLS = 65_536;
 /** Rows start this much later than their width asks for: at one stride they would share cache sets. */
 const GAP_BYTES = 64;
-/** Bytes of keys that a block may take: what is left of a usual first-level cache. */
-const BLOCK_BYTES = 2 ** 15;
-const MIN_BLOCK_COLS = 16;
-const MAX_BLOCK_COLS = 128;
-/** Networks that are remembered: one takes 1 KB for 32 rows, 130 KB for 1024. */
-const MAX_PROGRAMS = 32;
-/** Of a step in a program: its kind and four rows. */
-const STEP_WORDS = 5;
 /** Of a row in a block that is searched: see assembly/search.ts. */
 const LINE_BYTES = 64;
 /** Blocks of so few columns have their pairs in f64: errors then have little to average out over. */
@@ -67,6 +59,13 @@ const PAGE_BYTES = 2 ** 16;
 interface Range {
   readonly from: number;
   readonly to: number;
+}
+
+/** Ranks, and the program of a network that sorts for them. */
+interface Ranks {
+  readonly from: number;
+  readonly to: number;
+  readonly table: Uint32Array;
 }
 
 type Combination = Extract<ColumnWork, { op: 'combine' }>;
@@ -125,8 +124,6 @@ interface Method {
 export class Runner {
   readonly #kernels: Kernels;
   readonly #readRow: ReadRow | undefined;
-  /** Programs of sorting networks, by rows and ranks, oldest first. */
-  readonly #programs = new Map<string, Uint32Array>();
   /** Plans of combinations: a job has many units. */
   readonly #plans = new WeakMap<Combination, CombinePlan>();
   readonly #sumPlans = new WeakMap<Combination, SumPlan>();
@@ -167,12 +164,12 @@ export class Runner {
         };
       }
       case 'rankMean':
-        return work.regime === 'network'
-          ? this.#rankMeanNetwork(rows, work.from, work.to)
+        return work.program !== undefined
+          ? this.#rankMeanNetwork(rows, { ...work, table: work.program })
           : this.#rankMeanSearch(rows, work.from, work.to);
       case 'nearestMean':
-        return work.regime === 'network'
-          ? this.#nearestMeanNetwork(rows, work.count)
+        return work.program !== undefined
+          ? this.#nearestMeanNetwork(rows, { ...work, table: work.program })
           : this.#nearestMeanSearch(rows, work.count);
       case 'signSum':
         return {
@@ -185,8 +182,8 @@ export class Runner {
           apply: (p) => kernels.deviation(p.x, p.stride, p.rows, p.cols, p.out),
         };
       case 'rankSum':
-        return work.regime === 'network'
-          ? this.#rankSumNetwork(rows, work.from, work.to)
+        return work.program !== undefined
+          ? this.#rankSumNetwork(rows, { ...work, table: work.program })
           : this.#rankSumSearch(rows, work.from, work.to);
       case 'sumRows':
         return this.#sumRows(rows, work);
@@ -231,9 +228,8 @@ export class Runner {
     }
   }
 
-  #rankMeanNetwork(rows: readonly JobRow[], from: number, to: number): Method {
+  #rankMeanNetwork(rows: readonly JobRow[], { from, to, table }: Ranks): Method {
     const blockCols = blockColsFor(rows.length);
-    const table = this.#program(rows.length, from, to);
     const steps = table.length / STEP_WORDS;
     return {
       rows,
@@ -257,10 +253,12 @@ export class Runner {
   }
 
   /** The center is copied in as one more row. */
-  #nearestMeanNetwork(rows: readonly JobRow[], count: number): Method {
+  #nearestMeanNetwork(
+    rows: readonly JobRow[],
+    { count, table }: { readonly count: number; readonly table: Uint32Array },
+  ): Method {
     const n = rows.length - 1;
     const blockCols = blockColsFor(n);
-    const table = this.#program(n, 0, n);
     const steps = table.length / STEP_WORDS;
     return {
       rows,
@@ -288,9 +286,8 @@ export class Runner {
     };
   }
 
-  #rankSumNetwork(rows: readonly JobRow[], from: number, to: number): Method {
+  #rankSumNetwork(rows: readonly JobRow[], { from, to, table }: Ranks): Method {
     const blockCols = blockColsFor(rows.length);
-    const table = this.#program(rows.length, from, to);
     const steps = table.length / STEP_WORDS;
     return {
       rows,
@@ -344,17 +341,6 @@ export class Runner {
         this.#kernels.addLatticeNoise(p.x, p.cols, ...noise, p.out);
       },
     };
-  }
-
-  #program(n: number, from: number, to: number): Uint32Array {
-    const name = `${n}:${from}:${to}`;
-    const known = this.#programs.get(name);
-    if (known !== undefined) return known;
-    const [oldest] = this.#programs.keys();
-    if (this.#programs.size >= MAX_PROGRAMS) this.#programs.delete(oldest!);
-    const program = programOf(n, from, to);
-    this.#programs.set(name, program);
-    return program;
   }
 
   /** Applies a method to a range, a piece after the other, and screens each, if the job wants that. */
@@ -705,17 +691,6 @@ export class Runner {
   }
 }
 
-/** Steps as the kernels read them: a kind, and the byte offsets of four rows in a block. */
-function programOf(n: number, from: number, to: number): Uint32Array {
-  const pitch = 4 * blockColsFor(n);
-  const steps = networkSteps(n, from, to);
-  const program = new Uint32Array(STEP_WORDS * steps.length);
-  for (const [k, { kind, rows }] of steps.entries()) {
-    program.set([kind, ...rows.map((row) => pitch * row)], STEP_WORDS * k);
-  }
-  return program;
-}
-
 /** Columns of a piece of so many rows, in and out together; hardly more than there are. */
 function pieceCols(rows: number, cols: number): number {
   const fitting = Math.floor(PIECE_BYTES / (4 * rows) / MIN_COLS) * MIN_COLS;
@@ -739,11 +714,6 @@ function remember<K extends WeakKey, V>(known: WeakMap<K, V>, key: K, make: () =
 
 function* cut({ from, to }: Range, widest: number): Generator<Range> {
   for (let at = from; at < to; at += widest) yield { from: at, to: Math.min(to, at + widest) };
-}
-
-function blockColsFor(rows: number): number {
-  const fitting = 2 ** Math.floor(Math.log2(BLOCK_BYTES / (4 * rows)));
-  return Math.max(MIN_BLOCK_COLS, Math.min(MAX_BLOCK_COLS, fitting));
 }
 
 function roundUp(value: number, unit: number): number {

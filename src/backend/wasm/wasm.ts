@@ -38,11 +38,13 @@ import {
   isInFile,
   type Job,
   type JobRow,
+  type Network,
   type Team,
   type UnitResult,
   type WasmRegime,
 } from './job.ts';
 import { kernelModule } from './module.ts';
+import { networkProgram } from './network-program.ts';
 import { Runner, SUM_COLS } from './runner.ts';
 import { type Slab, Slabs } from './slabs.ts';
 import { isShared } from './staging.ts';
@@ -277,14 +279,15 @@ export class WasmKernels implements TileKernels {
   }
 
   async rankMean(x: Tile, from: number, to: number): Promise<Tile> {
-    const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
-    return this.#columns({ op: 'rankMean', from, to, regime }, x);
+    const program = this.#ranksProgram(x.rows, from, to);
+    return this.#columns({ op: 'rankMean', from, to, program }, x);
   }
 
   async nearestMean(x: Tile, center: Tile, count: number): Promise<Tile> {
     const regime = this.regimeOf({ op: 'nearestMean', rows: x.rows, count });
+    const program = regime === 'network' ? networkProgram(x.rows, 0, x.rows) : undefined;
     const rows = [...own(x).values, own(center).values[0]!];
-    return this.#columns({ op: 'nearestMean', count, regime }, x, { rows });
+    return this.#columns({ op: 'nearestMean', count, program }, x, { rows });
   }
 
   async signSum(x: Tile): Promise<Tile> {
@@ -296,8 +299,14 @@ export class WasmKernels implements TileKernels {
   }
 
   async rankSum(x: Tile, from: number, to: number): Promise<Tile> {
-    const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });
-    return this.#columns({ op: 'rankSum', from, to, regime }, x);
+    const program = this.#ranksProgram(x.rows, from, to);
+    return this.#columns({ op: 'rankSum', from, to, program }, x);
+  }
+
+  /** What sorts for these ranks, where a network does. */
+  #ranksProgram(rows: number, from: number, to: number): Network {
+    const regime = this.regimeOf({ op: 'rankMean', rows, from, to });
+    return regime === 'network' ? networkProgram(rows, from, to) : undefined;
   }
 
   async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {

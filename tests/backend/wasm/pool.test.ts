@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Job } from '../../../src/backend/wasm/job.ts';
 import { kernelModule } from '../../../src/backend/wasm/module.ts';
+import { networkProgram } from '../../../src/backend/wasm/network-program.ts';
 import { WorkerPool, type WorkerPoolOptions } from '../../../src/backend/wasm/pool.ts';
 import type { Order } from '../../../src/backend/wasm/protocol.ts';
 import { workerScript } from '../../../src/backend/wasm/worker.gen.ts';
@@ -232,7 +233,8 @@ describe('a job that fails', () => {
     const unitCols = 400_000;
     const row = shared(Array(13 * unitCols).fill(1));
     const out = shared(Array(row.length).fill(0));
-    const work: Job['work'] = { op: 'rankMean', from: 3, to: 29, regime: 'network' };
+    const program = networkProgram(32, 3, 29);
+    const work: Job['work'] = { op: 'rankMean', from: 3, to: 29, program };
     const rows = Array<Float32Array>(32).fill(row);
     const job: Job = { work, rows, out: [out], cols: row.length, unitCols, units: 13 };
     await expect(pool.run(job)).rejects.toMatchObject({ code: 'failed' });

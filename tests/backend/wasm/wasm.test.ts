@@ -7,6 +7,7 @@ import { ReferenceKernels } from '../../../src/backend/reference/reference.ts';
 import { arrayRow } from '../../../src/backend/rows.ts';
 import type { Job, Team } from '../../../src/backend/wasm/job.ts';
 import { kernelModule } from '../../../src/backend/wasm/module.ts';
+import { networkProgram } from '../../../src/backend/wasm/network-program.ts';
 import { Runner } from '../../../src/backend/wasm/runner.ts';
 import { Slabs } from '../../../src/backend/wasm/slabs.ts';
 import { WasmKernels } from '../../../src/backend/wasm/wasm.ts';
@@ -321,7 +322,7 @@ describe('units', () => {
     const runner = new Runner(await kernelModule());
     const run = (unitCols: number): Float32Array => {
       const out = new Float32Array(5000);
-      const work = { op: 'rankMean', from: 4, to: 36, regime: 'network' } as const;
+      const work = { op: 'rankMean', from: 4, to: 36, program: networkProgram(40, 4, 36) } as const;
       const units = Math.ceil(5000 / unitCols);
       const job: Job = { work, rows, out: [out], cols: 5000, unitCols, units };
       for (let unit = units - 1; unit >= 0; unit--) runner.run(job, unit);
