@@ -12,7 +12,7 @@ import {
   type Topology,
 } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
-import { COMPLETE_UP_TO } from './parameters.ts';
+import { findParameters, type Requirements } from './parameters.ts';
 import { KEY_BYTES } from './suite.ts';
 import { requireTerms } from './terms.ts';
 
@@ -69,7 +69,8 @@ const DEADLINES: Deadlines = {
 };
 
 /**
- * The configuration of a round, with a fresh nonce: complete graph up to 256 clients, a sparse one above.
+ * The configuration of a round, with a fresh nonce: the complete graph up to 256 clients, a ring of which no
+ * arc can be summed alone above, or the complete graph again where no ring will do.
  *
  * @throws {TypeError | RangeError} that names what is wrong.
  * @throws {SecureError} `infeasible` if no threshold does for these fractions; states the numbers.
@@ -80,8 +81,11 @@ export function planRound(
 ): RoundConfig {
   const { clients, groupSize = 0, ringBits = 32, minSum = MIN_SUM } = plan;
   const { beacon = new Uint8Array(KEY_BYTES) } = plan;
-  const topology = topologyFor(clients, groupSize);
-  const isDrawn = plan.beacon !== undefined || topology === 'complete';
+  const { corrupt = 0.1, dropout = 0.1 } = plan;
+  const hasBeacon = plan.beacon !== undefined;
+  const assumed = { clients, corrupt, dropout, eta: ETA };
+  const sparseSigma = hasBeacon ? SIGMA : SIGMA_WITHOUT_BEACON;
+  const topology = groupSize > 0 ? 'groups' : topologyFor({ ...assumed, sigma: sparseSigma });
   const config = checkConfig({
     federation: plan.federation,
     round: plan.round,
@@ -93,9 +97,9 @@ export function planRound(
     clip: Math.fround(plan.clip),
     maxSamples: plan.maxSamples ?? 0,
     maxClients: clients,
-    corrupt: Math.round((plan.corrupt ?? 0.1) * MILLION),
-    dropout: Math.round((plan.dropout ?? 0.1) * MILLION),
-    sigma: isDrawn ? SIGMA : SIGMA_WITHOUT_BEACON,
+    corrupt: Math.round(corrupt * MILLION),
+    dropout: Math.round(dropout * MILLION),
+    sigma: topology === 'complete' ? SIGMA : sparseSigma,
     eta: ETA,
     topology,
     degree: 0,
@@ -112,7 +116,7 @@ export function planRound(
   return config;
 }
 
-function topologyFor(clients: number, groupSize: number): Topology {
-  if (groupSize > 0) return 'groups';
-  return clients <= COMPLETE_UP_TO ? 'complete' : 'harary';
+/** The complete graph for few clients, and where no ring will do. */
+function topologyFor(assumed: Requirements): Topology {
+  return findParameters({ ...assumed, arcSafe: true }).graph;
 }
