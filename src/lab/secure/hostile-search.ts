@@ -288,16 +288,18 @@ function stepsOf(draft: Draft, disorder: Disorder): Strategy['steps'] {
     return view === undefined ? [] : [{ client, step: { kind: 'view', view } }];
   });
   // Everybody is asked to sign every view, its own last.
-  const before = random.below(6) > 0 ? [] : views.flatMap((view) => asked(clients, view, draft));
+  const before = random.below(4) > 0 ? [] : views.flatMap((view) => asked(clients, view, draft));
+  // Where thresholds are just met, one signature that is held back is the end of it.
+  const isOpen = random.below(4) > 0;
   const requests = clients.map((client): Telling => {
     const near = world.graph.neighbours(client);
-    const withhold = random.below(4) > 0 ? [] : sample(near, random.below(3), random);
+    const withhold = isOpen ? [] : sample(near, random.below(3), random);
     // What does not count is asked about at length, by two implementations: so to few.
     const noise = random.below(16) === 0;
     return { client, step: { kind: 'consents', choice: { withhold, noise } } };
   });
   const steps = [...before, ...told, ...requests];
-  for (let more = random.below(4); more > 0; more--) {
+  for (let more = Math.max(0, random.below(6) - 2); more > 0; more--) {
     const client = pick(clients, random);
     const step = extraStep(client, views, disorder);
     if (step !== undefined) steps.splice(random.below(steps.length + 1), 0, { client, step });
