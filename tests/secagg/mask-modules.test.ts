@@ -25,7 +25,8 @@ function floatsIn(text: string): string[] {
 describe('modules of masks', () => {
   const files = maskModules();
 
-  test.skipIf(files.length === 0)('know integers alone, and nothing of Math.random', () => {
+  test('know integers alone, and nothing of Math.random', () => {
+    expect(files.length).toBeGreaterThan(5);
     const found = files.flatMap((file) =>
       floatsIn(readFileSync(join(root, file), 'utf8')).map((line) => `${file}: ${line.trim()}`),
     );
