@@ -24,6 +24,7 @@ import {
   boxAssociated,
   boxKey,
   canaryOf,
+  coefficientBytes,
   commitmentTo,
   type Member,
   pairMaskKey,
@@ -424,9 +425,14 @@ export class SecureClient {
     );
     if (agreed.includes(undefined)) throw new Refused('roster');
     const { threshold } = graph.terms(self.index);
-    const sharing = { threshold, shares: neighbours.size, randomBytes: crypto.randomBytes };
-    const ofMask = split(secrets.mask, sharing);
-    const ofSeed = split(secrets.seed, sharing);
+    const hedge = { identitySecret: this.#options.identity.secret, context };
+    const sharing = (info: 'maskShares' | 'seedShares') => ({
+      threshold,
+      shares: neighbours.size,
+      randomBytes: coefficientBytes(info, hedge, crypto),
+    });
+    const ofMask = split(secrets.mask, sharing('maskShares'));
+    const ofSeed = split(secrets.seed, sharing('seedShares'));
     const keys = new Map<number, Uint8Array>();
     const boxes: BoxRecord[] = [];
     for (const [rank, other] of [...neighbours.values()].entries()) {

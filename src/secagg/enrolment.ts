@@ -66,6 +66,8 @@ export async function certified(options: CertificateOptions): Promise<Enrolment>
     (certificate) =>
       certificate.identity.length === KEY_BYTES &&
       certificate.signature.length === SIGNATURE_BYTES &&
+      // Others would be signed like a number that is 2⁶⁴ away.
+      [certificate.notBefore, certificate.notAfter, certificate.serial].every(isCount) &&
       certificate.federation.length === FEDERATION_BYTES &&
       hex(certificate.federation) === hex(federation) &&
       !revoked.includes(certificate.serial),
@@ -98,6 +100,10 @@ export function anybody(warn: (message: string) => void): Enrolment {
     'secure aggregation without enrolment: a server can invent all other clients and read your update',
   );
   return () => true;
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 function checked(identity: Uint8Array): Uint8Array {

@@ -9,9 +9,10 @@
  * @module
  */
 
+import { createRandom } from '../core/random.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import type { Entry } from './roster.ts';
-import { joined, KEY_BYTES, label, u32le } from './suite.ts';
+import { joined, KEY_BYTES, type Label, label, u32le } from './suite.ts';
 
 /** What a client makes for one round, and overwrites at its end. */
 export interface RoundSecrets {
@@ -35,26 +36,49 @@ export interface Member {
   readonly entry: Entry;
 }
 
+/** What a client hedges with: its identity's secret, and the context of the round. */
+export interface Hedge {
+  readonly identitySecret: Uint8Array;
+  readonly context: Uint8Array;
+}
+
 /** Secrets of a round from an identity's secret and fresh randomness. */
 export function roundSecrets(
   identitySecret: Uint8Array,
   context: Uint8Array,
   crypto: CryptoProvider,
 ): RoundSecrets {
+  const derive = (info: Label): Uint8Array => hedged(info, { identitySecret, context }, crypto);
+  return { mask: derive('maskSecret'), box: derive('boxSecret'), seed: derive('selfSeed') };
+}
+
+/**
+ * Bytes for the coefficients that a secret is shared with, hedged as secrets are: coefficients that came
+ * again in another round, or could be guessed, would give the secret to whoever has one share.
+ */
+export function coefficientBytes(
+  info: 'maskShares' | 'seedShares',
+  hedge: Hedge,
+  crypto: CryptoProvider,
+): (length: number) => Uint8Array {
+  const key = hedged(info, hedge, crypto);
+  const random = createRandom(key);
+  key.fill(0);
+  return (length) => Uint8Array.from({ length }, () => random.uint32() & 0xff);
+}
+
+/** 32 bytes from fresh randomness and a key that only this identity has. */
+function hedged(
+  info: Label,
+  { identitySecret, context }: Hedge,
+  crypto: CryptoProvider,
+): Uint8Array {
   const hedge = crypto.hkdf(identitySecret, { salt: new Uint8Array(0), info: label('hedge') });
-  const derive = (info: 'maskSecret' | 'boxSecret' | 'selfSeed'): Uint8Array => {
-    const fresh = joined(crypto.randomBytes(KEY_BYTES), hedge);
-    const secret = crypto.hkdf(fresh, { salt: context, info: label(info) });
-    fresh.fill(0);
-    return secret;
-  };
-  const secrets = {
-    mask: derive('maskSecret'),
-    box: derive('boxSecret'),
-    seed: derive('selfSeed'),
-  };
+  const fresh = joined(crypto.randomBytes(KEY_BYTES), hedge);
+  const secret = crypto.hkdf(fresh, { salt: context, info: label(info) });
+  fresh.fill(0);
   hedge.fill(0);
-  return secrets;
+  return secret;
 }
 
 /** com_b: holds a client to the seed that it shared. */

@@ -4,7 +4,7 @@
  *
  * | round | from → to | message | body |
  * |---|---|---|---|
- * | – | S → C | `config` | configuration 206, signature 64 |
+ * | – | S → C | `config` | configuration 207, signature 64 |
  * | R0 | C → S | `advertise` | entry 192, signature included |
  * | R1 | S → C | `roster` | clients 4, own index 4, root 32, signature 64, own path, then neighbours: index 4, entry 192, path |
  * | R1 | C → S | `shares` | per neighbour: index 4, box 104; commitment 32, signature 64 |

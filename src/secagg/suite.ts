@@ -41,6 +41,8 @@ export const LABELS = {
   maskSecret: 'SAGG1 mask secret',
   boxSecret: 'SAGG1 box secret',
   selfSeed: 'SAGG1 self seed',
+  maskShares: 'SAGG1 mask shares',
+  seedShares: 'SAGG1 seed shares',
   commitment: 'SAGG1 b',
   box: 'SAGG1 box',
   selfMask: 'SAGG1 self',

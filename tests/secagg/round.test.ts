@@ -6,8 +6,15 @@
 
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { coefficientBytes } from '../../src/secagg/keys.ts';
 import { hex, SLOTS } from '../../src/secagg/suite.ts';
-import { type RanRound, roundConfig, runRound, sumOf } from '../support/secure-round.ts';
+import {
+  type RanRound,
+  roundConfig,
+  runRound,
+  seededCrypto,
+  sumOf,
+} from '../support/secure-round.ts';
 
 const D = 40;
 
@@ -103,4 +110,19 @@ test('neither client nor server shows a secret to who inspects it', async () => 
     expect(shown).not.toContain(hex(secret).slice(0, 8));
     expect(shown).not.toContain([...secret.subarray(0, 4)].join(', '));
   }
+});
+
+test('coefficients of shares differ between rounds and secrets where the random generator repeats itself', () => {
+  const crypto = {
+    ...seededCrypto(1),
+    randomBytes: (length: number) => new Uint8Array(length).fill(7),
+  };
+  const identitySecret = new Uint8Array(32).fill(1);
+  const drawn = [1, 2].flatMap((round) => {
+    const context = new Uint8Array(32).fill(round);
+    return (['maskShares', 'seedShares'] as const).map((info) =>
+      hex(coefficientBytes(info, { identitySecret, context }, crypto)(32)),
+    );
+  });
+  expect(new Set(drawn).size).toBe(4);
 });
