@@ -7,8 +7,13 @@
 
 import { show } from '../core/assert.ts';
 import { SecureError } from '../core/errors.ts';
-import { encodeJournal, type Journal, type JournalEntry, parseJournal } from './journal.ts';
-import { sameBytes } from './suite.ts';
+import {
+  encodeJournal,
+  type Journal,
+  type JournalEntry,
+  parseJournal,
+  requireNext,
+} from './journal.ts';
 
 const STORE = 'journal';
 const LAST = 'last';
@@ -41,10 +46,7 @@ export function indexedDbJournal(name: string): Journal {
     read: () => within('readonly', (store) => lastOf(store, name)),
     write: (entry) =>
       within('readwrite', async (store) => {
-        const last = await lastOf(store, name);
-        if (last !== undefined && !follows(entry, last)) {
-          throw new SecureError('aborted', `round ${entry.round} does not follow in ${name}`);
-        }
+        requireNext(entry, { last: await lastOf(store, name), name });
         await settled(store.put(encodeJournal(entry), LAST));
       }),
   };
@@ -95,12 +97,4 @@ async function lastOf(store: IDBObjectStore, name: string): Promise<JournalEntry
   const entry = bytes instanceof Uint8Array ? parseJournal(bytes) : undefined;
   if (entry === undefined) throw new SecureError('malformed', `${name} is no journal`);
   return entry;
-}
-
-/** A higher round, or the next step of the same one. */
-function follows(entry: JournalEntry, last: JournalEntry): boolean {
-  if (entry.round !== last.round) return entry.round > last.round;
-  if (entry.view === undefined || !sameBytes(entry.context, last.context)) return false;
-  if (last.view === undefined) return !entry.revealed;
-  return sameBytes(entry.view, last.view) && entry.revealed && !last.revealed;
 }

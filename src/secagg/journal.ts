@@ -5,6 +5,7 @@
  * @module
  */
 
+import { SecureError } from '../core/errors.ts';
 import { parsed, Writer } from './bytes.ts';
 import { KEY_BYTES, sameBytes } from './suite.ts';
 
@@ -23,7 +24,12 @@ export interface JournalEntry {
 export interface Journal {
   /** The last entry that was written; `undefined` if there is none. */
   read(): Promise<JournalEntry | undefined>;
-  /** Resolves once the entry would survive a loss of power. */
+  /**
+   * Resolves once the entry would survive a loss of power.
+   *
+   * @throws {SecureError} `aborted` if it does not follow the last one: somebody else with this journal has
+   *   taken part meanwhile.
+   */
   write(entry: JournalEntry): Promise<void>;
 }
 
@@ -33,9 +39,31 @@ export function memoryJournal(): Journal {
   return {
     read: async () => last,
     write: async (entry) => {
+      requireNext(entry, { last, name: 'memory' });
       last = entry;
     },
   };
+}
+
+/**
+ * That an entry is of a higher round than the last, or the next step of the same one. Whoever keeps a
+ * journal lets nothing come between this and writing.
+ *
+ * @throws {SecureError} `aborted` if it is not.
+ */
+export function requireNext(
+  entry: JournalEntry,
+  { last, name }: { readonly last: JournalEntry | undefined; readonly name: string },
+): void {
+  if (last === undefined || follows(entry, last)) return;
+  throw new SecureError('aborted', `round ${entry.round} does not follow in ${name}`);
+}
+
+function follows(entry: JournalEntry, last: JournalEntry): boolean {
+  if (entry.round !== last.round) return entry.round > last.round;
+  if (entry.view === undefined || !sameBytes(entry.context, last.context)) return false;
+  if (last.view === undefined) return !entry.revealed;
+  return sameBytes(entry.view, last.view) && entry.revealed && !last.revealed;
 }
 
 const MAGIC = new TextEncoder().encode('SAGG1 journal 1\n');

@@ -60,6 +60,30 @@ describe('a journal', () => {
     await expect(fileJournal(path).read()).rejects.toMatchObject({ code: 'malformed' });
   });
 
+  test.each(['memory', 'a file'])(
+    'in %s takes nothing that goes backwards, or comes again',
+    async (where) => {
+      const path = join(await temporaryFolder(), 'journal');
+      const journal = where === 'memory' ? memoryJournal() : fileJournal(path);
+      for (const entry of STEPS) await journal.write(entry);
+      const view = new Uint8Array(32).fill(8);
+      const round = ENTRY.round + 1;
+      const wrong = [...STEPS, { ...STEPS[1]!, view }, { ...ENTRY, round: ENTRY.round - 1 }];
+      for (const entry of wrong) {
+        await expect(journal.write(entry)).rejects.toMatchObject({ code: 'aborted' });
+      }
+      // Of two clients that read the same last round, one gets in.
+      const both = [1, 2].map((fill) => ({
+        ...ENTRY,
+        round,
+        context: new Uint8Array(32).fill(fill),
+      }));
+      const outcomes = await Promise.allSettled(both.map((entry) => journal.write(entry)));
+      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+      expect(await journal.read()).toEqual(both[0]);
+    },
+  );
+
   test('in IndexedDB is refused where there is none', () => {
     expect(() => indexedDbJournal('anything')).toThrow(
       expect.objectContaining({ name: 'SecureError', code: 'unavailable' }),

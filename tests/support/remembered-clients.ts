@@ -15,8 +15,9 @@ import {
   type InputTerms,
   SecureClient,
 } from '../../src/secagg/client.ts';
-import { type JournalEntry, memoryJournal } from '../../src/secagg/journal.ts';
+import { encodeJournal, type JournalEntry, memoryJournal } from '../../src/secagg/journal.ts';
 import { type Patience, patienceOf } from '../../src/secagg/policy.ts';
+import { sameBytes } from '../../src/secagg/suite.ts';
 
 /** A message, or the end of waiting for one. */
 type Event = Uint8Array | 'timeout';
@@ -107,7 +108,9 @@ class RememberedClient implements ClientRole {
     this.#now = after;
     // What others see of it, however it came about.
     if (after.asked !== undefined) await input(after.asked);
-    if (after.journal !== undefined) await journal.write(after.journal);
+    if (after.journal !== undefined && !isSame(after.journal, before.journal)) {
+      await journal.write(after.journal);
+    }
     for (const failure of after.failures) onFailure?.(failure);
     if (after.phase !== before.phase) {
       this.#until = now + (this.#patience[after.phase as keyof Patience] ?? Infinity);
@@ -164,4 +167,8 @@ class RealClient {
       next: new Map(),
     };
   }
+}
+
+function isSame(entry: JournalEntry, other: JournalEntry | undefined): boolean {
+  return other !== undefined && sameBytes(encodeJournal(entry), encodeJournal(other));
 }

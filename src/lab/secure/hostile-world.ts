@@ -358,16 +358,19 @@ async function maskIn(
   return { client, words: unpack(body.packed, { bits, entries }), message: reply };
 }
 
+/** Objects to nothing: what is judged is what clients know by themselves. */
+const NO_JOURNAL: Journal = watchedJournal(() => {});
+
 /** A fork of a client after R1. */
 export function forkOf(world: World, index: number): SecureClient {
-  return world.protocol.forkForStudy(world.clients.get(index)!, memoryJournal());
+  return world.protocol.forkForStudy(world.clients.get(index)!, NO_JOURNAL);
 }
 
 /** A fork of a fork; with a journal that can be looked at. */
 export function forkAgain(
   { protocol }: World,
   client: SecureClient,
-  journal: Journal = memoryJournal(),
+  journal: Journal = NO_JOURNAL,
 ): SecureClient {
   return protocol.forkForStudy(client, journal);
 }
