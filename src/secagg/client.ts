@@ -60,6 +60,8 @@ import {
   type RosterBody,
   rootToVerify,
   signedPart,
+  unmaskHeader,
+  unmaskToVerify,
   unsigned,
 } from './messages.ts';
 import { pack } from './packing.ts';
@@ -649,7 +651,7 @@ export class SecureClient {
   /** R4: reveals one share for each neighbour, once enough of them have signed the same view. */
   async #reveal(state: Signed, { body }: Envelope, { digest, now }: Seen): Promise<Step> {
     const { config, context, self, graph, neighbours, held, view, survivors } = state;
-    const { crypto, policy, journal } = this.#options;
+    const { crypto, policy, journal, identity } = this.#options;
     const consents = parseConsents(body);
     if (consents === undefined) throw new Refused('malformed');
     const signers = new Map(
@@ -674,10 +676,11 @@ export class SecureClient {
       index,
       share: survivors.has(index) ? both.subarray(KEY_BYTES) : both.subarray(0, KEY_BYTES),
     }));
-    const reply = encodeMessage(
-      { type: 'unmask', context, sender: self.index },
-      encodeUnmask(shares),
-    );
+    const content = encodeUnmask(shares);
+    const header = unmaskHeader(context, self.index, content.length);
+    const toSign = unmaskToVerify(header, { view, content }, crypto);
+    const reply = joined(header, content, await crypto.sign(toSign, identity.secret));
+    wipe(content);
     const until = now + patienceOf(policy).revealed;
     const { held: _, survivors: __, ...kept } = state;
     // What is kept is overwritten in the end; what is sent may still be on its way then.

@@ -13,7 +13,7 @@
  * | R3 | S → C | `view` | bitmaps of U₂ and of U₃ |
  * | R3 | C → S | `consent` | signature 64 |
  * | R4 | S → C | `consents` | per neighbour: index 4, signature 64 |
- * | R4 | C → S | `unmask` | per neighbour: index 4, share 32 |
+ * | R4 | C → S | `unmask` | per neighbour: index 4, share 32; signature 64 |
  * | R5 | S → C | `result` | root 32, view 32, hash of the sum 32, inputs 4, signature 64 |
  * | any | C → S | `complaint` | accused 4, signature 64 |
  * | any | both | `abort` | reason 2, have 4, need 4, signature 64 |
@@ -200,6 +200,25 @@ export function maskedToVerify(
   crypto: CryptoProvider,
 ): Uint8Array {
   return signedBytes('masked', crypto, header, view, crypto.sha256(packed));
+}
+
+/**
+ * What the signature of revealed shares is over: the header, which names context and sender, the view that
+ * says which secret each share is of, and the shares. A sender can be held to no other shares than these.
+ *
+ * @param content - The body without its signature.
+ */
+export function unmaskToVerify(
+  header: Uint8Array,
+  { view, content }: { view: Uint8Array; content: Uint8Array },
+  crypto: CryptoProvider,
+): Uint8Array {
+  return joined(label('unmask'), crypto.sha256(header, view, content));
+}
+
+/** The header of revealed shares of so many bytes, as their sender writes it. */
+export function unmaskHeader(context: Uint8Array, sender: number, shares: number): Uint8Array {
+  return encodeHeader({ type: 'unmask', context, sender }, shares + SIGNATURE_BYTES);
 }
 
 /** The header of a masked input, as its sender writes it. */
@@ -390,8 +409,9 @@ export function encodeUnmask(shares: readonly ShareRecord[]): Uint8Array {
   return writer.end();
 }
 
-export function parseUnmask(body: Uint8Array): readonly ShareRecord[] | undefined {
-  return parsed(body, (reader) =>
+/** @param content - The body without its signature. */
+export function parseUnmask(content: Uint8Array): readonly ShareRecord[] | undefined {
+  return parsed(content, (reader) =>
     reader.records(4 + KEY_BYTES, () => ({
       index: reader.u32(),
       share: reader.view(KEY_BYTES),

@@ -37,6 +37,7 @@ export const LABELS = {
   graph: 'SAGG1 graph',
   view: 'SAGG1 view',
   neighbours: 'SAGG1 neighbours',
+  unmask: 'SAGG1 unmask',
   hedge: 'SAGG1 hedge',
   maskSecret: 'SAGG1 mask secret',
   boxSecret: 'SAGG1 box secret',
