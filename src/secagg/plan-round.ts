@@ -42,7 +42,10 @@ export interface RoundPlan {
   readonly minStart?: number;
   /** Fewest clients in a group; without it all inputs are in one sum. */
   readonly groupSize?: number;
-  /** Which value of a public beacon the graph is drawn from. 32 bytes. Default: none. */
+  /**
+   * Which value of a public beacon the graph is drawn from, with σ = 40 in place of 80. Clients decline that unless
+   * their owner accepts this beacon. 32 bytes. Default: none.
+   */
   readonly beacon?: Uint8Array;
   /** b in [8, 32]. Default 32. */
   readonly ringBits?: number;
