@@ -65,7 +65,7 @@ import {
   unsigned,
 } from './messages.ts';
 import { pack } from './packing.ts';
-import { below, type ClientPolicy, checkPolicy, patienceOf } from './policy.ts';
+import { below, type ClientPolicy, checkPolicy, patienceOf, roundFault } from './policy.ts';
 import { describeRefusal, type Reason, type Refusal, refusal } from './reasons.ts';
 import { areDistinct, buildTree, type Entry, isUnder, rootOf } from './roster.ts';
 import { split } from './shamir.ts';
@@ -371,10 +371,8 @@ export class SecureClient {
     if (proposed === undefined) return { declined: 'no configuration of this server' };
     const { config, context } = proposed;
     const last = await journal.read();
-    if (last !== undefined && config.round <= last.round) {
-      return { declined: `round ${config.round}, where ${last.round} was the last` };
-    }
-    const lacks = below(policy, config);
+    const lacks =
+      roundFault(policy, { round: config.round, last: last?.round }) ?? below(policy, config);
     if (lacks !== undefined) return { declined: lacks };
     await journal.write({ round: config.round, context, view: undefined, revealed: false });
     const secrets = roundSecrets(identity.secret, context, crypto);
