@@ -15,18 +15,15 @@
 
 import { show } from '../core/assert.ts';
 import { decodeBitmap } from './bitmap.ts';
-import { contextOf, type RoundConfig, usesBeacon } from './config.ts';
+import { contextOf, type RoundConfig } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
-import { drawGraph, type Graph } from './graph.ts';
 import type { Journal } from './journal.ts';
 import {
-  type Binding,
   boxAssociated,
   boxKey,
   canaryOf,
   coefficientBytes,
   commitmentTo,
-  type Member,
   pairMaskKey,
   type RoundSecrets,
   roundSecrets,
@@ -57,19 +54,17 @@ import {
   parseRoster,
   parseView,
   type ResultBody,
-  type RosterBody,
-  rootToVerify,
   signedPart,
   unmaskHeader,
   unmaskToVerify,
   unsigned,
 } from './messages.ts';
 import { pack } from './packing.ts';
+import { type Placed, placeIn, type Round } from './place.ts';
 import { below, type ClientPolicy, checkPolicy, patienceOf, roundFault } from './policy.ts';
-import { describeRefusal, type Reason, type Refusal, refusal } from './reasons.ts';
-import { areDistinct, buildTree, type Entry, isUnder, rootOf } from './roster.ts';
+import { describeRefusal, type Refusal, Refused, refusal } from './reasons.ts';
 import { split } from './shamir.ts';
-import { BOX_NONCE_BYTES, compareBytes, joined, KEY_BYTES, SLOTS, sameBytes } from './suite.ts';
+import { BOX_NONCE_BYTES, joined, KEY_BYTES, SLOTS, sameBytes } from './suite.ts';
 import { neighboursHash, viewHash } from './view.ts';
 
 /** An Ed25519 identity. */
@@ -120,21 +115,6 @@ export type ClientPhase =
 
 interface Idle {
   readonly phase: 'idle';
-}
-
-/** What stays the same once a round has begun. */
-interface Round {
-  readonly config: RoundConfig;
-  readonly context: Uint8Array;
-  readonly entry: Entry;
-}
-
-/** What stays the same once there is a roster. */
-interface Placed extends Round {
-  readonly binding: Binding;
-  readonly graph: Graph;
-  readonly self: Member;
-  readonly neighbours: ReadonlyMap<number, Member>;
 }
 
 /** The message that was answered last, and the answer, which is sent again if the message comes again. */
@@ -199,16 +179,6 @@ export interface ClientOutput {
 /** A step's outcome: the next state and what it says. */
 interface Step extends ClientOutput {
   readonly state: State;
-}
-
-/** Ends a step: the round is over for this client. */
-class Refused extends Error {
-  readonly refusal: Refusal;
-
-  constructor(reason: Reason, have?: number, need?: number) {
-    super(reason);
-    this.refusal = refusal(reason, have, need);
-  }
 }
 
 let fork: (client: SecureClient, journal: Journal) => SecureClient;
@@ -414,7 +384,9 @@ export class SecureClient {
   /** R1: judges the roster and shares its secrets among its neighbours. */
   async #share(state: Advertised, envelope: Envelope, { digest, now }: Seen): Promise<Step> {
     const { config, context, entry, secrets } = state;
-    const placed = await this.#place(state, envelope);
+    const roster = parseRoster(envelope.body, config.topology === 'complete');
+    if (roster === undefined) throw new Refused('malformed');
+    const placed = await placeIn(roster, state, this.#options);
     const { self, neighbours, graph, binding } = placed;
     const { crypto, policy } = this.#options;
     const agreed = await crypto.sharedSecrets(
@@ -464,73 +436,6 @@ export class SecureClient {
       },
       reply,
     };
-  }
-
-  /** Where the roster puts this client, if the roster is what it claims to be. */
-  async #place(round: Advertised, { body }: Envelope): Promise<Placed> {
-    const { config, context, entry } = round;
-    const { crypto, policy, beacon } = this.#options;
-    const roster = parseRoster(body, config.topology === 'complete');
-    if (roster === undefined) throw new Refused('malformed');
-    const { clients, index, root } = roster;
-    if (clients < config.minStart || clients > config.maxClients || index >= clients) {
-      throw new Refused('roster', clients, config.minStart);
-    }
-    if (!(await this.#holds(policy.serverKey, rootToVerify(root), roster.signature))) {
-      throw new Refused('bad-signature');
-    }
-    const value = usesBeacon(config) ? await beacon?.(config.beacon) : new Uint8Array(KEY_BYTES);
-    if (value?.length !== KEY_BYTES) throw new Refused('local');
-    const graph = graphOf(config, clients, { seed: { context, root, beacon: value }, crypto });
-    const self = { index, entry };
-    const neighbours = new Map<number, Member>(
-      roster.neighbours.map((record) => [record.index, record]),
-    );
-    const expected = graph.neighbours(index);
-    const given = roster.neighbours.map((record) => record.index);
-    if (given.length !== expected.length || given.some((other, i) => other !== expected[i])) {
-      throw new Refused('roster', given.length, expected.length);
-    }
-    if (!this.#isShownRoster(roster, { self, context })) throw new Refused('roster');
-    await this.#requireEnrolled([...neighbours.values()], context);
-    return { config, context, entry, binding: { context, root }, graph, self, neighbours };
-  }
-
-  /** Whether all that is shown stands under the root, in order, and every key once. */
-  #isShownRoster(
-    roster: RosterBody,
-    { self, context }: { self: Member; context: Uint8Array },
-  ): boolean {
-    const { crypto } = this.#options;
-    const { clients, root, path, neighbours } = roster;
-    const own = { ...self, path };
-    const shown = [...neighbours, own].sort((a, b) => a.index - b.index);
-    const entries = shown.map(({ entry }) => entry);
-    const binding = { context, clients };
-    const rising = entries.every(
-      ({ identity }, i) => i === 0 || compareBytes(entries[i - 1]!.identity, identity) < 0,
-    );
-    if (!rising || !areDistinct(entries)) return false;
-    if (shown.length === clients && path.length === 0) {
-      return sameBytes(rootOf(buildTree(entries, crypto), binding, crypto), root);
-    }
-    return shown.every((leaf) => isUnder(root, leaf, { binding, crypto }));
-  }
-
-  /** Signatures under this context, of identities that count. */
-  async #requireEnrolled(members: readonly Member[], context: Uint8Array): Promise<void> {
-    const { crypto, policy } = this.#options;
-    const valid = await crypto.verifyAll(
-      members.map(({ entry }) => ({
-        publicKey: entry.identity,
-        message: entryToVerify(entry, context, crypto),
-        signature: entry.signature,
-      })),
-    );
-    if (valid.includes(false)) throw new Refused('bad-signature');
-    for (const { entry } of members) {
-      if (!(await policy.enrolment(entry.identity))) throw new Refused('not-enrolled');
-    }
   }
 
   /** R2: opens the boxes of its neighbours and sends its input under all masks. */
@@ -631,9 +536,9 @@ export class SecureClient {
     { config, graph, self, held }: Masked,
     { sharers, survivors }: { sharers: ReadonlySet<number>; survivors: ReadonlySet<number> },
   ): void {
-    const cohort = new Set(graph.cohorts[graph.cohortOf(self.index)]);
     const isSubset = [...survivors].every((v) => sharers.has(v));
-    const isHome = [...sharers].every((v) => cohort.has(v));
+    const cohort = graph.cohortOf(self.index);
+    const isHome = [...sharers].every((v) => graph.cohortOf(v) === cohort);
     if (!survivors.has(self.index) || !isSubset || !isHome) throw new Refused('view');
     if (survivors.size < config.minSum) {
       throw new Refused('too-few-inputs', survivors.size, config.minSum);
@@ -744,15 +649,6 @@ export class SecureClient {
 interface Seen {
   readonly digest: Uint8Array;
   readonly now: number;
-}
-
-/** @throws {Refused} where no threshold does. */
-function graphOf(...args: Parameters<typeof drawGraph>): Graph {
-  try {
-    return drawGraph(...args);
-  } catch {
-    throw new Refused('infeasible');
-  }
 }
 
 /** Overwrites what the next state does not hold. */

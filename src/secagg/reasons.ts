@@ -91,3 +91,13 @@ export function refusal(reason: Reason, have = 0, need = 0): Refusal {
 export function describeRefusal({ reason, have, need }: Refusal): string {
   return need === 0 ? reason : `${reason}: ${have} where ${need} are needed`;
 }
+
+/** Ends a step of a client: the round is over for it. */
+export class Refused extends Error {
+  readonly refusal: Refusal;
+
+  constructor(reason: Reason, have?: number, need?: number) {
+    super(reason);
+    this.refusal = refusal(reason, have, need);
+  }
+}
