@@ -8,6 +8,7 @@
  * @module
  */
 
+import { isAgreementKey } from './agreement-keys.ts';
 import { type RoundConfig, usesBeacon } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import { drawGraph, type Graph } from './graph.ts';
@@ -56,6 +57,7 @@ export async function placeIn(roster: RosterBody, round: Round, judge: Judgement
   requireCount(roster, config);
   const self = { index, entry };
   if (!isShownRoster(roster, { self, context, crypto: judge.crypto })) throw new Refused('roster');
+  requireKeys(roster.neighbours);
   await requireEnrolled(roster.neighbours, { context, judge });
   const graph = await drawnGraph(roster, round, judge);
   const expected = graph.neighbours(index);
@@ -103,6 +105,13 @@ function isShownRoster(
     return sameBytes(rootOf(buildTree(entries, crypto), binding, crypto), root);
   }
   return shown.every((leaf) => isUnder(root, leaf, { binding, crypto }));
+}
+
+/** Keys that can be agreed with, in their one encoding. */
+function requireKeys(members: readonly Member[]): void {
+  for (const { index, entry } of members) {
+    if (![entry.maskKey, entry.boxKey].every(isAgreementKey)) throw new Refused('bad-key', index);
+  }
 }
 
 /** Signatures under this context, of identities that count. */

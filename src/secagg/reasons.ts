@@ -23,6 +23,11 @@ export const REASONS = {
   early: 7,
   /** From nobody in the roster, or from one who is out. */
   outsider: 8,
+  /**
+   * An X25519 key that is of low order, or not in its one encoding. Of a roster, `have` is the index of the
+   * client whose key it is.
+   */
+  'bad-key': 9,
 
   /** Fewer clients than the round needs to begin. */
   'too-few-clients': 16,

@@ -15,6 +15,7 @@
  */
 
 import { show } from '../core/assert.ts';
+import { isAgreementKey } from './agreement-keys.ts';
 import type { Identity } from './client.ts';
 import { contextOf, encodeConfig, encodingOf, type RoundConfig, usesBeacon } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
@@ -341,6 +342,7 @@ export class SecureServer {
     const entry = parseEntry(envelope.body);
     if (entry === undefined || envelope.sender !== NOBODY) throw new Refused('malformed');
     const { identity, maskKey, boxKey, signature } = entry;
+    if (![maskKey, boxKey].every(isAgreementKey)) throw new Refused('bad-key');
     if (!(await enrolment(identity))) throw new Refused('not-enrolled');
     const message = entryToVerify(entry, this.#context, crypto);
     await this.#requireSignature({ publicKey: identity, message, signature });
