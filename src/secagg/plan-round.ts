@@ -4,6 +4,7 @@
  * @module
  */
 
+import { log2Ceil } from '../core/integers.ts';
 import {
   checkConfig,
   type Deadlines,
@@ -96,7 +97,7 @@ export function planRound(
     model: plan.model,
     dimensions: plan.dimensions,
     ringBits,
-    valueBits: plan.valueBits ?? Math.min(MAX_VALUE_BITS, ringBits - Math.ceil(Math.log2(clients))),
+    valueBits: plan.valueBits ?? Math.min(MAX_VALUE_BITS, ringBits - log2Ceil(clients)),
     clip: Math.fround(plan.clip),
     maxSamples: plan.maxSamples ?? 0,
     maxClients: clients,
