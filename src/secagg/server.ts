@@ -15,6 +15,7 @@
  */
 
 import { show } from '../core/assert.ts';
+import { isAgreementKey } from './agreement-keys.ts';
 import type { Identity } from './client.ts';
 import { contextOf, encodeConfig, encodingOf, type RoundConfig, usesBeacon } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
@@ -47,6 +48,7 @@ import {
   rootToVerify,
   shareAt,
   signedPart,
+  unmaskToVerify,
   unsigned,
 } from './messages.ts';
 import { type Packing, pack, packedBytes, unpack } from './packing.ts';
@@ -99,6 +101,11 @@ export interface SecureSum {
   readonly view: Uint8Array;
   /** Clients that sent shares that do not fit. */
   readonly liars: readonly string[];
+  /**
+   * For each of these, the message that it is held to, `unmask` with its signature over context, index, view and
+   * shares: whoever knows its identity can verify it.
+   */
+  readonly evidence: readonly Uint8Array[];
 }
 
 /** A cohort that gave no sum, and why. */
@@ -153,7 +160,7 @@ export interface ServerState {
   readonly complaints: Map<number, Set<number>>;
   cohorts: CohortState[];
   readonly consents: Map<number, Uint8Array>;
-  /** What clients revealed, as it came: a share for each neighbour that shared, in their order. */
+  /** What clients revealed, as it came: a share for each neighbour that shared, in their order, and a signature. */
   readonly revealed: Map<number, Uint8Array>;
   outcome: Outcome | undefined;
   refusal: Refusal | undefined;
@@ -335,6 +342,7 @@ export class SecureServer {
     const entry = parseEntry(envelope.body);
     if (entry === undefined || envelope.sender !== NOBODY) throw new Refused('malformed');
     const { identity, maskKey, boxKey, signature } = entry;
+    if (![maskKey, boxKey].every(isAgreementKey)) throw new Refused('bad-key');
     if (!(await enrolment(identity))) throw new Refused('not-enrolled');
     const message = entryToVerify(entry, this.#context, crypto);
     await this.#requireSignature({ publicKey: identity, message, signature });
@@ -429,18 +437,23 @@ export class SecureServer {
   }
 
   /** R4 */
-  async #unmasked({ body }: Envelope, member: Member): Promise<void> {
+  async #unmasked({ header, body }: Envelope, member: Member): Promise<void> {
     const { consents, sharers, revealed } = this.#state;
     if (!consents.has(member.index)) throw new Refused('outsider');
-    const why = this.#cohort(member.index).refusal;
-    if (why !== undefined) throw new Refused(why.reason);
-    const shares = parseUnmask(body);
+    const { view, refusal: why } = this.#cohort(member.index);
+    if (why !== undefined || view === undefined) throw new Refused(why?.reason ?? 'outsider');
+    if (body.length < SIGNATURE_BYTES) throw new Refused('malformed');
+    const content = body.subarray(0, -SIGNATURE_BYTES);
+    const message = unmaskToVerify(header, { view, content }, this.#options.crypto);
+    const signature = body.slice(-SIGNATURE_BYTES);
+    await this.#requireSignature({ publicKey: member.entry.identity, message, signature });
+    const shares = parseUnmask(content);
     const near = this.#near(member.index, sharers);
     const fits =
       shares !== undefined &&
       shares.length === near.length &&
       shares.every(({ index }, i) => index === near[i]);
-    if (!fits) throw new Refused('malformed');
+    if (!fits) return this.#dismiss(member);
     revealed.set(member.index, body.slice());
   }
 
@@ -717,7 +730,11 @@ export class SecureServer {
         indices.map((i) => hex(state.roster[i]!.identity));
       const view = cohort.view!;
       const liars = names(outcome.liars);
-      sums.push({ cohort: number, inputs: names(survivors), words, view, liars });
+      const evidence = outcome.liars.map((sender) => {
+        const header = { type: 'unmask', context: this.#context, sender } as const;
+        return encodeMessage(header, state.revealed.get(sender)!);
+      });
+      sums.push({ cohort: number, inputs: names(survivors), words, view, liars, evidence });
       const { root } = state.binding;
       const sum = crypto.sha256(pack(words, config.ringBits));
       const result = await this.#signed(
