@@ -35,6 +35,7 @@ import {
   pathLength,
   readEntry,
   SIGNED_ENTRY_BYTES,
+  STEP_BYTES,
   writeEntry,
 } from './roster.ts';
 import { MAX_SHARES } from './shamir.ts';
@@ -300,7 +301,7 @@ export function parseRoster(body: Uint8Array, whole: boolean): RosterBody | unde
   return parsed(body, (reader) => {
     const clients = reader.u32();
     if (clients < 2 || clients > MAX_ROSTER) malformed();
-    const path = whole ? 0 : pathLength(clients) * KEY_BYTES;
+    const path = whole ? 0 : pathLength(clients) * STEP_BYTES;
     return {
       clients,
       index: reader.u32(),

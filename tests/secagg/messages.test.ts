@@ -125,8 +125,8 @@ describe('bodies', () => {
   });
 
   test.each([true, false])('of rosters too, whole: %s', (whole) => {
-    // ⌈log₂ 5⌉ hashes.
-    const path = bytes(whole ? 0 : 96);
+    // ⌈log₂ 5⌉ hashes, each with a split of 8 bytes.
+    const path = bytes(whole ? 0 : 3 * (32 + 8));
     const roster = {
       clients: 5,
       index: 2,
