@@ -106,7 +106,7 @@ export const BOX_RECORD_BYTES: number = 4 + BOX_BYTES;
  */
 export function longestForClient(clients: number): number {
   const neighbours = Math.min(clients - 1, MAX_SHARES);
-  const path = pathLength(clients) * KEY_BYTES;
+  const path = pathLength(clients) * STEP_BYTES;
   const fields = 8 + KEY_BYTES + SIGNATURE_BYTES;
   const roster = fields + path + neighbours * (4 + ENTRY_BYTES + path);
   // Boxes and consents have less for each neighbour; configurations, results and refusals less at all.
