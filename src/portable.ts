@@ -39,6 +39,7 @@ export type {
   Backend,
   BackendInfo,
   BackendName,
+  ColumnRange,
   DeviceRow,
   FileRange,
   FileRun,

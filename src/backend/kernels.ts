@@ -141,6 +141,18 @@ export interface MaskKeys {
   readonly keys: Uint8Array;
   /** 1 or −1 for each stream: whether it is added or subtracted. */
   readonly signs: Int8Array;
+  /**
+   * Hears of the columns of each dispatch while the result is computed: what a body hands to its device
+   * or to its threads at once. Every column is in one of them at least, and in several where keys are
+   * cut as well, or a shard had to be done again.
+   */
+  readonly onDispatch?: (columns: ColumnRange) => void;
+}
+
+/** Columns [from, to). */
+export interface ColumnRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 /**

@@ -91,7 +91,7 @@ export function checkBits(bits: number): number {
 }
 
 /** A copy of keys and signs that are such. */
-function checkMasks({ keys, signs }: MaskKeys): MaskKeys {
+function checkMasks({ keys, signs, onDispatch }: MaskKeys): MaskKeys {
   if (!(signs instanceof Int8Array)) {
     throw new TypeError(`signs must be an Int8Array, got ${show(signs)}`);
   }
@@ -109,5 +109,9 @@ function checkMasks({ keys, signs }: MaskKeys): MaskKeys {
       throw new RangeError(`key ${i} must not be all zero: was it cleared before its use?`);
     }
   }
-  return { keys: Uint8Array.from(keys), signs: Int8Array.from(signs) };
+  return {
+    keys: Uint8Array.from(keys),
+    signs: Int8Array.from(signs),
+    ...(onDispatch !== undefined && { onDispatch }),
+  };
 }

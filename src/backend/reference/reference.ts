@@ -122,6 +122,7 @@ export class ReferenceKernels implements TileKernels {
     const out = allocate(1, x.cols);
     rowOf(out, 0).set(rowOf(own(x), 0));
     addMasks(new Uint32Array(out.data.buffer), masks, firstCol);
+    masks.onDispatch?.({ from: firstCol, to: firstCol + x.cols });
     return out;
   }
 

@@ -335,7 +335,9 @@ export class WasmKernels implements TileKernels {
     const keys = this.#secret(secret);
     const work = { op: 'addMasks', keys, count, added } as const;
     try {
-      return await this.#columns(work, x, { firstCol, effort: MASK_EFFORT * count });
+      const masked = await this.#columns(work, x, { firstCol, effort: MASK_EFFORT * count });
+      masks.onDispatch?.({ from: firstCol, to: firstCol + x.cols });
+      return masked;
     } finally {
       keys.fill(0);
     }
