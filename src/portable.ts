@@ -40,6 +40,7 @@ export type {
   BackendInfo,
   BackendName,
   ColumnRange,
+  DequantizeOptions,
   DeviceRow,
   FileRange,
   FileRun,

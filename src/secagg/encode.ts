@@ -17,7 +17,7 @@
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { assertInteger, assertPositive, show } from '../core/assert.ts';
 import { SecureError } from '../core/errors.ts';
-import { type Quantization, quantized } from '../core/stochastic-rounding.ts';
+import { dequantized, type Quantization, quantized } from '../core/stochastic-rounding.ts';
 import { KEY_BYTES, SLOTS } from './suite.ts';
 
 /** How updates are weighed: all alike, or by their examples, of which so many count at most. */
@@ -398,7 +398,7 @@ export function decodeSum(plan: EncodingPlan, sum: EncodedSum): DecodedSum {
   for (let j = 0; j < plan.dimensions; j++) {
     // Shifted up and back, bit b − 1 is the sign.
     integers[j] = (words[SLOTS + j]! << above) >> above;
-    mean[j] = integers[j]! * unit;
+    mean[j] = dequantized(integers[j]!, unit);
   }
   return { mean, integers, totalWeight, count: survivors };
 }

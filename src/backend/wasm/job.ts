@@ -58,7 +58,7 @@ export type ColumnWork =
       readonly scale: number;
       readonly limit: number;
     }
-  | { readonly op: 'dequantize'; readonly scale: number }
+  | { readonly op: 'dequantize'; readonly scale: number; readonly bits: number }
   | {
       readonly op: 'addSimulatedNoise';
       readonly law: SimulatedNoise['law'];

@@ -213,7 +213,10 @@ export class Runner {
           },
         };
       case 'dequantize':
-        return { rows, apply: (p) => kernels.dequantize(p.x, p.cols, work.scale, p.out) };
+        return {
+          rows,
+          apply: (p) => kernels.dequantize(p.x, p.cols, work.scale, 32 - work.bits, p.out),
+        };
       case 'addSimulatedNoise':
         return {
           rows,

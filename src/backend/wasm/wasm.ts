@@ -11,6 +11,7 @@ import { chacha20State } from '../../core/chacha20.ts';
 import { BackendError } from '../../core/errors.ts';
 import type {
   BackendInfo,
+  DequantizeOptions,
   FileRange,
   HostRow,
   LatticeNoise,
@@ -357,8 +358,8 @@ export class WasmKernels implements TileKernels {
     }
   }
 
-  async dequantize(x: Tile, scale: number): Promise<Tile> {
-    return this.#columns({ op: 'dequantize', scale }, x);
+  async dequantize(x: Tile, options: Required<DequantizeOptions>): Promise<Tile> {
+    return this.#columns({ op: 'dequantize', ...options }, x);
   }
 
   async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {

@@ -7,6 +7,7 @@
 
 import { chacha20State } from '../../core/chacha20.ts';
 import type {
+  DequantizeOptions,
   LatticeNoise,
   MaskKeys,
   QuantizeOptions,
@@ -295,8 +296,12 @@ export class ColumnKernels {
     }
   }
 
-  async dequantize(x: Tile, scale: number): Promise<Tile> {
-    const params = [bitsOf(scale), x.cols];
+  async dequantize(x: Tile, { scale, bits }: Required<DequantizeOptions>): Promise<Tile> {
+    const [low, high] = new Uint32Array(Float64Array.of(scale).buffer) as unknown as [
+      number,
+      number,
+    ];
+    const params = [high, x.cols, low, 32 - bits];
     return this.#run('dequantize', x, { params, columns: 4 * COLUMN_GROUP });
   }
 
