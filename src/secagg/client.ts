@@ -15,6 +15,7 @@
 
 import { show } from '../core/assert.ts';
 import { decodeBitmap } from './bitmap.ts';
+import { type Codec, hostCodec } from './codec.ts';
 import { contextOf, type RoundConfig, usesBeacon } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import { drawGraph, type Graph } from './graph.ts';
@@ -62,7 +63,6 @@ import {
   signedPart,
   unsigned,
 } from './messages.ts';
-import { pack } from './packing.ts';
 import { below, type ClientPolicy, checkPolicy, patienceOf } from './policy.ts';
 import { describeRefusal, type Reason, type Refusal, refusal } from './reasons.ts';
 import { areDistinct, buildTree, type Entry, isUnder, rootOf } from './roster.ts';
@@ -93,6 +93,8 @@ export interface ClientOptions {
   readonly policy: ClientPolicy;
   readonly crypto: CryptoProvider;
   readonly masks: Masks;
+  /** What packs the masked input. Default: {@link hostCodec}. */
+  readonly codec?: Codec;
   readonly journal: Journal;
   /**
    * The update as SLOTS + D words, slots first. It is asked for once others are known, and its words are
@@ -580,7 +582,7 @@ export class SecureClient {
   /** x̃ + PRG(K_u) + Σ s(u, v)·PRG(K_uv), packed. */
   async #maskedInput(state: Shared, from: readonly number[]): Promise<Uint8Array> {
     const { config, context, self, binding, neighbours, secrets, graph } = state;
-    const { crypto, masks, input } = this.#options;
+    const { crypto, masks, codec = hostCodec(), input } = this.#options;
     const others = from.map((v) => neighbours.get(v)!);
     const agreed = await crypto.sharedSecrets(
       others.map(({ entry }) => ({ secret: secrets.mask, publicKey: entry.maskKey })),
@@ -601,7 +603,7 @@ export class SecureClient {
     const masked = await masks.add(words, keys);
     words.fill(0);
     wipe(...keys.map(({ key }) => key));
-    return pack(masked, config.ringBits);
+    return codec.pack(masked, config.ringBits);
   }
 
   /** R3: signs who shared and who survived, if that is what it saw itself. */

@@ -178,18 +178,39 @@ export interface EncodedUpdate {
  */
 export function encodeUpdate(
   plan: EncodingPlan,
-  { update, samples, key, ctxConstants }: UpdateToEncode,
+  { ctxConstants, ...input }: UpdateToEncode,
 ): EncodedUpdate {
+  const { weight, values, clippedFraction } = weighed(plan, input);
+  const words = framed(plan, { weight, ctxConstants });
+  roundInto(words.subarray(SLOTS), values, { key: input.key, quantization: plan });
+  if (values !== input.update) values.fill(0);
+  return { words, clippedFraction };
+}
+
+/** An update times its weight. */
+export interface Weighed {
+  readonly weight: number;
+  /** The update itself where it counts in full; else a copy, which is a secret of its own. */
+  readonly values: Float32Array;
+  readonly clippedFraction: number;
+}
+
+/**
+ * What is rounded of an update.
+ *
+ * @throws {SecureError | TypeError | RangeError} as `encodeUpdate`.
+ */
+export function weighed(
+  plan: EncodingPlan,
+  { update, samples, key }: Omit<UpdateToEncode, 'ctxConstants'>,
+): Weighed {
   const weight = weightOf(plan, samples);
   checkUpdate(plan, update);
   assertKey(key);
   const factor = weight / 2 ** plan.weightBits;
-  const weighed = factor === 1 ? update : update.map((value) => value * factor);
-  const words = framed(plan, { weight, ctxConstants });
-  roundInto(words.subarray(SLOTS), weighed, { key, quantization: plan });
-  const clipped = weighed.reduce((count, x) => count + Number(Math.abs(x) > plan.clip), 0);
-  if (weighed !== update) weighed.fill(0);
-  return { words, clippedFraction: clipped / plan.dimensions };
+  const values = factor === 1 ? update : update.map((value) => value * factor);
+  const clipped = values.reduce((count, x) => count + Number(Math.abs(x) > plan.clip), 0);
+  return { weight, values, clippedFraction: clipped / plan.dimensions };
 }
 
 function checkUpdate({ dimensions }: EncodingPlan, update: Float32Array): void {
@@ -382,6 +403,23 @@ export interface DecodedSum {
  *   was not encoded for this round.
  */
 export function decodeSum(plan: EncodingPlan, sum: EncodedSum): DecodedSum {
+  const { unit, integers, totalWeight } = readSum(plan, sum);
+  const mean = new Float32Array(plan.dimensions);
+  for (let j = 0; j < mean.length; j++) mean[j] = dequantized(integers[j]!, unit);
+  return { mean, integers, totalWeight, count: sum.survivors };
+}
+
+/** What a sum says before its integers are made numbers: each is to be multiplied by `unit`. */
+export interface ReadSum extends Pick<DecodedSum, 'integers' | 'totalWeight'> {
+  readonly unit: number;
+}
+
+/**
+ * The integers of a sum, and what they are multiples of.
+ *
+ * @throws {SecureError} as `decodeSum`.
+ */
+export function readSum(plan: EncodingPlan, sum: EncodedSum): ReadSum {
   if (!slotsOk(plan, sum)) {
     throw new SecureError(
       'canary',
@@ -389,16 +427,11 @@ export function decodeSum(plan: EncodingPlan, sum: EncodedSum): DecodedSum {
         'be used',
     );
   }
-  const { words, survivors } = sum;
+  const { words } = sum;
   const totalWeight = weightSumOf(plan, words) / 2 ** plan.weightBits;
-  const unit = 1 / (plan.scale * totalWeight);
   const above = 32 - plan.ringBits;
   const integers = new Int32Array(plan.dimensions);
-  const mean = new Float32Array(plan.dimensions);
-  for (let j = 0; j < plan.dimensions; j++) {
-    // Shifted up and back, bit b − 1 is the sign.
-    integers[j] = (words[SLOTS + j]! << above) >> above;
-    mean[j] = dequantized(integers[j]!, unit);
-  }
-  return { mean, integers, totalWeight, count: survivors };
+  // Shifted up and back, bit b − 1 is the sign.
+  for (let j = 0; j < integers.length; j++) integers[j] = (words[SLOTS + j]! << above) >> above;
+  return { unit: 1 / (plan.scale * totalWeight), integers, totalWeight };
 }
