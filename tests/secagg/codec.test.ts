@@ -131,7 +131,10 @@ describe.each(CODECS)('a codec on %s', (_, make) => {
 
 describe('a backend that is not right', () => {
   /** A codec on a backend whose results are changed before they come home. */
-  async function onChanged(change: (home: Uint8Array | Uint32Array | Float32Array) => void) {
+  async function onChanged(
+    change: (home: Uint8Array | Uint32Array | Float32Array) => void,
+    randomBytes = countedBytes(),
+  ) {
     const backend: Backend = await createBackend('reference');
     const calls: string[] = [];
     const changed = <T extends Uint8Array | Uint32Array | Float32Array>(
@@ -159,7 +162,7 @@ describe('a backend that is not right', () => {
       faults.push(message);
     };
     return {
-      codec: backendCodec(hostile, { randomBytes: countedBytes(), onFault }),
+      codec: backendCodec(hostile, { randomBytes, onFault }),
       faults,
       calls,
     };
@@ -206,31 +209,13 @@ describe('a backend that is not right', () => {
   test('in one of the units is found as often as it is drawn', async () => {
     let found = 0;
     const rounds = 300;
-    const bytes = countedBytes();
-    const backend = await createBackend('reference');
-    const entries = 32 * 20;
-    const x = wordsOf(entries);
+    const random = countedBytes();
     for (let round = 0; round < rounds; round++) {
-      const hostile: CodecBackend = {
-        info: backend.info,
-        matrix: backend.matrix,
-        words: backend.words,
-        quantize: backend.quantize,
-        dequantize: backend.dequantize,
-        unpackWords: backend.unpackWords,
-        read: (row) => backend.read(row),
-        readWords: (row) => backend.readWords(row),
-        readPacked: async (row, bits) => {
-          const home = await backend.readPacked(row, bits);
-          home[home.length - 1]! ^= 0x80;
-          return home;
-        },
-        release: (row) => backend.release(row),
-      };
-      const onFault = (): void => {
-        found++;
-      };
-      await backendCodec(hostile, { randomBytes: bytes, onFault }).pack(x, 24);
+      const { codec, faults } = await onChanged((home) => {
+        home[home.length - 1]! ^= 0x80;
+      }, random);
+      await codec.pack(wordsOf(32 * 20), 24);
+      found += faults.length;
     }
     // One of 20 units, 300 times: 15 in the mean with a standard deviation of 3.8; four of them.
     expect(Math.abs(found - rounds / 20)).toBeLessThan(15);
