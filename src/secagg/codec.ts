@@ -214,9 +214,7 @@ async function encodeOn(
       const isRight = isSame(entries.subarray(from, to), want);
       random.fill(0);
       want.fill(0);
-      // Sums could wrap around if an integer were beyond the limit, wherever it is.
-      const isWithin = entries.every((entry) => Math.abs(entry | 0) <= limit);
-      if (!isRight || !isWithin) return undefined;
+      if (!isRight || !areWithin(limit, entries)) return undefined;
       return { words: withSlots(plan, { entries, weight, ctxConstants }), clippedFraction };
     } finally {
       entries.fill(0);
@@ -226,6 +224,15 @@ async function encodeOn(
     backend.release(row);
     if (values !== input.update) values.fill(0);
   }
+}
+
+/** Whether integers keep to the limit: sums could wrap around if one did not, wherever it is. */
+function areWithin(limit: number, entries: Uint32Array): boolean {
+  for (let j = 0; j < entries.length; j++) {
+    const entry = entries[j]! | 0;
+    if (entry > limit || entry < -limit) return false;
+  }
+  return true;
 }
 
 /** Words of ChaCha20 under a nonce of zeros; `from` is a multiple of 16. */
