@@ -363,27 +363,31 @@ export class WasmKernels implements TileKernels {
   }
 
   async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
-    return this.#reshaped(x, cols, (row, out) => this.#runner.unpack(row, bits, out));
+    return this.#repacked({ op: 'unpack', bits }, x, { cols, width: cols });
   }
 
   async pack(x: Tile, bits: number): Promise<Tile> {
-    const words = packedWords(x.cols, bits);
-    return this.#reshaped(x, words, (row, out) => this.#runner.pack(row, bits, out));
+    const width = packedWords(x.cols, bits);
+    return this.#repacked({ op: 'pack', bits }, x, { cols: x.cols, width });
   }
 
-  /** Rows of another width, made on this thread: they cost little more than a copy. */
-  #reshaped(x: Tile, cols: number, body: (row: Float32Array, out: Float32Array) => void): RowTile {
-    // Words come from arrays: none is left in a file.
-    const rows = own(x).values as readonly Float32Array[];
-    const slab = this.#slabs.take(rows.length * cols);
-    const outputs = rowsIn(slab, rows.length, cols);
+  /** Rows of another width, of so many entries. */
+  async #repacked(
+    work: Job['work'],
+    x: Tile,
+    { cols, width }: { readonly cols: number; readonly width: number },
+  ): Promise<RowTile> {
+    const rows = own(x).values;
+    const slab = this.#slabs.take(rows.length * width);
+    const out = rowsIn(slab, rows.length, width);
+    const unitCols = unitColsFor(2 * rows.length);
     try {
-      for (const [i, row] of rows.entries()) body(row, outputs[i]!);
+      await this.#run({ work, rows, out, cols, unitCols, units: Math.ceil(cols / unitCols) });
     } catch (error) {
       this.#slabs.release(slab);
       throw error;
     }
-    return tileOf(outputs, [slab]);
+    return tileOf(out, [slab]);
   }
 
   /** In memory that the team shares, so that no thread has a copy which nobody overwrites. */
