@@ -39,6 +39,8 @@ export type {
   Backend,
   BackendInfo,
   BackendName,
+  ColumnRange,
+  DequantizeOptions,
   DeviceRow,
   FileRange,
   FileRun,

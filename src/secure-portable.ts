@@ -15,6 +15,13 @@ export {
   SecureClient,
 } from './secagg/client.ts';
 export {
+  type BackendCodecOptions,
+  backendCodec,
+  type Codec,
+  type CodecBackend,
+  hostCodec,
+} from './secagg/codec.ts';
+export {
   checkConfig,
   contextOf,
   type Deadlines,
@@ -87,7 +94,7 @@ export {
   type Masks,
   referenceMasks,
 } from './secagg/masks.ts';
-export { type CohortMean, meansOf } from './secagg/means.ts';
+export { type CohortMean, meansBy, meansOf } from './secagg/means.ts';
 export type { ResultBody } from './secagg/messages.ts';
 export {
   addNoise,
@@ -97,6 +104,7 @@ export {
   type NoiseSource,
   requireRoom,
 } from './secagg/noise.ts';
+export type { Packing } from './secagg/packing.ts';
 export {
   type Adversary,
   COMPLETE_UP_TO,

@@ -592,7 +592,7 @@ export class Engine implements Backend {
       case 'unpack':
         return kernels.unpack(await of(node.x), node.x.bits, shard.to - shard.from);
       case 'dequantize':
-        return kernels.dequantize(await of(node.x), node.scale);
+        return kernels.dequantize(await of(node.x), node.options);
       case 'rankSum':
         return kernels.rankSum(await of(node.x), node.from, node.to);
       case 'sumRows':

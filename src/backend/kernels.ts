@@ -141,6 +141,18 @@ export interface MaskKeys {
   readonly keys: Uint8Array;
   /** 1 or −1 for each stream: whether it is added or subtracted. */
   readonly signs: Int8Array;
+  /**
+   * Hears of the columns of each dispatch while the result is computed: what a body hands to its device
+   * or to its threads at once. Every column is in one of them at least, and in several where keys are
+   * cut as well, or a shard had to be done again.
+   */
+  readonly onDispatch?: (columns: ColumnRange) => void;
+}
+
+/** Columns [from, to). */
+export interface ColumnRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -161,6 +173,14 @@ export interface QuantizeOptions {
   readonly key: Uint8Array;
   /** Three words. Default: zeros. */
   readonly nonce?: readonly [number, number, number];
+}
+
+/** How integers become numbers: as `dequantized` of core/stochastic-rounding.ts says it. */
+export interface DequantizeOptions {
+  /** What an integer is multiplied by: a number of 64 bits, in [2⁻¹⁰⁰, 2⁹⁶]. */
+  readonly scale: number;
+  /** An integer is the low so many bits of its word, its sign counted; in [8, 32]. Default 32. */
+  readonly bits?: number;
 }
 
 /** Operations on words: exact, and the same bits on every backend. */
@@ -207,10 +227,10 @@ export interface SecureOps {
    */
   quantize(x: Matrix, options: QuantizeOptions): Words;
   /**
-   * The one row of `x`, as i32, times `scale`, which is taken as an f32 in [2⁻¹⁰⁰, 2⁹⁶]: the integer is
-   * rounded to f32, and so is its product. 1×d → 1×d
+   * The one row of `x`, as integers with a sign, times a scale: their products in f64, rounded to f32.
+   * 1×d → 1×d
    */
-  dequantize(x: Words, options: { readonly scale: number }): Matrix;
+  dequantize(x: Words, options: DequantizeOptions): Matrix;
   /**
    * Words out of packed rows that the caller holds: entry j has bits [j·b, (j+1)·b) of a row, whose bits
    * are counted from the lowest of the first byte. What follows the last entry is not looked at. Rows
@@ -455,7 +475,7 @@ export interface TileKernels {
   addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile>;
   /** As `addMasks`. */
   quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile>;
-  dequantize(x: Tile, scale: number): Promise<Tile>;
+  dequantize(x: Tile, options: Required<DequantizeOptions>): Promise<Tile>;
   /** The first `cols` entries of packed rows; see packing.ts. */
   unpack(x: Tile, bits: number, cols: number): Promise<Tile>;
   /** The one row, packed: ⌈cols·bits/32⌉ words, with zeros at their end. */

@@ -10,6 +10,7 @@
 
 import { assertInteger, show } from '../core/assert.ts';
 import type {
+  DequantizeOptions,
   LatticeNoise,
   MaskKeys,
   Matrix,
@@ -95,7 +96,7 @@ export interface AddSimulatedNoise extends Matrix {
 export interface Dequantize extends Matrix {
   readonly op: 'dequantize';
   readonly x: WordNode;
-  readonly scale: number;
+  readonly options: Required<DequantizeOptions>;
 }
 
 /** Rows are carried as if their words were floats: nothing but kernels looks at them. */

@@ -6,7 +6,14 @@
 
 import { assertInteger, assertPositive, show } from '../core/assert.ts';
 import { assertQuantization } from '../core/stochastic-rounding.ts';
-import type { MaskKeys, Matrix, PackedShape, QuantizeOptions, Words } from './kernels.ts';
+import type {
+  DequantizeOptions,
+  MaskKeys,
+  Matrix,
+  PackedShape,
+  QuantizeOptions,
+  Words,
+} from './kernels.ts';
 import { asNode, asWords, build } from './matrix.ts';
 import { MAX_BITS, MIN_BITS, packedBytes } from './packing.ts';
 import { bytesRow } from './rows.ts';
@@ -50,16 +57,16 @@ export function quantize(x: Matrix, { key, nonce = [0, 0, 0], ...grid }: Quantiz
 /**
  * The one row of `x` times `scale`.
  *
- * @throws {TypeError | RangeError} that names what is wrong with `x` or the scale.
+ * @throws {TypeError | RangeError} that names what is wrong with `x` or the options.
  */
-export function dequantize(x: Words, { scale }: { readonly scale: number }): Matrix {
+export function dequantize(x: Words, { scale, bits = MAX_BITS }: DequantizeOptions): Matrix {
   const node = asWords('x', x);
   if (node.rows !== 1) throw new RangeError(`dequantize needs one row, got ${node.rows}`);
-  const factor = Math.fround(assertPositive('scale', scale));
-  if (factor < MIN_SCALE || factor > MAX_SCALE) {
+  if (assertPositive('scale', scale) < MIN_SCALE || scale > MAX_SCALE) {
     throw new RangeError(`scale must be in [2^-100, 2^96], got ${scale}`);
   }
-  return build({ op: 'dequantize', rows: 1, cols: node.cols, x: node, scale: factor });
+  const options = { scale, bits: checkBits(bits) };
+  return build({ op: 'dequantize', rows: 1, cols: node.cols, x: node, options });
 }
 
 /**
@@ -91,7 +98,7 @@ export function checkBits(bits: number): number {
 }
 
 /** A copy of keys and signs that are such. */
-function checkMasks({ keys, signs }: MaskKeys): MaskKeys {
+function checkMasks({ keys, signs, onDispatch }: MaskKeys): MaskKeys {
   if (!(signs instanceof Int8Array)) {
     throw new TypeError(`signs must be an Int8Array, got ${show(signs)}`);
   }
@@ -109,5 +116,9 @@ function checkMasks({ keys, signs }: MaskKeys): MaskKeys {
       throw new RangeError(`key ${i} must not be all zero: was it cleared before its use?`);
     }
   }
-  return { keys: Uint8Array.from(keys), signs: Int8Array.from(signs) };
+  return {
+    keys: Uint8Array.from(keys),
+    signs: Int8Array.from(signs),
+    ...(onDispatch !== undefined && { onDispatch }),
+  };
 }

@@ -15,6 +15,7 @@
 
 import { show } from '../core/assert.ts';
 import { decodeBitmap } from './bitmap.ts';
+import { type Codec, hostCodec } from './codec.ts';
 import { contextOf, type RoundConfig } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import type { Journal } from './journal.ts';
@@ -61,7 +62,6 @@ import {
   unmaskToVerify,
   unsigned,
 } from './messages.ts';
-import { pack } from './packing.ts';
 import { type Placed, placeIn, type Round } from './place.ts';
 import { below, type ClientPolicy, checkPolicy, patienceOf, roundFault } from './policy.ts';
 import { describeRefusal, type Refusal, Refused, refusal } from './reasons.ts';
@@ -93,6 +93,8 @@ export interface ClientOptions {
   readonly policy: ClientPolicy;
   readonly crypto: CryptoProvider;
   readonly masks: Masks;
+  /** What packs the masked input. Default: {@link hostCodec}. */
+  readonly codec?: Codec;
   readonly journal: Journal;
   /**
    * The update as SLOTS + D words, slots first. It is asked for once others are known, and its words are
@@ -535,7 +537,7 @@ export class SecureClient {
     { secrets: made }: Seen,
   ): Promise<Uint8Array> {
     const { config, context, self, binding, neighbours, secrets, graph } = state;
-    const { crypto, masks, input } = this.#options;
+    const { crypto, masks, codec = hostCodec(), input } = this.#options;
     const others = from.map((v) => neighbours.get(v)!);
     const agreed = made.holdAll(
       await crypto.sharedSecrets(
@@ -558,7 +560,7 @@ export class SecureClient {
     const masked = await masks.add(words, keys);
     // As soon as they have served, and not only when the step is over.
     wipe(words, ...keys.map(({ key }) => key));
-    return pack(masked, config.ringBits);
+    return codec.pack(masked, config.ringBits);
   }
 
   /** R3: signs who shared and who survived, if that is what it saw itself. */

@@ -15,8 +15,10 @@
  */
 
 import { show } from '../core/assert.ts';
+import { SecureError } from '../core/errors.ts';
 import { isAgreementKey } from './agreement-keys.ts';
 import type { Identity } from './client.ts';
+import { type Codec, hostCodec } from './codec.ts';
 import { contextOf, encodeConfig, encodingOf, type RoundConfig, usesBeacon } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import { slotsOk } from './encode.ts';
@@ -51,7 +53,7 @@ import {
   unmaskToVerify,
   unsigned,
 } from './messages.ts';
-import { type Packing, pack, packedBytes, unpack } from './packing.ts';
+import { type Packing, packedBytes } from './packing.ts';
 import { type Reason, type Refusal, refusal } from './reasons.ts';
 import { buildTree, type Entry, pathTo, rootOf, sortEntries } from './roster.ts';
 import { hex, joined, KEY_BYTES, SIGNATURE_BYTES, SLOTS, sameBytes } from './suite.ts';
@@ -65,6 +67,8 @@ export interface ServerOptions {
   readonly identity: Identity;
   readonly crypto: CryptoProvider;
   readonly masks: Masks;
+  /** What unpacks inputs. Default: {@link hostCodec}. */
+  readonly codec?: Codec;
   readonly enrolment: Enrolment;
   /** The value of a public beacon, 32 bytes, asked for once the roster is fixed. */
   readonly beacon?: (reference: Uint8Array) => Uint8Array | Promise<Uint8Array>;
@@ -412,7 +416,7 @@ export class SecureServer {
     const { signature } = body;
     await this.#requireSignature({ publicKey: member.entry.identity, message, signature });
     const near = this.#near(member.index, sharers);
-    const words = unpacked(body.packed, { bits: config.ringBits, entries });
+    const words = await this.#unpacked(body.packed, { bits: config.ringBits, entries });
     if (words === undefined || !sameBytes(body.view, neighboursHash(near, binding, crypto))) {
       return this.#dismiss(member);
     }
@@ -421,6 +425,17 @@ export class SecureServer {
     cohort.sum ??= new Uint32Array(entries);
     addTo(cohort.sum, words);
     survivors.add(member.index);
+  }
+
+  /** The entries of a packed input, `undefined` where its padding is not zero. */
+  async #unpacked(bytes: Uint8Array, packing: Packing): Promise<Uint32Array | undefined> {
+    const { codec = hostCodec() } = this.#options;
+    try {
+      return await codec.unpack(bytes, packing);
+    } catch (error) {
+      if (error instanceof SecureError && error.code === 'malformed') return undefined;
+      throw error;
+    }
   }
 
   /** R3 */
@@ -697,7 +712,7 @@ export class SecureServer {
 
   /** R5: takes the masks off each sum. */
   async #unmask(): Promise<readonly Outgoing[]> {
-    const { config, crypto, masks } = this.#options;
+    const { config, crypto, masks, codec = hostCodec() } = this.#options;
     const state = this.#state;
     const sums: SecureSum[] = [];
     const send: Outgoing[] = [];
@@ -736,7 +751,7 @@ export class SecureServer {
       });
       sums.push({ cohort: number, inputs: names(survivors), words, view, liars, evidence });
       const { root } = state.binding;
-      const sum = crypto.sha256(pack(words, config.ringBits));
+      const sum = crypto.sha256(await codec.pack(words, config.ringBits));
       const result = await this.#signed(
         'result',
         encodeResult({ root, view, sum, inputs: survivors.length }),
@@ -907,15 +922,6 @@ function placeIn(ascending: readonly number[], one: number): number {
 
 function addTo(sum: Uint32Array, words: Uint32Array): void {
   for (let j = 0; j < sum.length; j++) sum[j]! += words[j]!;
-}
-
-/** The entries of a packed input, `undefined` where its padding is not zero. */
-function unpacked(bytes: Uint8Array, packing: Packing): Uint32Array | undefined {
-  try {
-    return unpack(bytes, packing);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The lowest bits of each word. */

@@ -7,6 +7,7 @@
 
 import type {
   BackendInfo,
+  DequantizeOptions,
   LatticeNoise,
   MaskKeys,
   PairBlock,
@@ -122,6 +123,7 @@ export class ReferenceKernels implements TileKernels {
     const out = allocate(1, x.cols);
     rowOf(out, 0).set(rowOf(own(x), 0));
     addMasks(new Uint32Array(out.data.buffer), masks, firstCol);
+    masks.onDispatch?.({ from: firstCol, to: firstCol + x.cols });
     return out;
   }
 
@@ -132,10 +134,9 @@ export class ReferenceKernels implements TileKernels {
     return out;
   }
 
-  async dequantize(x: Tile, scale: number): Promise<Tile> {
+  async dequantize(x: Tile, options: Required<DequantizeOptions>): Promise<Tile> {
     const out = allocate(1, x.cols);
-    const integers = integersOf(own(x), 0);
-    for (let j = 0; j < x.cols; j++) out.data[j] = dequantize(integers[j]!, scale);
+    dequantize(integersOf(own(x), 0), { ...options, values: out.data });
     return out;
   }
 

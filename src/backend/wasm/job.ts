@@ -6,6 +6,7 @@
  */
 
 import type { FileRange, PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
+import { packedWords } from '../packing.ts';
 
 /** What sorts, see network-program.ts; `undefined` where ranks are searched for. */
 export type Network = Uint32Array | undefined;
@@ -58,7 +59,9 @@ export type ColumnWork =
       readonly scale: number;
       readonly limit: number;
     }
-  | { readonly op: 'dequantize'; readonly scale: number }
+  | { readonly op: 'dequantize'; readonly scale: number; readonly bits: number }
+  /** See packing.ts. Outputs of the first, and rows of the second, are packed; units start at words. */
+  | { readonly op: 'pack' | 'unpack'; readonly bits: number }
   | {
       readonly op: 'addSimulatedNoise';
       readonly law: SimulatedNoise['law'];
@@ -72,6 +75,12 @@ export type RowWork =
   | { readonly op: 'screen' }
   | { readonly op: 'pairs' }
   | { readonly op: 'squaredDistances' };
+
+/** Where a column begins in the rows of a job, or in its outputs: they are as wide, unless packed. */
+export function placeIn(side: 'rows' | 'out', col: number, { work }: Pick<Job, 'work'>): number {
+  if (work.op !== (side === 'rows' ? 'unpack' : 'pack')) return col;
+  return packedWords(col, work.bits);
+}
 
 /** The ways in which this body computes order statistics. */
 export type WasmRegime = 'network' | 'search';

@@ -130,7 +130,7 @@ export interface Kernels {
   ): void;
   unpack(x: number, bits: number, cols: number, out: number): void;
   pack(x: number, bits: number, cols: number, out: number): void;
-  dequantize(x: number, cols: number, scale: number, out: number): void;
+  dequantize(x: number, cols: number, scale: number, above: number, out: number): void;
   sumRows(
     x: number,
     stride: number,

@@ -8,7 +8,6 @@
 
 import { BackendError } from '../../core/errors.ts';
 import type { PairBlock, RowScreen } from '../kernels.ts';
-import { packedWords } from '../packing.ts';
 import {
   type CombinePlan,
   combinePlan,
@@ -23,6 +22,7 @@ import {
   isInFile,
   type Job,
   type JobRow,
+  placeIn,
   type ReadRow,
   type UnitResult,
 } from './job.ts';
@@ -146,6 +146,7 @@ export class Runner {
     if (work.op === 'combine' && work.weights.length === 1) {
       return this.#weightedSum(job, work, range);
     }
+    if (work.op === 'pack' || work.op === 'unpack') return this.#repack(job, work, range);
     return this.#pieceByPiece(this.#method(job), job, range);
   }
 
@@ -213,7 +214,10 @@ export class Runner {
           },
         };
       case 'dequantize':
-        return { rows, apply: (p) => kernels.dequantize(p.x, p.cols, work.scale, p.out) };
+        return {
+          rows,
+          apply: (p) => kernels.dequantize(p.x, p.cols, work.scale, 32 - work.bits, p.out),
+        };
       case 'addSimulatedNoise':
         return {
           rows,
@@ -599,30 +603,23 @@ export class Runner {
 
   // Packing, which changes the width of rows
 
-  /** Unpacks as many entries as `out` has. */
-  unpack(packed: Float32Array, bits: number, out: Float32Array): void {
-    const [x, at] = this.#place([4 * packedWords(MAX_COLS, bits) + 8, 4 * MAX_COLS]) as [
-      number,
-      number,
-    ];
+  #repack(
+    job: Job,
+    { op, bits }: Extract<ColumnWork, { op: 'pack' | 'unpack' }>,
+    range: Range,
+  ): undefined {
+    // At most as wide packed as not. A kernel may read seven bytes after the last entry.
+    const [x, at] = this.#place([4 * MAX_COLS + 8, 4 * MAX_COLS]) as [number, number];
     const floats = this.#floats();
-    for (const { from, to } of cut({ from: 0, to: out.length }, MAX_COLS)) {
-      floats.set(packed.subarray(packedWords(from, bits), packedWords(to, bits)), x / 4);
-      this.#kernels.unpack(x, bits, to - from, at);
-      out.set(floats.subarray(at / 4, at / 4 + to - from), from);
-    }
-  }
-
-  /** Packs a row into as many words as it takes. */
-  pack(row: Float32Array, bits: number, packed: Float32Array): void {
-    const [x, at] = this.#place([4 * MAX_COLS, 4 * MAX_COLS]) as [number, number];
-    const floats = this.#floats();
-    for (const { from, to } of cut({ from: 0, to: row.length }, MAX_COLS)) {
-      floats.set(row.subarray(from, to), x / 4);
-      this.#kernels.pack(x, bits, to - from, at);
-      const start = packedWords(from, bits);
-      const words = packedWords(to, bits) - start;
-      packed.set(floats.subarray(at / 4, at / 4 + words), start);
+    for (const { from, to } of cut(range, MAX_COLS)) {
+      const [first, last] = [placeIn('rows', from, job), placeIn('rows', to, job)];
+      const [start, end] = [placeIn('out', from, job), placeIn('out', to, job)];
+      for (const [i, row] of job.rows.entries()) {
+        // Words come from arrays: none is left in a file.
+        floats.set((row as Float32Array).subarray(first, last), x / 4);
+        this.#kernels[op](x, bits, to - from, at);
+        job.out[i]!.set(floats.subarray(at / 4, at / 4 + end - start), start);
+      }
     }
   }
 

@@ -11,6 +11,7 @@ import { chacha20State } from '../../core/chacha20.ts';
 import { BackendError } from '../../core/errors.ts';
 import type {
   BackendInfo,
+  DequantizeOptions,
   FileRange,
   HostRow,
   LatticeNoise,
@@ -335,7 +336,9 @@ export class WasmKernels implements TileKernels {
     const keys = this.#secret(secret);
     const work = { op: 'addMasks', keys, count, added } as const;
     try {
-      return await this.#columns(work, x, { firstCol, effort: MASK_EFFORT * count });
+      const masked = await this.#columns(work, x, { firstCol, effort: MASK_EFFORT * count });
+      masks.onDispatch?.({ from: firstCol, to: firstCol + x.cols });
+      return masked;
     } finally {
       keys.fill(0);
     }
@@ -355,32 +358,36 @@ export class WasmKernels implements TileKernels {
     }
   }
 
-  async dequantize(x: Tile, scale: number): Promise<Tile> {
-    return this.#columns({ op: 'dequantize', scale }, x);
+  async dequantize(x: Tile, options: Required<DequantizeOptions>): Promise<Tile> {
+    return this.#columns({ op: 'dequantize', ...options }, x);
   }
 
   async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
-    return this.#reshaped(x, cols, (row, out) => this.#runner.unpack(row, bits, out));
+    return this.#repacked({ op: 'unpack', bits }, x, { cols, width: cols });
   }
 
   async pack(x: Tile, bits: number): Promise<Tile> {
-    const words = packedWords(x.cols, bits);
-    return this.#reshaped(x, words, (row, out) => this.#runner.pack(row, bits, out));
+    const width = packedWords(x.cols, bits);
+    return this.#repacked({ op: 'pack', bits }, x, { cols: x.cols, width });
   }
 
-  /** Rows of another width, made on this thread: they cost little more than a copy. */
-  #reshaped(x: Tile, cols: number, body: (row: Float32Array, out: Float32Array) => void): RowTile {
-    // Words come from arrays: none is left in a file.
-    const rows = own(x).values as readonly Float32Array[];
-    const slab = this.#slabs.take(rows.length * cols);
-    const outputs = rowsIn(slab, rows.length, cols);
+  /** Rows of another width, of so many entries. */
+  async #repacked(
+    work: Job['work'],
+    x: Tile,
+    { cols, width }: { readonly cols: number; readonly width: number },
+  ): Promise<RowTile> {
+    const rows = own(x).values;
+    const slab = this.#slabs.take(rows.length * width);
+    const out = rowsIn(slab, rows.length, width);
+    const unitCols = unitColsFor(2 * rows.length);
     try {
-      for (const [i, row] of rows.entries()) body(row, outputs[i]!);
+      await this.#run({ work, rows, out, cols, unitCols, units: Math.ceil(cols / unitCols) });
     } catch (error) {
       this.#slabs.release(slab);
       throw error;
     }
-    return tileOf(outputs, [slab]);
+    return tileOf(out, [slab]);
   }
 
   /** In memory that the team shares, so that no thread has a copy which nobody overwrites. */

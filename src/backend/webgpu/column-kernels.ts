@@ -7,6 +7,7 @@
 
 import { chacha20State } from '../../core/chacha20.ts';
 import type {
+  DequantizeOptions,
   LatticeNoise,
   MaskKeys,
   QuantizeOptions,
@@ -241,11 +242,11 @@ export class ColumnKernels {
     const fair = Math.floor((count * across) / MASK_GROUPS);
     const each = Math.max(MIN_STREAMS, Math.min(MAX_STREAMS, fair));
     const kernel: KernelSource = { name: 'add_masks', bindings: ['read', 'write', 'uniform'] };
-    const work = {
-      kernel,
-      units: across * Math.ceil(count / each),
-      operations: BLOCK_OPERATIONS * MASK_GROUP * each * (this.#software ? EMULATED : 1),
-    };
+    const slices = Math.ceil(count / each);
+    const operations = BLOCK_OPERATIONS * MASK_GROUP * each * (this.#software ? EMULATED : 1);
+    // All slices of the keys in each dispatch, unless that is too long for even one group of columns.
+    const most = Math.floor(this.#dispatcher.pace.most(kernel.name) / operations);
+    const band = Math.max(1, Math.min(slices, most));
     let out: GpuTile | undefined;
     let secret: GPUBuffer | undefined;
     try {
@@ -253,11 +254,18 @@ export class ColumnKernels {
       secret = await dataBuffer(this.#session, 'mask keys', keys);
       const buffers = [secret, out.slab.buffer];
       const shape = [count, added, blocks, firstCol / BLOCK_COLS, each];
-      await this.#dispatcher.runInParts(work, (first, groups) => ({
-        buffers,
-        params: [...shape, first],
-        groups: [groups],
-      }));
+      const groupCols = MASK_GROUP * BLOCK_COLS;
+      for (let slice = 0; slice < slices; slice += band) {
+        const deep = Math.min(band, slices - slice);
+        const work = { kernel, units: across, operations: deep * operations };
+        await this.#dispatcher.runInParts(work, (first, groups) => {
+          masks.onDispatch?.({
+            from: firstCol + first * groupCols,
+            to: firstCol + Math.min(x.cols, (first + groups) * groupCols),
+          });
+          return { buffers, params: [...shape, first, slice], groups: [groups, deep] };
+        });
+      }
       return out;
     } catch (error) {
       if (out !== undefined) this.#tiles.free(out);
@@ -288,8 +296,12 @@ export class ColumnKernels {
     }
   }
 
-  async dequantize(x: Tile, scale: number): Promise<Tile> {
-    const params = [bitsOf(scale), x.cols];
+  async dequantize(x: Tile, { scale, bits }: Required<DequantizeOptions>): Promise<Tile> {
+    const [low, high] = new Uint32Array(Float64Array.of(scale).buffer) as unknown as [
+      number,
+      number,
+    ];
+    const params = [high, x.cols, low, 32 - bits];
     return this.#run('dequantize', x, { params, columns: 4 * COLUMN_GROUP });
   }
 

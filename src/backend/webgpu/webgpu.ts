@@ -7,6 +7,7 @@
 import { assertOneOf } from '../../core/assert.ts';
 import type {
   BackendInfo,
+  DequantizeOptions,
   LatticeNoise,
   MaskKeys,
   PairBlock,
@@ -203,8 +204,8 @@ export class WebGpuKernels implements TileKernels {
   quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile> {
     return this.#at.columns.quantize(x, options, firstCol);
   }
-  dequantize(x: Tile, scale: number): Promise<Tile> {
-    return this.#at.columns.dequantize(x, scale);
+  dequantize(x: Tile, options: Required<DequantizeOptions>): Promise<Tile> {
+    return this.#at.columns.dequantize(x, options);
   }
   unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
     return this.#at.columns.unpack(x, bits, cols);

@@ -377,6 +377,23 @@ describe('with a team', () => {
     expect(team.jobs).toBe(6);
   });
 
+  test('many words are packed and unpacked by it, a few here', async () => {
+    const team = new SoloTeam(await kernelModule());
+    await using together = new Engine(await WasmKernels.create({ team }));
+    await using alone = new Engine(await WasmKernels.create());
+    for (const [cols, jobs] of [
+      [1000, 0],
+      [2 ** 19 + 33, 2],
+    ] as const) {
+      const x = Uint32Array.from({ length: cols }, (_, j) => Math.imul(j, 0x9e3779b9));
+      const packed = await together.readPacked(together.words([x]), 19);
+      expect(packed).toEqual(await alone.readPacked(alone.words([x]), 19));
+      const back = together.unpackWords([packed], { bits: 19, cols });
+      expect(await together.readWords(back)).toEqual(x.map((word) => word & 0x7ffff));
+      expect(team.jobs).toBe(jobs);
+    }
+  });
+
   test('rows in memory are used where they lie, small jobs stay here', async () => {
     const team = new SoloTeam(await kernelModule());
     const kernels = await WasmKernels.create({ team });
