@@ -6,7 +6,7 @@
  * |---|---|---|---|
  * | – | S → C | `config` | configuration 207, signature 64 |
  * | R0 | C → S | `advertise` | entry 192, signature included |
- * | R1 | S → C | `roster` | clients 4, own index 4, root 32, signature 64, own path, then neighbours: index 4, entry 192, path |
+ * | R1 | S → C | `roster` | clients 4, own index 4, root 32, signature 64, neighbours 4, then of each index 4 and entry 192; steps of paths |
  * | R1 | C → S | `shares` | per neighbour: index 4, box 104; commitment 32, signature 64 |
  * | R2 | S → C | `boxes` | per neighbour: index 4, box 104 |
  * | R2 | C → S | `masked` | packed input, hash of the neighbours 32, signature 64 |
@@ -32,10 +32,12 @@ import {
   ENTRY_BYTES,
   type Entry,
   encodeEntry,
+  type Leaf,
   pathLength,
   readEntry,
   SIGNED_ENTRY_BYTES,
   STEP_BYTES,
+  stepsTo,
   writeEntry,
 } from './roster.ts';
 import { MAX_SHARES } from './shamir.ts';
@@ -100,15 +102,17 @@ export const BOX_BYTES: number = BOX_NONCE_BYTES + 2 * KEY_BYTES + BOX_TAG_BYTES
 /** Bytes of a box with the index of whom it is for. */
 export const BOX_RECORD_BYTES: number = 4 + BOX_BYTES;
 
+/** Bytes of a `roster` besides neighbours and paths. */
+const ROSTER_FIELDS: number = 12 + KEY_BYTES + SIGNATURE_BYTES;
+
 /**
  * Bytes of the longest message that the server has for a client of a round of at most so many clients:
  * whatever is longer is none, and need not be looked at.
  */
 export function longestForClient(clients: number): number {
   const neighbours = Math.min(clients - 1, MAX_SHARES);
-  const path = pathLength(clients) * STEP_BYTES;
-  const fields = 8 + KEY_BYTES + SIGNATURE_BYTES;
-  const roster = fields + path + neighbours * (4 + ENTRY_BYTES + path);
+  const paths = (neighbours + 1) * pathLength(clients) * STEP_BYTES;
+  const roster = ROSTER_FIELDS + neighbours * (4 + ENTRY_BYTES) + paths;
   // Boxes and consents have less for each neighbour; configurations, results and refusals less at all.
   return HEADER_BYTES + Math.max(roster, 2 * bitmapBytes(clients));
 }
@@ -266,34 +270,32 @@ export function parseEntry(body: Uint8Array): Entry | undefined {
   return parsed(body, readEntry);
 }
 
-/** A neighbour as the roster shows it. */
-export interface RosterRecord {
-  readonly index: number;
-  readonly entry: Entry;
-  /** Empty where the whole roster is shown. */
-  readonly path: Uint8Array;
-}
-
 /** What the server shows a client of the roster. */
 export interface RosterBody {
   readonly clients: number;
   readonly index: number;
   readonly root: Uint8Array;
   readonly signature: Uint8Array;
-  readonly path: Uint8Array;
-  readonly neighbours: readonly RosterRecord[];
+  readonly neighbours: readonly Leaf[];
+  /** Of the client and its neighbours, by place; empty where the whole roster is shown. */
+  readonly paths: Uint8Array;
 }
 
 export function encodeRoster(body: RosterBody): Uint8Array {
-  const { clients, index, root, signature, path, neighbours } = body;
-  const paths = neighbours.reduce((bytes, record) => bytes + record.path.length, path.length);
-  const entries = neighbours.length * (4 + ENTRY_BYTES);
-  const writer = new Writer(8 + KEY_BYTES + SIGNATURE_BYTES + entries + paths);
-  writer.u32(clients).u32(index).bytes(root).bytes(signature).bytes(path);
-  for (const { index: other, entry, path: way } of neighbours) {
-    writeEntry(writer.u32(other), entry).bytes(way);
-  }
-  return writer.end();
+  const { clients, index, root, signature, neighbours, paths } = body;
+  const records = neighbours.length * (4 + ENTRY_BYTES);
+  const writer = new Writer(ROSTER_FIELDS + records + paths.length);
+  writer.u32(clients).u32(index).bytes(root).bytes(signature).u32(neighbours.length);
+  for (const { index: other, entry } of neighbours) writeEntry(writer.u32(other), entry);
+  return writer.bytes(paths).end();
+}
+
+/** The places that a roster shows, of which the client's own is one, in order. */
+export function placesOf(
+  roster: Pick<RosterBody, 'index'> & { readonly neighbours: readonly Pick<Leaf, 'index'>[] },
+): number[] {
+  const places = [roster.index, ...roster.neighbours.map(({ index }) => index)];
+  return places.sort((a, b) => a - b);
 }
 
 /** @param whole - Whether the whole roster is shown, without paths. */
@@ -301,19 +303,20 @@ export function parseRoster(body: Uint8Array, whole: boolean): RosterBody | unde
   return parsed(body, (reader) => {
     const clients = reader.u32();
     if (clients < 2 || clients > MAX_ROSTER) malformed();
-    const path = whole ? 0 : pathLength(clients) * STEP_BYTES;
-    return {
-      clients,
+    const index = reader.u32();
+    const root = reader.bytes(KEY_BYTES);
+    const signature = reader.bytes(SIGNATURE_BYTES);
+    const count = reader.u32();
+    if (count * (4 + ENTRY_BYTES) > reader.left) malformed();
+    const neighbours = Array.from({ length: count }, () => ({
       index: reader.u32(),
-      root: reader.bytes(KEY_BYTES),
-      signature: reader.bytes(SIGNATURE_BYTES),
-      path: reader.bytes(path),
-      neighbours: reader.records(4 + ENTRY_BYTES + path, () => ({
-        index: reader.u32(),
-        entry: readEntry(reader),
-        path: reader.bytes(path),
-      })),
-    };
+      entry: readEntry(reader),
+    }));
+    const places = placesOf({ index, neighbours });
+    if (new Set(places).size < places.length) malformed();
+    const steps = whole ? 0 : stepsTo(places, clients);
+    const paths = reader.bytes(steps * STEP_BYTES);
+    return { clients, index, root, signature, neighbours, paths };
   });
 }
 

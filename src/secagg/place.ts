@@ -16,7 +16,7 @@ import type { Binding, Member } from './keys.ts';
 import { entryToVerify, type RosterBody, rootToVerify } from './messages.ts';
 import type { ClientPolicy } from './policy.ts';
 import { Refused } from './reasons.ts';
-import { areDistinct, buildTree, type Entry, isUnder, rootOf } from './roster.ts';
+import { areDistinct, areUnder, buildTree, type Entry, rootOf } from './roster.ts';
 import { compareBytes, KEY_BYTES, sameBytes } from './suite.ts';
 import { degreesOf } from './terms.ts';
 
@@ -92,19 +92,18 @@ function isShownRoster(
   roster: RosterBody,
   { self, context, crypto }: { self: Member; context: Uint8Array; crypto: CryptoProvider },
 ): boolean {
-  const { clients, root, path, neighbours } = roster;
-  const own = { ...self, path };
-  const shown = [...neighbours, own].sort((a, b) => a.index - b.index);
-  const entries = shown.map(({ entry }) => entry);
+  const { clients, root, paths, neighbours } = roster;
+  const leaves = [...neighbours, self].sort((a, b) => a.index - b.index);
+  const entries = leaves.map(({ entry }) => entry);
   const binding = { context, clients };
   const rising = entries.every(
     ({ identity }, i) => i === 0 || compareBytes(entries[i - 1]!.identity, identity) < 0,
   );
   if (!rising || !areDistinct(entries)) return false;
-  if (shown.length === clients && path.length === 0) {
+  if (leaves.length === clients && paths.length === 0) {
     return sameBytes(rootOf(buildTree(entries, crypto), binding, crypto), root);
   }
-  return shown.every((leaf) => isUnder(root, leaf, { binding, crypto }));
+  return areUnder(root, { leaves, paths }, { binding, crypto });
 }
 
 /** Keys that can be agreed with, in their one encoding. */

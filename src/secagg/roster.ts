@@ -78,7 +78,7 @@ export function areDistinct(entries: readonly Entry[]): boolean {
 
 /** Leading bytes of an identity that branches go by. Honest ones share as many with a chance of n²/2⁶⁵. */
 const SPLIT_BYTES = 8;
-/** A step of a path: the hash beside the way, and the split above both. */
+/** A step of a way up: the hash beside it, and the split above both. */
 export const STEP_BYTES: number = KEY_BYTES + SPLIT_BYTES;
 /** Above what stands left of nobody. */
 const NOBODY_BEYOND: Uint8Array = new Uint8Array(SPLIT_BYTES).fill(0xff);
@@ -130,36 +130,88 @@ export function rootOf(tree: RosterTree, binding: RootBinding, crypto: CryptoPro
   return rootFrom(tree.levels.at(-1)![0]!, binding, crypto);
 }
 
-/** The hashes beside the way from a leaf to the top, lowest first, each with the split above it. */
-export function pathTo({ levels, splits }: RosterTree, index: number): Uint8Array {
+/**
+ * Where the way up from a place meets the way from a lower one: on both sides of a branch at this height,
+ * which is the number of steps below.
+ */
+function meeting(lower: number, place: number): number {
+  return 31 - Math.clz32(lower ^ place);
+}
+
+/**
+ * Steps that show these places together, which rise: all of the first way, and of each further one what is
+ * below its meeting with the way before.
+ */
+export function stepsTo(places: readonly number[], clients: number): number {
+  const further = places.slice(1).reduce((sum, place, i) => sum + meeting(places[i]!, place), 0);
+  return places.length === 0 ? 0 : pathLength(clients) + further;
+}
+
+/** The steps of {@link stepsTo}: the hash beside each way, and the split above it, lowest first. */
+export function pathsTo({ levels, splits }: RosterTree, places: readonly number[]): Uint8Array {
   return joined(
-    ...splits.flatMap((above, depth) => [
-      levels[depth]![(index >>> depth) ^ 1]!,
-      above[index >>> (depth + 1)]!,
-    ]),
+    ...places.flatMap((place, i) => {
+      const height = i === 0 ? splits.length : meeting(places[i - 1]!, place);
+      return splits
+        .slice(0, height)
+        .flatMap((above, depth) => [
+          levels[depth]![(place >>> depth) ^ 1]!,
+          above[place >>> (depth + 1)]!,
+        ]);
+    }),
   );
 }
 
-/** Whether an entry stands at this place under the root, on its side of every split on the way. */
-export function isUnder(
+/** An entry at its place. */
+export interface Leaf {
+  readonly index: number;
+  readonly entry: Entry;
+}
+
+/**
+ * Whether entries stand at these places under the root, each on its side of every split on its way.
+ *
+ * Ways after the first end where they meet the one before: what they come to must be what that had beside
+ * it. One hash for each step.
+ *
+ * @param leaves - Places rise.
+ */
+export function areUnder(
   root: Uint8Array,
-  leaf: { entry: Entry; index: number; path: Uint8Array },
+  { leaves, paths }: { leaves: readonly Leaf[]; paths: Uint8Array },
   { binding, crypto }: { binding: RootBinding; crypto: CryptoProvider },
 ): boolean {
-  const { entry, index, path } = leaf;
-  if (index >= binding.clients || path.length !== pathLength(binding.clients) * STEP_BYTES) {
+  const places = leaves.map(({ index }) => index);
+  if (places.some((place, i) => place <= (places[i - 1] ?? -1) || place >= binding.clients)) {
     return false;
   }
-  const prefix = prefixOf(entry);
-  let hash = leafOf(entry, crypto);
-  for (let depth = 0; depth * STEP_BYTES < path.length; depth++) {
-    const step = path.subarray(depth * STEP_BYTES, (depth + 1) * STEP_BYTES);
-    const [beside, split] = [step.subarray(0, KEY_BYTES), step.subarray(KEY_BYTES)];
-    const isRight = ((index >>> depth) & 1) === 1;
-    if (isRight !== compareBytes(prefix, split) >= 0) return false;
-    hash = branchOf(isRight ? [beside, hash] : [hash, beside], split, crypto);
-  }
-  return sameBytes(rootFrom(hash, binding, crypto), root);
+  if (paths.length !== stepsTo(places, binding.clients) * STEP_BYTES) return false;
+  // Of the way that was followed last, by height: its own hashes, those beside it, and splits.
+  const own: Uint8Array[] = [];
+  const beside: Uint8Array[] = [];
+  const splits: Uint8Array[] = [];
+  let at = 0;
+  return leaves.every(({ index, entry }, i) => {
+    const height = i === 0 ? pathLength(binding.clients) : meeting(places[i - 1]!, index);
+    let hash = leafOf(entry, crypto);
+    for (let depth = 0; depth < height; depth++, at += STEP_BYTES) {
+      own[depth] = hash;
+      beside[depth] = paths.subarray(at, at + KEY_BYTES);
+      splits[depth] = paths.subarray(at + KEY_BYTES, at + STEP_BYTES);
+      const isRight = ((index >>> depth) & 1) === 1;
+      const pair = isRight ? [beside[depth]!, hash] : [hash, beside[depth]!];
+      hash = branchOf(pair as [Uint8Array, Uint8Array], splits[depth]!, crypto);
+    }
+    const expected = i === 0 ? root : beside[height]!;
+    const found = i === 0 ? rootFrom(hash, binding, crypto) : hash;
+    if (!sameBytes(found, expected)) return false;
+    if (i > 0) beside[height] = own[height]!;
+    own[height] = hash;
+    const prefix = prefixOf(entry);
+    return splits.every(
+      (split, depth) => (((index >>> depth) & 1) === 1) === compareBytes(prefix, split) >= 0,
+    );
+  });
 }
 
 function leafOf(entry: Entry, crypto: CryptoProvider): Uint8Array {

@@ -47,6 +47,7 @@ import {
   parseRefusal,
   parseShares,
   parseUnmask,
+  placesOf,
   rootToVerify,
   shareAt,
   signedPart,
@@ -55,7 +56,7 @@ import {
 } from './messages.ts';
 import { type Packing, packedBytes } from './packing.ts';
 import { type Reason, type Refusal, refusal } from './reasons.ts';
-import { buildTree, type Entry, pathTo, rootOf, sortEntries } from './roster.ts';
+import { buildTree, type Entry, pathsTo, rootOf, sortEntries } from './roster.ts';
 import { hex, joined, KEY_BYTES, SIGNATURE_BYTES, SLOTS, sameBytes } from './suite.ts';
 import { requireTerms } from './terms.ts';
 import { type HeldShare, unmaskCohort } from './unmask.ts';
@@ -592,17 +593,14 @@ export class SecureServer {
       refusal: undefined,
     }));
     const isWhole = config.topology === 'complete';
-    const pathOf = (index: number): Uint8Array =>
-      isWhole ? new Uint8Array(0) : pathTo(tree, index);
     return state.roster.map((_, index) => {
-      const neighbours = this.#drawn.neighbours(index).map((other) => ({
-        index: other,
-        entry: state.roster[other]!,
-        path: pathOf(other),
-      }));
+      const neighbours = this.#drawn
+        .neighbours(index)
+        .map((other) => ({ index: other, entry: state.roster[other]! }));
+      const places = placesOf({ index, neighbours });
+      const paths = isWhole ? new Uint8Array(0) : pathsTo(tree, places);
       const signature = state.rootSignature;
-      const path = pathOf(index);
-      const body = encodeRoster({ clients, index, root, signature, path, neighbours });
+      const body = encodeRoster({ clients, index, root, signature, neighbours, paths });
       return this.#to(index, 'roster', body);
     });
   }

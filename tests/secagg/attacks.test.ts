@@ -42,13 +42,14 @@ import {
   parseRoster,
   parseShares,
   parseUnmask,
+  placesOf,
   type RosterBody,
   rootToVerify,
   unmaskToVerify,
   unsigned,
 } from '../../src/secagg/messages.ts';
 import { below, checkPolicy } from '../../src/secagg/policy.ts';
-import { buildTree, type Entry, encodeEntry, rootOf } from '../../src/secagg/roster.ts';
+import { buildTree, type Entry, encodeEntry, pathsTo, rootOf } from '../../src/secagg/roster.ts';
 import { BOX_NONCE_BYTES, hex, joined, label, SLOTS } from '../../src/secagg/suite.ts';
 import { withShares } from '../support/edit-message.ts';
 import { roundConfig } from '../support/secure-round.ts';
@@ -1042,16 +1043,18 @@ describe('A23: the graph', () => {
       tamper: instead('roster', victim, async (message) => {
         const body = parseRoster(openMessage(message)!.body, false)!;
         const mine = new Set([body.index, ...body.neighbours.map(({ index }) => index)]);
-        const from = [...many.clients.keys()]
-          .map(rosterOf)
-          .flatMap(({ neighbours }) => neighbours)
-          .find(({ index }) => !mine.has(index))!;
+        const leaves = [...many.clients.keys()].flatMap((client) => rosterOf(client).neighbours);
+        const entries = new Map(leaves.map(({ index, entry }) => [index, entry]));
+        const from = leaves.find(({ index }) => !mine.has(index))!;
         const neighbours = body.neighbours
           .map((record) => (record.index === stranger.index ? from : record))
           .sort((a, b) => a.index - b.index);
+        const all = [...entries.keys()].sort((a, b) => a - b).map((index) => entries.get(index)!);
+        const places = placesOf({ ...body, neighbours });
+        const paths = pathsTo(buildTree(all, crypto), places);
         return encodeMessage(
           { type: 'roster', context: contextOf(sparse, crypto), sender: NOBODY },
-          encodeRoster({ ...body, neighbours }),
+          encodeRoster({ ...body, neighbours, paths }),
         );
       }),
     });

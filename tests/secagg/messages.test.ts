@@ -125,18 +125,18 @@ describe('bodies', () => {
   });
 
   test.each([true, false])('of rosters too, whole: %s', (whole) => {
-    // ⌈log₂ 5⌉ hashes, each with a split of 8 bytes.
-    const path = bytes(whole ? 0 : 3 * (32 + 8));
+    // ⌈log₂ 5⌉ hashes for place 2, two more for place 4, each with a split of 8 bytes.
+    const paths = bytes(whole ? 0 : (3 + 2) * (32 + 8));
     const roster = {
       clients: 5,
       index: 2,
       root: bytes(32, 9),
       signature: bytes(64, 8),
-      path,
-      neighbours: [{ index: 4, entry, path }],
+      neighbours: [{ index: 4, entry }],
+      paths,
     };
     const written = encodeRoster(roster);
-    expect(written.length).toBe(4 + 4 + 32 + 64 + 2 * path.length + 196);
+    expect(written.length).toBe(4 + 4 + 32 + 64 + 4 + 196 + paths.length);
     expect(parseRoster(written, whole)).toEqual(roster);
     expect(parseRoster(written.subarray(0, -1), whole)).toBeUndefined();
   });

@@ -11,14 +11,22 @@ import type { CryptoProvider } from '../../src/secagg/crypto/provider.ts';
 import { drawGraph } from '../../src/secagg/graph.ts';
 import {
   entryToVerify,
+  placesOf,
   type RosterBody,
-  type RosterRecord,
   rootToVerify,
 } from '../../src/secagg/messages.ts';
 import { type Placed, placeIn } from '../../src/secagg/place.ts';
 import type { Refusal } from '../../src/secagg/reasons.ts';
 import { Refused } from '../../src/secagg/reasons.ts';
-import { buildTree, type Entry, pathLength, pathTo, rootOf } from '../../src/secagg/roster.ts';
+import {
+  buildTree,
+  type Entry,
+  type Leaf,
+  pathsTo,
+  rootOf,
+  STEP_BYTES,
+  stepsTo,
+} from '../../src/secagg/roster.ts';
 import { hex, label } from '../../src/secagg/suite.ts';
 import { degreesOf } from '../../src/secagg/terms.ts';
 import { roundConfig, seededCrypto, seededIdentity } from '../support/secure-round.ts';
@@ -92,15 +100,17 @@ describe('a roster that claims 2²⁴ clients', () => {
     const entry = await entryOf(2, context);
     const root = new Uint8Array(32).fill(1);
     const signature = await plain.sign(rootToVerify(root), server.secret);
-    const path = new Uint8Array(32 * pathLength(clients));
-    const records = Array.from({ length: neighbours }, (_, i): RosterRecord => {
+    const records = Array.from({ length: neighbours }, (_, i): Leaf => {
       const identity = new Uint8Array(32);
       new DataView(identity.buffer).setUint32(0, i);
       const [maskKey, boxKey] = [plain.randomBytes(32), plain.randomBytes(32)];
-      return { index: i, entry: { ...entry, identity, maskKey, boxKey }, path };
+      return { index: i, entry: { ...entry, identity, maskKey, boxKey } };
     });
+    const index = clients - 1;
+    const steps = stepsTo(placesOf({ index, neighbours: records }), clients);
+    const paths = new Uint8Array(steps * STEP_BYTES);
     return {
-      roster: { clients, index: clients - 1, root, signature, path, neighbours: records },
+      roster: { clients, index, root, signature, neighbours: records, paths },
       entry,
     };
   }
@@ -155,18 +165,15 @@ describe('a roster of a ring', () => {
     const root = rootOf(tree, { context, clients: n }, plain);
     const seed = { context, root, beacon: new Uint8Array(32) };
     const near = drawGraph(config, n, { seed, crypto: plain }).neighbours(5);
-    const record = (index: number): RosterRecord => ({
-      index,
-      entry: entries[index]!,
-      path: pathTo(tree, index),
-    });
+    const record = (index: number): Leaf => ({ index, entry: entries[index]! });
+    const places = [...near, 5].sort((a, b) => a - b);
     const roster: RosterBody = {
       clients: n,
       index: 5,
       root,
       signature: await plain.sign(rootToVerify(root), server.secret),
-      path: pathTo(tree, 5),
       neighbours: near.map(record),
+      paths: pathsTo(tree, places),
     };
     const entry = entries[5]!;
     const placed = await judged(roster, { config, entry, crypto: plain });
@@ -182,12 +189,8 @@ describe('a roster of a ring', () => {
         ...roster,
         root: forgedRoot,
         signature: await plain.sign(rootToVerify(forgedRoot), server.secret),
-        path: pathTo(forgedTree, 5),
-        neighbours: near.map((index) => ({
-          index,
-          entry: forged[index]!,
-          path: pathTo(forgedTree, index),
-        })),
+        neighbours: near.map((index) => ({ index, entry: forged[index]! })),
+        paths: pathsTo(forgedTree, places),
       },
       { config, entry, crypto },
     );

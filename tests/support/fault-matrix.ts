@@ -36,9 +36,10 @@ import {
   openMessage,
   parseConsents,
   parseRoster,
+  placesOf,
   rootToVerify,
 } from '../../src/secagg/messages.ts';
-import { buildTree, encodeEntry, pathTo, rootOf } from '../../src/secagg/roster.ts';
+import { buildTree, pathsTo, rootOf, STEP_BYTES, stepsTo } from '../../src/secagg/roster.ts';
 import { joined, KEY_BYTES, SIGNATURE_BYTES, SLOTS, u32le } from '../../src/secagg/suite.ts';
 import {
   asFrom,
@@ -364,16 +365,17 @@ async function rosterWithoutTarget(
   const seed = { context, root, beacon: config.beacon };
   const index = entries.indexOf(all[victim]!);
   const isWhole = config.topology === 'complete';
-  const pathOf = (leaf: number): Uint8Array => (isWhole ? new Uint8Array(0) : pathTo(tree, leaf));
+  const neighbours = drawGraph(config, clients, { seed, crypto })
+    .neighbours(index)
+    .map((other) => ({ index: other, entry: entries[other]! }));
+  const places = placesOf({ index, neighbours });
   const body = encodeRoster({
     clients,
     index,
     root,
     signature: await crypto.sign(rootToVerify(root), cohort.server.secret),
-    path: pathOf(index),
-    neighbours: drawGraph(config, clients, { seed, crypto })
-      .neighbours(index)
-      .map((other) => ({ index: other, entry: entries[other]!, path: pathOf(other) })),
+    neighbours,
+    paths: isWhole ? new Uint8Array(0) : pathsTo(tree, places),
   });
   return encodeMessage(openMessage(message)!, body);
 }
@@ -433,26 +435,29 @@ const listsGhost: Row = {
     const { scene, column, victims } = aim;
     const ghost = u32le(scene.config.maxClients);
     if (column.type === 'view') return ghostInView(aim);
-    const more = {
-      roster: () => {
-        const path = new Uint8Array(pathBytes(scene));
-        return joined(ghost, encodeEntry(scene.entries[scene.target]!), path);
-      },
-      boxes: () => joined(ghost, new Uint8Array(BOX_BYTES)),
-      consents: () => joined(ghost, new Uint8Array(SIGNATURE_BYTES)),
+    const list = {
+      roster: (message: Uint8Array) => ghostInRoster(message, scene),
+      boxes: (message: Uint8Array) => extended(message, joined(ghost, new Uint8Array(BOX_BYTES))),
+      consents: (message: Uint8Array) =>
+        extended(message, joined(ghost, new Uint8Array(SIGNATURE_BYTES))),
     }[column.type as 'roster' | 'boxes' | 'consents'];
     // Consent of strangers counts for nothing.
     const mishaps = column.type === 'consents' ? NOTHING : dropOut(aim);
-    const simulation = instead({ ...aim, victims }, (message) => [
-      { message: extended(message, more()) },
-    ]);
+    const simulation = instead({ ...aim, victims }, (message) => [{ message: list(message) }]);
     return { simulation, mishaps };
   },
 };
 
-function pathBytes({ clean, config }: Scene): number {
-  const { body } = openMessage(messageOf(clean, 'roster', 0))!;
-  return parseRoster(body, config.topology === 'complete')!.path.length;
+/** A neighbour more, behind the last place, with as many steps as would show it. */
+function ghostInRoster(message: Uint8Array, { config, entries, target }: Scene): Uint8Array {
+  const envelope = openMessage(message)!;
+  const isWhole = config.topology === 'complete';
+  const roster = parseRoster(envelope.body, isWhole)!;
+  const neighbours = [...roster.neighbours, { index: config.maxClients, entry: entries[target]! }];
+  const steps = isWhole ? 0 : stepsTo(placesOf({ ...roster, neighbours }), roster.clients);
+  const paths = new Uint8Array(STEP_BYTES * steps);
+  paths.set(roster.paths);
+  return encodeMessage(envelope, encodeRoster({ ...roster, neighbours, paths }));
 }
 
 /** The first victim shares nothing; the others are shown a view in which it has, and survived. */

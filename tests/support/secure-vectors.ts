@@ -13,7 +13,7 @@ import { referenceMasks } from '../../src/secagg/masks.ts';
 import { openMessage } from '../../src/secagg/messages.ts';
 import { pack } from '../../src/secagg/packing.ts';
 import type { Reason } from '../../src/secagg/reasons.ts';
-import { buildTree, type Entry, pathTo, rootOf } from '../../src/secagg/roster.ts';
+import { buildTree, type Entry, pathsTo, rootOf } from '../../src/secagg/roster.ts';
 import { split } from '../../src/secagg/shamir.ts';
 import { hex } from '../../src/secagg/suite.ts';
 import {
@@ -84,7 +84,8 @@ function derived(): Record<string, unknown> {
       hex(Uint8Array.from(Object.values(entry).flatMap((b) => [...b]))),
     ),
     root: hex(root),
-    paths: entries.map((_, index) => hex(pathTo(tree, index))),
+    paths: entries.map((_, index) => hex(pathsTo(tree, [index]))),
+    allPaths: hex(pathsTo(tree, [...entries.keys()])),
     keys: {
       clients: [first.index, last.index],
       agreed: hex(run(7)),
