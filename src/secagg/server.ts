@@ -15,12 +15,13 @@
  */
 
 import { show } from '../core/assert.ts';
+import { SecureError } from '../core/errors.ts';
 import type { Identity } from './client.ts';
 import { contextOf, encodeConfig, encodingOf, type RoundConfig, usesBeacon } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import { slotsOk } from './encode.ts';
 import type { Enrolment } from './enrolment.ts';
-import { drawGraph, type Graph } from './graph.ts';
+import { drawGraph, type Graph, type GraphSeed } from './graph.ts';
 import { type Binding, canaryOf, type Member } from './keys.ts';
 import type { Masks } from './masks.ts';
 import {
@@ -67,6 +68,8 @@ export interface ServerOptions {
   readonly enrolment: Enrolment;
   /** The value of a public beacon, 32 bytes, asked for once the roster is fixed. */
   readonly beacon?: (reference: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+  /** Told of what fails on this side, such as the beacon or a device; nobody else is. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /** Phases of a server; each but the last two is named after the messages that it waits for. */
@@ -202,7 +205,10 @@ export class SecureServer {
     this.#options = options;
     this.#state = state;
     this.#context = contextOf(options.config, options.crypto);
-    if (state.roster.length > 0) this.#graph = this.#draw(state.roster.length);
+    if (state.roster.length > 0) {
+      const { roster, binding, beacon } = state;
+      this.#graph = this.#draw(roster.length, { ...binding, beacon });
+    }
   }
 
   /**
@@ -518,26 +524,29 @@ export class SecureServer {
     }
   }
 
+  /**
+   * Ends a phase. Each way of doing so computes first, and changes what the server knows at its end, at
+   * one go: what fails on the way leaves nothing half done, and ends the round.
+   */
   async #close(now: number): Promise<readonly Outgoing[]> {
-    const state = this.#state;
-    const { deadlines } = this.#options.config;
-    const next = (phase: ServerPhase, wait: number): void => {
-      state.phase = phase;
-      state.until = now + wait;
-    };
-    switch (state.phase) {
+    try {
+      return await this.#closed(now);
+    } catch (error) {
+      this.#failed(error);
+      return this.#giveUp(refusal('server-abort'));
+    }
+  }
+
+  async #closed(now: number): Promise<readonly Outgoing[]> {
+    switch (this.#state.phase) {
       case 'keys':
-        next('shares', deadlines.shares);
-        return this.#fixRoster();
+        return this.#fixRoster(now);
       case 'shares':
-        next('masked', deadlines.masked);
-        return this.#fixSharers();
+        return this.#fixSharers(now);
       case 'masked':
-        next('consents', deadlines.consent);
-        return this.#fixSurvivors();
+        return this.#fixSurvivors(now);
       case 'consents':
-        next('unmask', deadlines.unmask);
-        return this.#fixConsents();
+        return this.#fixConsents(now);
       case 'unmask':
         return this.#unmask();
       default:
@@ -545,35 +554,50 @@ export class SecureServer {
     }
   }
 
+  #enter(phase: ServerPhase, until: number): void {
+    this.#state.phase = phase;
+    this.#state.until = until;
+  }
+
+  /** Tells the owner, who must not make it worse. */
+  #failed(error: unknown): void {
+    try {
+      this.#options.onFailure?.(error);
+    } catch {
+      // What it throws has nowhere to go.
+    }
+  }
+
   /** U₁: sorted, committed to and shown. */
-  async #fixRoster(): Promise<readonly Outgoing[]> {
-    const { config, crypto, identity, beacon } = this.#options;
+  async #fixRoster(now: number): Promise<readonly Outgoing[]> {
+    const { config, crypto, identity } = this.#options;
     const state = this.#state;
     const clients = state.advertised.size;
     if (clients < config.minStart) {
       return this.#giveUp(refusal('too-few-clients', clients, config.minStart));
     }
-    state.roster = sortEntries([...state.advertised.values()]);
-    state.advertised.clear();
-    const tree = buildTree(state.roster, crypto);
-    const root = rootOf(tree, { context: this.#context, clients }, crypto);
-    state.binding = { context: this.#context, root };
-    state.rootSignature = await crypto.sign(rootToVerify(root), identity.secret);
-    if (usesBeacon(config)) {
-      if (beacon === undefined) return this.#giveUp(refusal('server-abort'));
-      state.beacon = await beacon(config.beacon);
-    }
-    try {
-      this.#graph = this.#draw(clients);
-    } catch {
+    const roster = sortEntries([...state.advertised.values()]);
+    const tree = buildTree(roster, crypto);
+    const binding = {
+      context: this.#context,
+      root: rootOf(tree, { context: this.#context, clients }, crypto),
+    };
+    const rootSignature = await crypto.sign(rootToVerify(binding.root), identity.secret);
+    const beacon = await this.#beaconValue();
+    const graph = this.#draw(clients, { ...binding, beacon });
+    if (graph === undefined) {
       return this.#giveUp(refusal('infeasible', clients, config.maxClients));
     }
-    state.cohorts = this.#graph.cohorts.map((members) => ({
+    const cohorts = graph.cohorts.map((members) => ({
       members,
       sum: undefined,
       view: undefined,
       refusal: undefined,
     }));
+    Object.assign(state, { roster, binding, rootSignature, beacon, cohorts });
+    state.advertised.clear();
+    this.#graph = graph;
+    this.#enter('shares', now + config.deadlines.shares);
     const isWhole = config.topology === 'complete';
     const pathOf = (index: number): Uint8Array =>
       isWhole ? new Uint8Array(0) : pathTo(tree, index);
@@ -585,13 +609,27 @@ export class SecureServer {
       }));
       const signature = state.rootSignature;
       const path = pathOf(index);
+      const { root } = binding;
       const body = encodeRoster({ clients, index, root, signature, path, neighbours });
       return this.#to(index, 'roster', body);
     });
   }
 
+  /** @throws {SecureError} `unavailable` if the beacon has no value of 32 bytes. */
+  async #beaconValue(): Promise<Uint8Array> {
+    const { config, beacon } = this.#options;
+    if (!usesBeacon(config)) return new Uint8Array(KEY_BYTES);
+    const value: unknown = await beacon?.(config.beacon);
+    if (value instanceof Uint8Array && value.length === KEY_BYTES) return value.slice();
+    throw new SecureError(
+      'unavailable',
+      `the beacon's value must be ${KEY_BYTES} bytes, got ${show(value)}`,
+    );
+  }
+
   /** U₂: those who shared, without those who have too few neighbours left. */
-  async #fixSharers(): Promise<readonly Outgoing[]> {
+  async #fixSharers(now: number): Promise<readonly Outgoing[]> {
+    this.#enter('masked', now + this.#options.config.deadlines.masked);
     const { config } = this.#options;
     const state = this.#state;
     const { shared, gone, sharers } = state;
@@ -613,7 +651,8 @@ export class SecureServer {
   }
 
   /** U₃: those whose inputs are in the sums. */
-  async #fixSurvivors(): Promise<readonly Outgoing[]> {
+  async #fixSurvivors(now: number): Promise<readonly Outgoing[]> {
+    this.#enter('consents', now + this.#options.config.deadlines.consent);
     const { crypto } = this.#options;
     const state = this.#state;
     const { complaints, sharers, survivors, binding, roster } = state;
@@ -664,7 +703,8 @@ export class SecureServer {
   }
 
   /** Who signed, and whether that is enough around each secret that is needed. */
-  async #fixConsents(): Promise<readonly Outgoing[]> {
+  async #fixConsents(now: number): Promise<readonly Outgoing[]> {
+    this.#enter('unmask', now + this.#options.config.deadlines.unmask);
     const { sharers, consents, cohorts } = this.#state;
     const send: Outgoing[] = [];
     for (const cohort of cohorts.filter(isLiving)) {
@@ -809,10 +849,15 @@ export class SecureServer {
     return this.#graph;
   }
 
-  #draw(clients: number): Graph {
+  /** The graph, unless no threshold does for so many clients. */
+  #draw(clients: number, seed: GraphSeed): Graph | undefined {
     const { config, crypto } = this.#options;
-    const { binding, beacon } = this.#state;
-    return drawGraph(config, clients, { seed: { ...binding, beacon }, crypto });
+    try {
+      return drawGraph(config, clients, { seed, crypto });
+    } catch (error) {
+      if (error instanceof SecureError && error.code === 'infeasible') return undefined;
+      throw error;
+    }
   }
 
   #cohort(index: number): CohortState {
