@@ -14,7 +14,7 @@
  * @module
  */
 
-import { show } from '../core/assert.ts';
+import { assertFinite, show } from '../core/assert.ts';
 import { SecureError } from '../core/errors.ts';
 import type { Identity } from './client.ts';
 import { contextOf, encodeConfig, encodingOf, type RoundConfig, usesBeacon } from './config.ts';
@@ -50,11 +50,20 @@ import {
   signedPart,
   unmaskToVerify,
   unsigned,
+  type ViewBody,
 } from './messages.ts';
 import { type Packing, pack, packedBytes, unpack } from './packing.ts';
 import { type Reason, type Refusal, refusal } from './reasons.ts';
-import { buildTree, type Entry, pathTo, rootOf, sortEntries } from './roster.ts';
-import { hex, joined, KEY_BYTES, SIGNATURE_BYTES, SLOTS, sameBytes } from './suite.ts';
+import { buildTree, type Entry, pathTo, type RosterTree, rootOf, sortEntries } from './roster.ts';
+import {
+  compareBytes,
+  hex,
+  joined,
+  KEY_BYTES,
+  SIGNATURE_BYTES,
+  SLOTS,
+  sameBytes,
+} from './suite.ts';
 import { requireTerms } from './terms.ts';
 import { type HeldShare, unmaskCohort } from './unmask.ts';
 import { neighboursHash, viewHash, viewOf } from './view.ts';
@@ -180,6 +189,15 @@ class Refused extends Error {
   }
 }
 
+/** What came of a message. */
+interface Taking {
+  /** For its sender, who may not have got it. */
+  readonly send: readonly Outgoing[];
+  readonly refused?: Reason;
+  /** Whether nothing is to be said of it. */
+  readonly isOurFault?: true;
+}
+
 /** Which messages of clients a phase takes. */
 const TAKEN: Readonly<Record<ServerPhase, readonly MessageType[]>> = {
   keys: ['advertise'],
@@ -192,23 +210,28 @@ const TAKEN: Readonly<Record<ServerPhase, readonly MessageType[]>> = {
 };
 const ORDER: readonly MessageType[] = ['advertise', 'shares', 'masked', 'consent', 'unmask'];
 const PHASES: readonly ServerPhase[] = ['keys', 'shares', 'masked', 'consents', 'unmask', 'done'];
+/** What a refusal says where a client has too few neighbours that shared. */
+const PRUNED = refusal('too-few-neighbours');
 
-/** A server for one round. Calls are answered one after the other. */
+/**
+ * A server for one round. Calls are answered one after the other, and none is rejected for what a client
+ * said or because something failed: a message that could not be looked at is not taken, and a step that
+ * could not be done ends the round.
+ */
 export class SecureServer {
   readonly #options: ServerOptions;
   readonly #context: Uint8Array;
   readonly #state: ServerState;
   #graph: Graph | undefined;
+  /** What follows from the state, and is not made twice. */
+  #tree: RosterTree | undefined;
+  readonly #made = new Map<string, Uint8Array>();
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: ServerOptions, state: ServerState) {
+  private constructor(options: ServerOptions, state: ServerState, context: Uint8Array) {
     this.#options = options;
     this.#state = state;
-    this.#context = contextOf(options.config, options.crypto);
-    if (state.roster.length > 0) {
-      const { roster, binding, beacon } = state;
-      this.#graph = this.#draw(roster.length, { ...binding, beacon });
-    }
+    this.#context = context;
   }
 
   /**
@@ -220,16 +243,33 @@ export class SecureServer {
    */
   static start(options: ServerOptions, now: number): SecureServer {
     requireTerms(options.config, options.config.maxClients);
-    const until = now + options.config.deadlines.advertise;
-    return new SecureServer(options, blankState(until));
+    const until = assertFinite('now', now) + options.config.deadlines.advertise;
+    const context = contextOf(options.config, options.crypto);
+    return new SecureServer(options, blankState(until, context), context);
   }
 
-  /** Goes on where {@link snapshot} was taken. The clock must be the same. */
+  /**
+   * Goes on where {@link snapshot} was taken. The clock must be the same. What the server had sent may not
+   * have arrived: send what {@link due} gives.
+   *
+   * @throws {SecureError} `malformed` if the snapshot is of another round or configuration.
+   */
   static resume(options: ServerOptions, state: ServerState): SecureServer {
-    return new SecureServer(options, structuredClone(state));
+    const context = contextOf(options.config, options.crypto);
+    const before: unknown = state.binding.context;
+    if (!(before instanceof Uint8Array) || !sameBytes(before, context)) {
+      throw new SecureError('malformed', 'the snapshot is of another round or configuration');
+    }
+    const server = new SecureServer(options, structuredClone(state), context);
+    if (!server.#isOver()) server.#drawAgain();
+    return server;
   }
 
-  /** A copy of all that the server knows, between two messages. It holds no secret but those that clients revealed. */
+  /**
+   * A copy of all that the server knows, between two messages. It holds no secret but those that clients
+   * revealed. Written after each step and before what the step says is sent, it keeps a server that crashed
+   * from saying two different things.
+   */
   snapshot(): Promise<ServerState> {
     return this.#inTurn(async () => structuredClone(this.#state));
   }
@@ -263,22 +303,43 @@ export class SecureServer {
     return this.#signed('config', encodeConfig(this.#options.config));
   }
 
-  /** Takes a message of some client. */
+  /**
+   * What each client is to answer now and has not answered, or the last word to it: what is to be sent after
+   * {@link resume}. Nothing while keys are awaited; whoever has not advertised is to get the invitation.
+   */
+  due(): Promise<readonly Outgoing[]> {
+    return this.#inTurn(async () => {
+      const { phase, roster } = this.#state;
+      if (roster.length === 0) return phase === 'aborted' ? this.#toAdvertised() : [];
+      return this.#deliver([...roster.keys()].filter((index) => this.#mayLack(index)));
+    });
+  }
+
+  /**
+   * Takes a message of some client. The same message again changes nothing; its sender gets what it is to
+   * answer next once more, for it may have been lost.
+   *
+   * @param now - Milliseconds, as for {@link start}.
+   */
   handle(message: Uint8Array, now: number): Promise<ServerOutput> {
     if (!(message instanceof Uint8Array)) {
       throw new TypeError(`message must be a Uint8Array, got ${show(message)}`);
     }
+    assertFinite('now', now);
     return this.#inTurn(async () => {
-      const send = [...(await this.#passTime(now))];
-      const refused = await this.#refusing(message);
-      if (this.#isComplete()) send.push(...(await this.#close(now)));
+      const before = await this.#passTime(now);
+      const { send: again, refused, isOurFault } = await this.#taking(message);
+      const after = this.#isComplete() ? await this.#close(now) : [];
+      const send = [...before, ...again, ...after];
       if (refused === undefined) return { send };
-      return { send, refused, reply: await this.#refusal(refusal(refused)) };
+      const reply = isOurFault ? undefined : await this.#farewell(refusal(refused));
+      return { send, refused, ...(reply !== undefined && { reply }) };
     });
   }
 
   /** Looks at the clock: ends a phase whose time is over. */
   tick(now: number): Promise<ServerOutput> {
+    assertFinite('now', now);
     return this.#inTurn(async () => ({ send: await this.#passTime(now) }));
   }
 
@@ -301,18 +362,18 @@ export class SecureServer {
 
   // Taking messages
 
-  /** Takes a message, or says why not. */
-  async #refusing(message: Uint8Array): Promise<Reason | undefined> {
+  /** Takes a message, or says why not. What fails here fails before anything has changed. */
+  async #taking(message: Uint8Array): Promise<Taking> {
     try {
-      await this.#take(message);
-      return undefined;
+      return { send: await this.#take(message) };
     } catch (error) {
-      if (error instanceof Refused) return error.reason;
-      throw error;
+      if (error instanceof Refused) return { send: [], refused: error.reason };
+      this.#failed(error);
+      return { send: [], refused: 'local', isOurFault: true };
     }
   }
 
-  async #take(message: Uint8Array): Promise<void> {
+  async #take(message: Uint8Array): Promise<readonly Outgoing[]> {
     const { crypto } = this.#options;
     const state = this.#state;
     const envelope = openMessage(message);
@@ -323,7 +384,7 @@ export class SecureServer {
     const key = `${type} ${type === 'advertise' ? hex(envelope.body.subarray(0, KEY_BYTES)) : sender}`;
     const before = state.taken.get(key);
     if (before !== undefined) {
-      if (sameBytes(before, digest)) return;
+      if (sameBytes(before, digest)) return this.#again(envelope);
       throw new Refused('conflict');
     }
     if (state.phase === 'aborted') throw new Refused(state.refusal?.reason ?? 'server-abort');
@@ -331,6 +392,26 @@ export class SecureServer {
     if (type === 'advertise') await this.#advertised(envelope);
     else await this.#fromMember(envelope, this.#member(sender));
     state.taken.set(key, digest);
+    return [];
+  }
+
+  /** What the sender of a message that came before may not have got, if anything. */
+  async #again({ type, sender, body }: Envelope): Promise<readonly Outgoing[]> {
+    const { phase, roster } = this.#state;
+    if (roster.length === 0) {
+      const name = hex(body.subarray(0, KEY_BYTES));
+      return phase === 'aborted' ? this.#toAdvertised([name]) : [];
+    }
+    const index = type === 'advertise' ? placeOf(roster, body.subarray(0, KEY_BYTES)) : sender;
+    return this.#mayLack(index) ? this.#deliver([index]) : [];
+  }
+
+  /** Whether a client has not yet shown that it got what it is to answer now. */
+  #mayLack(index: number): boolean {
+    const { phase, gone, taken } = this.#state;
+    const awaited = ORDER[PHASES.indexOf(phase)];
+    if (awaited === undefined) return true;
+    return !gone.has(index) && !taken.has(`${awaited} ${index}`);
   }
 
   #timing(type: MessageType): Reason {
@@ -597,22 +678,9 @@ export class SecureServer {
     Object.assign(state, { roster, binding, rootSignature, beacon, cohorts });
     state.advertised.clear();
     this.#graph = graph;
+    this.#tree = tree;
     this.#enter('shares', now + config.deadlines.shares);
-    const isWhole = config.topology === 'complete';
-    const pathOf = (index: number): Uint8Array =>
-      isWhole ? new Uint8Array(0) : pathTo(tree, index);
-    return state.roster.map((_, index) => {
-      const neighbours = this.#drawn.neighbours(index).map((other) => ({
-        index: other,
-        entry: state.roster[other]!,
-        path: pathOf(other),
-      }));
-      const signature = state.rootSignature;
-      const path = pathOf(index);
-      const { root } = binding;
-      const body = encodeRoster({ clients, index, root, signature, path, neighbours });
-      return this.#to(index, 'roster', body);
-    });
+    return this.#deliver(roster.keys());
   }
 
   /** @throws {SecureError} `unavailable` if the beacon has no value of 32 bytes. */
@@ -629,37 +697,24 @@ export class SecureServer {
 
   /** U₂: those who shared, without those who have too few neighbours left. */
   async #fixSharers(now: number): Promise<readonly Outgoing[]> {
-    this.#enter('masked', now + this.#options.config.deadlines.masked);
     const { config } = this.#options;
-    const state = this.#state;
-    const { shared, gone, sharers } = state;
-    for (const index of shared.keys()) if (!gone.has(index)) sharers.add(index);
-    const pruned = pruneToCore(sharers, this.#drawn);
-    if (sharers.size < config.minStart) {
-      return this.#giveUp(refusal('too-few-neighbours', sharers.size, config.minStart));
+    const { shared, gone, sharers } = this.#state;
+    const core = new Set([...shared.keys()].filter((index) => !gone.has(index)));
+    const pruned = pruneToCore(core, this.#drawn);
+    if (core.size < config.minStart) {
+      return this.#giveUp(refusal('too-few-neighbours', core.size, config.minStart));
     }
-    const farewell = await this.#refusal(refusal('too-few-neighbours'));
-    const send = pruned.map((index) => this.#address(index, farewell));
-    for (const index of sharers) {
-      const boxes = this.#near(index, sharers).map((other) => ({
-        index: other,
-        box: boxAt(shared.get(other)!.boxes, this.#drawn.rank(other, index)),
-      }));
-      send.push(this.#to(index, 'boxes', encodeBoxes(boxes)));
-    }
-    return send;
+    for (const index of core) sharers.add(index);
+    this.#tree = undefined;
+    this.#enter('masked', now + config.deadlines.masked);
+    return this.#deliver([...pruned, ...core]);
   }
 
   /** U₃: those whose inputs are in the sums. */
   async #fixSurvivors(now: number): Promise<readonly Outgoing[]> {
-    this.#enter('consents', now + this.#options.config.deadlines.consent);
-    const { crypto } = this.#options;
+    const { config, crypto } = this.#options;
     const state = this.#state;
-    const { complaints, sharers, survivors, binding, roster } = state;
-    // Boxes are not needed any more; they were the larger part of the memory.
-    for (const [index, { commitment }] of state.shared) {
-      state.shared.set(index, { boxes: new Uint8Array(0), commitment });
-    }
+    const { complaints, binding, roster, cohorts } = state;
     const guilty = [...complaints].filter(
       ([accused, by]) => by.size > this.#drawn.terms(accused).corrupt,
     );
@@ -668,24 +723,19 @@ export class SecureServer {
       const [accused, by] = guilty[0]!;
       return this.#giveUp(refusal('complaints', by.size, this.#drawn.terms(accused).corrupt));
     }
-    const send: Outgoing[] = [];
-    for (const cohort of state.cohorts) {
-      const why = this.#lacksInputs(cohort);
-      if (why !== undefined) {
-        send.push(...(await this.#lose(cohort, why)));
-        continue;
-      }
-      const inCohort = (set: ReadonlySet<number>): number[] =>
-        cohort.members.filter((i) => set.has(i));
-      const bitmaps = viewOf(
-        { sharers: inCohort(sharers), survivors: inCohort(survivors) },
-        roster.length,
-      );
-      cohort.view = viewHash(bitmaps, binding, crypto);
-      const body = joined(bitmaps.sharers, bitmaps.survivors);
-      for (const index of inCohort(survivors)) send.push(this.#to(index, 'view', body));
+    const fates = cohorts.map((cohort) => ({
+      refusal: this.#lacksInputs(cohort),
+      view: viewHash(this.#bitmapsOf(cohort), binding, crypto),
+    }));
+    for (const [i, cohort] of cohorts.entries()) {
+      const { refusal: why, view } = fates[i]!;
+      if (why === undefined) cohort.view = view;
+      else lose(cohort, why);
     }
-    return [...send, ...(await this.#giveUpIfNothingLives())];
+    this.#forgetBoxes();
+    this.#enter('consents', now + config.deadlines.consent);
+    this.#endIfNothingLives();
+    return this.#deliver(this.#sharersIn(cohorts));
   }
 
   #lacksInputs({ members }: CohortState): Refusal | undefined {
@@ -704,96 +754,89 @@ export class SecureServer {
 
   /** Who signed, and whether that is enough around each secret that is needed. */
   async #fixConsents(now: number): Promise<readonly Outgoing[]> {
-    this.#enter('unmask', now + this.#options.config.deadlines.unmask);
-    const { sharers, consents, cohorts } = this.#state;
-    const send: Outgoing[] = [];
-    for (const cohort of cohorts.filter(isLiving)) {
-      const lacking = cohort.members
-        .filter((index) => sharers.has(index))
-        .map((index) =>
-          refusal(
-            'no-consent',
-            this.#near(index, consents).length,
-            this.#drawn.terms(index).threshold,
-          ),
-        )
-        .find(({ have, need }) => have < need);
-      if (lacking !== undefined) {
-        send.push(...(await this.#lose(cohort, lacking)));
-        continue;
-      }
-      for (const index of cohort.members.filter((i) => consents.has(i))) {
-        const records = this.#near(index, consents).map((other) => ({
-          index: other,
-          signature: consents.get(other)!,
-        }));
-        send.push(this.#to(index, 'consents', encodeConsents(records)));
-      }
+    const living = this.#state.cohorts.filter(isLiving);
+    for (const cohort of living) {
+      const why = this.#lacksConsents(cohort);
+      if (why !== undefined) lose(cohort, why);
     }
-    return [...send, ...(await this.#giveUpIfNothingLives())];
+    this.#enter('unmask', now + this.#options.config.deadlines.unmask);
+    this.#endIfNothingLives();
+    return this.#deliver(this.#sharersIn(living));
+  }
+
+  #lacksConsents({ members }: CohortState): Refusal | undefined {
+    const { sharers, consents } = this.#state;
+    for (const index of members) {
+      if (!sharers.has(index)) continue;
+      const have = this.#near(index, consents).length;
+      const { threshold } = this.#drawn.terms(index);
+      if (have < threshold) return refusal('no-consent', have, threshold);
+    }
+    return undefined;
   }
 
   /** R5: takes the masks off each sum. */
   async #unmask(): Promise<readonly Outgoing[]> {
-    const { config, crypto, masks } = this.#options;
     const state = this.#state;
+    const { cohorts } = state;
+    const living = cohorts.filter(isLiving);
     const sums: SecureSum[] = [];
-    const send: Outgoing[] = [];
-    for (const [number, cohort] of state.cohorts.entries()) {
-      if (!isLiving(cohort)) continue;
-      const survivors = cohort.members.filter((i) => state.survivors.has(i));
-      const outcome = await unmaskCohort({
-        sum: cohort.sum!,
-        survivors,
-        dropped: cohort.members.filter((i) => state.sharers.has(i) && !state.survivors.has(i)),
-        graph: this.#drawn,
-        roster: state.roster,
-        binding: state.binding,
-        commitments: (index) => state.shared.get(index)!.commitment,
-        shares: this.#revealedShares(cohort),
-        crypto,
-        masks,
-      });
-      if ('refusal' in outcome) {
-        send.push(...(await this.#lose(cohort, outcome.refusal)));
-        continue;
-      }
-      const words = reduced(outcome.words, config.ringBits);
-      const ctxConstants = canaryOf(this.#context, crypto);
-      if (!slotsOk(encodingOf(config), { words, survivors: survivors.length, ctxConstants })) {
-        send.push(...(await this.#lose(cohort, refusal('canary'))));
-        continue;
-      }
-      const names = (indices: readonly number[]): string[] =>
-        indices.map((i) => hex(state.roster[i]!.identity));
-      const view = cohort.view!;
-      const liars = names(outcome.liars);
-      const evidence = outcome.liars.map((sender) => {
-        const header = { type: 'unmask', context: this.#context, sender } as const;
-        return encodeMessage(header, state.revealed.get(sender)!);
-      });
-      sums.push({ cohort: number, inputs: names(survivors), words, view, liars, evidence });
-      const { root } = state.binding;
-      const sum = crypto.sha256(pack(words, config.ringBits));
-      const result = await this.#signed(
-        'result',
-        encodeResult({ root, view, sum, inputs: survivors.length }),
-      );
-      const signers = survivors.filter((index) => state.consents.has(index));
-      send.push(...signers.map((index) => this.#address(index, result)));
+    const failed = new Map<CohortState, Refusal>();
+    for (const cohort of living) {
+      const outcome = await this.#sumOf(cohort);
+      if ('reason' in outcome) failed.set(cohort, outcome);
+      else sums.push(outcome);
     }
-    state.revealed.clear();
-    const given = await this.#giveUpIfNothingLives();
-    if (given.length > 0) return [...send, ...given];
-    if (state.phase !== 'aborted') {
-      const lost = state.cohorts.flatMap(({ refusal: why }, cohort) =>
+    for (const [cohort, why] of failed) lose(cohort, why);
+    this.#forgetSecrets();
+    if (sums.length > 0) {
+      const lost = cohorts.flatMap(({ refusal: why }, cohort) =>
         why === undefined ? [] : [{ cohort, refusal: why }],
       );
-      state.phase = 'done';
       state.outcome = { sums, lost };
+      this.#enter('done', state.until);
     }
-    for (const cohort of state.cohorts) cohort.sum = undefined;
-    return send;
+    this.#endIfNothingLives();
+    return this.#deliver(this.#sharersIn(living));
+  }
+
+  /** The sum of a cohort, or why there is none. Changes nothing. */
+  async #sumOf(cohort: CohortState): Promise<SecureSum | Refusal> {
+    const { config, crypto, masks } = this.#options;
+    const state = this.#state;
+    const survivors = cohort.members.filter((i) => state.survivors.has(i));
+    const outcome = await unmaskCohort({
+      sum: cohort.sum!,
+      survivors,
+      dropped: cohort.members.filter((i) => state.sharers.has(i) && !state.survivors.has(i)),
+      graph: this.#drawn,
+      roster: state.roster,
+      binding: state.binding,
+      commitments: (index) => state.shared.get(index)!.commitment,
+      shares: this.#revealedShares(cohort),
+      crypto,
+      masks,
+    });
+    if ('refusal' in outcome) return outcome.refusal;
+    const words = reduced(outcome.words, config.ringBits);
+    const ctxConstants = canaryOf(this.#context, crypto);
+    if (!slotsOk(encodingOf(config), { words, survivors: survivors.length, ctxConstants })) {
+      return refusal('canary');
+    }
+    const names = (indices: readonly number[]): string[] =>
+      indices.map((i) => hex(state.roster[i]!.identity));
+    const evidence = outcome.liars.map((sender) => {
+      const header = { type: 'unmask', context: this.#context, sender } as const;
+      return encodeMessage(header, state.revealed.get(sender)!);
+    });
+    return {
+      cohort: state.cohorts.indexOf(cohort),
+      inputs: names(survivors),
+      words,
+      view: cohort.view!,
+      liars: names(outcome.liars),
+      evidence,
+    };
   }
 
   /** The shares of a member's secret that its neighbours revealed, found when they are asked for. */
@@ -808,38 +851,199 @@ export class SecureServer {
       });
   }
 
-  /** A cohort that gives no sum; its members are told. */
-  async #lose(cohort: CohortState, why: Refusal): Promise<readonly Outgoing[]> {
-    cohort.refusal = why;
-    cohort.sum = undefined;
-    const message = await this.#refusal(why);
-    return cohort.members
-      .filter((index) => this.#state.sharers.has(index))
-      .map((index) => this.#address(index, message));
-  }
-
   /** The round is over once no cohort can give a sum. */
-  async #giveUpIfNothingLives(): Promise<readonly Outgoing[]> {
+  #endIfNothingLives(): void {
     const { cohorts } = this.#state;
-    if (cohorts.some(isLiving)) return [];
-    this.#state.phase = 'aborted';
-    this.#state.refusal = cohorts[0]!.refusal;
-    return [];
+    if (!cohorts.some(isLiving)) this.#end(cohorts[0]!.refusal!);
   }
 
   async #giveUp(why: Refusal): Promise<readonly Outgoing[]> {
-    const state = this.#state;
-    if (state.phase === 'done' || state.phase === 'aborted') return [];
-    state.phase = 'aborted';
-    state.refusal = why;
-    for (const cohort of state.cohorts) cohort.sum = undefined;
-    state.revealed.clear();
-    const message = await this.#refusal(why);
-    const all =
-      state.roster.length > 0
-        ? state.roster.map(({ identity }) => hex(identity))
-        : [...state.advertised.keys()];
-    return all.map((to) => ({ to, message }));
+    const { roster } = this.#state;
+    if (this.#isOver()) return [];
+    this.#end(why);
+    return roster.length > 0 ? this.#deliver(roster.keys()) : this.#toAdvertised();
+  }
+
+  #end(why: Refusal): void {
+    this.#state.refusal = why;
+    this.#state.phase = 'aborted';
+    this.#forgetSecrets();
+    this.#forgetBoxes();
+  }
+
+  /** Sums under masks, and shares of what could take the masks off. */
+  #forgetSecrets(): void {
+    const { cohorts, revealed } = this.#state;
+    for (const cohort of cohorts) {
+      cohort.sum?.fill(0);
+      cohort.sum = undefined;
+    }
+    for (const shares of revealed.values()) shares.fill(0);
+    revealed.clear();
+  }
+
+  /** They are the larger part of the memory. */
+  #forgetBoxes(): void {
+    const { shared } = this.#state;
+    for (const [index, { commitment }] of shared) {
+      shared.set(index, { boxes: new Uint8Array(0), commitment });
+    }
+  }
+
+  // What clients are told: all of it follows from what the server knows, and is the same each time.
+
+  async #deliver(indices: Iterable<number>): Promise<Outgoing[]> {
+    const send: Outgoing[] = [];
+    for (const index of indices) {
+      const message = await this.#current(index);
+      if (message === undefined) continue;
+      send.push({ to: hex(this.#state.roster[index]!.identity), message });
+    }
+    return send;
+  }
+
+  /** The end of a round that has no roster. */
+  async #toAdvertised(
+    names: Iterable<string> = this.#state.advertised.keys(),
+  ): Promise<readonly Outgoing[]> {
+    const message = await this.#farewell(this.#state.refusal!);
+    return message === undefined ? [] : [...names].map((to) => ({ to, message }));
+  }
+
+  #sharersIn(cohorts: readonly CohortState[]): number[] {
+    const { sharers } = this.#state;
+    return cohorts.flatMap(({ members }) => members.filter((index) => sharers.has(index)));
+  }
+
+  /** What a client is to answer in this phase, or the last word to it; nothing where it is out. */
+  async #current(index: number): Promise<Uint8Array | undefined> {
+    const { phase, gone, sharers, survivors, consents } = this.#state;
+    const why = this.#whyOver(index);
+    if (why !== undefined) return this.#farewell(why);
+    switch (phase) {
+      case 'shares':
+        return gone.has(index) ? undefined : this.#message('roster', this.#rosterBody(index));
+      case 'masked':
+        return sharers.has(index) ? this.#message('boxes', this.#boxesBody(index)) : undefined;
+      case 'consents':
+        return survivors.has(index) ? this.#view(this.#cohort(index)) : undefined;
+      case 'unmask':
+        return consents.has(index)
+          ? this.#message('consents', this.#consentsBody(index))
+          : undefined;
+      case 'done':
+        return consents.has(index) ? this.#result(this.#cohort(index)) : undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  /** Why nothing more can come of a client's part in the round, if so. */
+  #whyOver(index: number): Refusal | undefined {
+    const { phase, shared, gone, sharers, refusal: why } = this.#state;
+    if (sharers.has(index)) {
+      const { refusal: lost } = this.#cohort(index);
+      if (lost !== undefined) return lost;
+    }
+    if (phase === 'aborted') return why;
+    const isPruned = sharers.size > 0 && shared.has(index) && !sharers.has(index);
+    return isPruned && !gone.has(index) ? PRUNED : undefined;
+  }
+
+  /** R1 */
+  #rosterBody(index: number): Uint8Array {
+    const { config, crypto } = this.#options;
+    const { roster, binding, rootSignature: signature } = this.#state;
+    const isWhole = config.topology === 'complete';
+    if (!isWhole) this.#tree ??= buildTree(roster, crypto);
+    const pathOf = (one: number): Uint8Array =>
+      isWhole ? new Uint8Array(0) : pathTo(this.#tree!, one);
+    const neighbours = this.#drawn.neighbours(index).map((other) => ({
+      index: other,
+      entry: roster[other]!,
+      path: pathOf(other),
+    }));
+    const clients = roster.length;
+    const { root } = binding;
+    return encodeRoster({ clients, index, root, signature, path: pathOf(index), neighbours });
+  }
+
+  /** R2 */
+  #boxesBody(index: number): Uint8Array {
+    const { shared, sharers } = this.#state;
+    return encodeBoxes(
+      this.#near(index, sharers).map((other) => ({
+        index: other,
+        box: boxAt(shared.get(other)!.boxes, this.#drawn.rank(other, index)),
+      })),
+    );
+  }
+
+  #bitmapsOf({ members }: CohortState): ViewBody {
+    const { sharers, survivors, roster } = this.#state;
+    const among = (set: ReadonlySet<number>): number[] => members.filter((i) => set.has(i));
+    return viewOf({ sharers: among(sharers), survivors: among(survivors) }, roster.length);
+  }
+
+  /** R3: the same for a whole cohort. */
+  #view(cohort: CohortState): Uint8Array {
+    return this.#once(`view ${this.#state.cohorts.indexOf(cohort)}`, () => {
+      const { sharers, survivors } = this.#bitmapsOf(cohort);
+      return this.#message('view', joined(sharers, survivors));
+    });
+  }
+
+  /** R4 */
+  #consentsBody(index: number): Uint8Array {
+    const { consents } = this.#state;
+    return encodeConsents(
+      this.#near(index, consents).map((other) => ({
+        index: other,
+        signature: consents.get(other)!,
+      })),
+    );
+  }
+
+  /** R5 */
+  #result(cohort: CohortState): Promise<Uint8Array | undefined> {
+    const { config, crypto } = this.#options;
+    const { binding, outcome, cohorts } = this.#state;
+    const number = cohorts.indexOf(cohort);
+    return this.#signedOnce(`result ${number}`, 'result', () => {
+      const { words, view, inputs } = outcome!.sums.find((sum) => sum.cohort === number)!;
+      const sum = crypto.sha256(pack(words, config.ringBits));
+      return encodeResult({ root: binding.root, view, sum, inputs: inputs.length });
+    });
+  }
+
+  #farewell(why: Refusal): Promise<Uint8Array | undefined> {
+    const { reason, have, need } = why;
+    return this.#signedOnce(`abort ${reason} ${have} ${need}`, 'abort', () => encodeRefusal(why));
+  }
+
+  /** A last word. Where it cannot be signed there is none: whoever is not told gives up in time. */
+  async #signedOnce(
+    name: string,
+    type: MessageType,
+    body: () => Uint8Array,
+  ): Promise<Uint8Array | undefined> {
+    const known = this.#made.get(name);
+    if (known !== undefined) return known.slice();
+    try {
+      const message = await this.#signed(type, body());
+      this.#made.set(name, message);
+      return message.slice();
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
+  /** A copy: whoever sends may overwrite what was sent. */
+  #once(name: string, make: () => Uint8Array): Uint8Array {
+    const message = this.#made.get(name) ?? make();
+    this.#made.set(name, message);
+    return message.slice();
   }
 
   // Small things
@@ -860,8 +1064,20 @@ export class SecureServer {
     }
   }
 
+  #drawAgain(): void {
+    const { roster, binding, beacon } = this.#state;
+    if (roster.length > 0) this.#graph = this.#draw(roster.length, { ...binding, beacon });
+  }
+
+  #isOver(): boolean {
+    return this.#state.phase === 'done' || this.#state.phase === 'aborted';
+  }
+
   #cohort(index: number): CohortState {
-    return this.#state.cohorts[this.#drawn.cohortOf(index)]!;
+    const { cohorts } = this.#state;
+    // Of a round that is over no graph is drawn again.
+    if (this.#graph === undefined) return cohorts.find(({ members }) => members.includes(index))!;
+    return cohorts[this.#graph.cohortOf(index)]!;
   }
 
   #living(indices: Iterable<number>): number[] {
@@ -873,17 +1089,8 @@ export class SecureServer {
     return this.#drawn.neighbours(index).filter((other) => set.has(other));
   }
 
-  #address(index: number, message: Uint8Array): Outgoing {
-    return { to: hex(this.#state.roster[index]!.identity), message };
-  }
-
-  #to(index: number, type: MessageType, body: Uint8Array): Outgoing {
-    const header = { type, context: this.#context, sender: NOBODY };
-    return this.#address(index, encodeMessage(header, body));
-  }
-
-  #refusal(why: Refusal): Promise<Uint8Array> {
-    return this.#signed('abort', encodeRefusal(why));
+  #message(type: MessageType, body: Uint8Array): Uint8Array {
+    return encodeMessage({ type, context: this.#context, sender: NOBODY }, body);
   }
 
   async #signed(type: MessageType, body: Uint8Array): Promise<Uint8Array> {
@@ -893,7 +1100,7 @@ export class SecureServer {
   }
 }
 
-function blankState(until: number): ServerState {
+function blankState(until: number, context: Uint8Array): ServerState {
   return {
     phase: 'keys',
     until,
@@ -901,7 +1108,7 @@ function blankState(until: number): ServerState {
     agreementKeys: new Set(),
     taken: new Map(),
     roster: [],
-    binding: { context: new Uint8Array(KEY_BYTES), root: new Uint8Array(KEY_BYTES) },
+    binding: { context, root: new Uint8Array(KEY_BYTES) },
     beacon: new Uint8Array(KEY_BYTES),
     rootSignature: new Uint8Array(SIGNATURE_BYTES),
     shared: new Map(),
@@ -916,6 +1123,13 @@ function blankState(until: number): ServerState {
     refusal: undefined,
     evicted: [],
   };
+}
+
+/** A cohort that gives no sum. */
+function lose(cohort: CohortState, why: Refusal): void {
+  cohort.refusal = why;
+  cohort.sum?.fill(0);
+  cohort.sum = undefined;
 }
 
 function isLiving({ refusal: why }: CohortState): boolean {
@@ -935,6 +1149,17 @@ function pruneToCore(members: Set<number>, graph: Graph): number[] {
     again = lonely.length > 0;
   }
   return pruned;
+}
+
+/** The index of an identity that is in the roster. */
+function placeOf(roster: readonly Entry[], identity: Uint8Array): number {
+  let low = 0;
+  for (let high = roster.length - 1; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (compareBytes(roster[middle]!.identity, identity) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The place of one of many ascending numbers. */

@@ -208,7 +208,7 @@ class Simulation {
   }
 
   async #restartServer(): Promise<void> {
-    await this.#fromServer(this.#server.restart());
+    await this.#fromServer(await this.#server.restart());
   }
 
   async #fromServer({ send }: ServerOutput): Promise<void> {
@@ -445,18 +445,13 @@ function honest(options: ClientOptions): ClientRole {
   return new SecureClient(options);
 }
 
-/** What is left of the server when it crashes: written as one, state and what was to be sent. */
-interface Checkpoint {
-  readonly state: ServerState;
-  readonly outbox: ServerOutput;
-}
-
 class SimulatedServer {
   readonly #options: ServerOptions;
   readonly #identities: readonly string[];
   /** `never` where it does not crash. */
   readonly #checkpoints: 'step' | 'phase' | 'never';
-  #checkpoint: Checkpoint | undefined;
+  /** What is left of the server when it crashes. */
+  #checkpoint: ServerState | undefined;
   #watched: number | undefined;
   role: SecureServer;
   /** While it is down: when it comes back. */
@@ -480,9 +475,12 @@ class SimulatedServer {
   }
 
   async invite(): Promise<ServerOutput> {
+    return this.#stepped(await this.#invitations(), 0);
+  }
+
+  async #invitations(): Promise<ServerOutput> {
     const message = await this.role.invitation();
-    const invitations = { send: this.#identities.map((to) => ({ to, message })) };
-    return this.#stepped(invitations, 0);
+    return { send: this.#identities.map((to) => ({ to, message })) };
   }
 
   async handle(message: Uint8Array, now: number): Promise<ServerOutput> {
@@ -497,12 +495,8 @@ class SimulatedServer {
     if (this.#isOver()) this.endedAt ??= now;
     const isDue =
       this.#checkpoints === 'step' ||
-      (this.#checkpoints === 'phase' && this.role.phase !== this.#checkpoint?.state.phase);
-    if (isDue) {
-      // What was sent last stays in the outbox until something else is: clients may not have it yet.
-      const outbox = output.send.length > 0 ? output : this.#checkpoint!.outbox;
-      this.#checkpoint = { state: await this.role.snapshot(), outbox };
-    }
+      (this.#checkpoints === 'phase' && this.role.phase !== this.#checkpoint?.phase);
+    if (isDue) this.#checkpoint = await this.role.snapshot();
     return output;
   }
 
@@ -510,13 +504,13 @@ class SimulatedServer {
     this.returnsAt = returnsAt;
   }
 
-  /** Goes on from the last checkpoint, and sends again what it sent last. */
-  restart(): ServerOutput {
-    const { state, outbox } = this.#checkpoint!;
-    this.role = SecureServer.resume(this.#options, state);
+  /** Goes on from the last checkpoint, and sends again what clients may not have got. */
+  async restart(): Promise<ServerOutput> {
+    this.role = SecureServer.resume(this.#options, this.#checkpoint!);
     this.returnsAt = undefined;
     this.#watched = undefined;
-    return outbox;
+    if (this.role.phase === 'keys') return this.#invitations();
+    return { send: await this.role.due() };
   }
 
   /** When the phase ends, once for each time. */
