@@ -6,6 +6,7 @@
  */
 
 export { SecureError, type SecureErrorCode } from './core/errors.ts';
+export type { Blame, Fault } from './secagg/blame.ts';
 export {
   type ClientOptions,
   type ClientOutput,

@@ -31,7 +31,7 @@ export interface CohortMean {
  * @throws {SecureError} `canary` if the outcome is of another configuration.
  */
 export function meansOf(
-  { sums }: Outcome,
+  { sums }: Pick<Outcome, 'sums'>,
   { config, crypto }: { config: RoundConfig; crypto: CryptoProvider },
 ): CohortMean[] {
   const plan = encodingOf(config);

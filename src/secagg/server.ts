@@ -16,6 +16,7 @@
 
 import { assertFinite, show } from '../core/assert.ts';
 import { SecureError } from '../core/errors.ts';
+import { type Blame, type Finding, judge, type Verdict } from './blame.ts';
 import type { Identity } from './client.ts';
 import { contextOf, encodeConfig, encodingOf, type RoundConfig, usesBeacon } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
@@ -110,7 +111,10 @@ export interface SecureSum {
   readonly words: Uint32Array;
   /** What its clients signed. */
   readonly view: Uint8Array;
-  /** Clients that sent shares that do not fit. */
+  /**
+   * Clients whose shares do not fit, unless those were dealt so for certain: each lied, or was dealt a wrong
+   * share. Who is in {@link Outcome.blamed} too did lie.
+   */
   readonly liars: readonly string[];
   /**
    * For each of these, the message that it is held to, `unmask` with its signature over context, index, view and
@@ -129,6 +133,8 @@ export interface LostCohort {
 export interface Outcome {
   readonly sums: readonly SecureSum[];
   readonly lost: readonly LostCohort[];
+  /** Clients that broke the protocol, for certain. */
+  readonly blamed: readonly Blame[];
 }
 
 /** What a client shared, as it came: boxes for all neighbours in their order, and a commitment. */
@@ -167,16 +173,16 @@ export interface ServerState {
   readonly survivors: Set<number>;
   /** Clients that said, or showed, that nothing more comes from them. */
   readonly gone: Set<number>;
-  /** Who named whom. */
-  readonly complaints: Map<number, Set<number>>;
+  /** Who was named by whom, in which words. */
+  readonly complaints: Map<number, Map<number, Uint8Array>>;
   cohorts: CohortState[];
   readonly consents: Map<number, Uint8Array>;
   /** What clients revealed, as it came: a share for each neighbour that shared, in their order, and a signature. */
   readonly revealed: Map<number, Uint8Array>;
   outcome: Outcome | undefined;
   refusal: Refusal | undefined;
-  /** Identities that sent boxes which do not open, by more complaints than liars can make. */
-  evicted: readonly string[];
+  /** Clients that broke the protocol, for certain. */
+  blamed: readonly Blame[];
 }
 
 /** Ends the taking of a message: it is answered with the reason, and nothing changes. */
@@ -188,6 +194,12 @@ class Refused extends Error {
     this.reason = reason;
   }
 }
+
+/** What came of a cohort. */
+type CohortOutcome = { readonly blamed: readonly Blame[] } & (
+  | { readonly sum: SecureSum; readonly refusal?: undefined }
+  | { readonly sum?: undefined; readonly refusal: Refusal }
+);
 
 /** What came of a message. */
 interface Taking {
@@ -293,9 +305,14 @@ export class SecureServer {
     return this.#state.refusal;
   }
 
-  /** Identities not to invite again: more named them than may lie. */
+  /** Who broke the protocol for certain, and what shows it. A round that gives sums may have such, too. */
+  get blamed(): readonly Blame[] {
+    return this.#state.blamed;
+  }
+
+  /** Identities not to invite again: those of {@link blamed}, each once. */
   get evicted(): readonly string[] {
-    return this.#state.evicted;
+    return [...new Set(this.#state.blamed.map(({ client }) => client))];
   }
 
   /** The signed configuration: what every client is to get first. */
@@ -544,11 +561,12 @@ export class SecureServer {
 
   async #complained(envelope: Envelope, member: Member): Promise<void> {
     const { complaints, sharers } = this.#state;
+    const words = encodeMessage(envelope, envelope.body);
     const accused = parseComplaint(await this.#content(envelope, member));
-    const isNear = accused !== undefined && this.#near(member.index, sharers).includes(accused);
-    if (isNear) {
-      complaints.set(accused, new Set([...(complaints.get(accused) ?? []), member.index]));
+    if (accused === undefined || !this.#near(member.index, sharers).includes(accused)) {
+      return this.#dismiss(member);
     }
+    complaints.set(accused, new Map([...(complaints.get(accused) ?? []), [member.index, words]]));
     this.#state.gone.add(member.index);
   }
 
@@ -714,19 +732,12 @@ export class SecureServer {
   async #fixSurvivors(now: number): Promise<readonly Outgoing[]> {
     const { config, crypto } = this.#options;
     const state = this.#state;
-    const { complaints, binding, roster, cohorts } = state;
-    const guilty = [...complaints].filter(
-      ([accused, by]) => by.size > this.#drawn.terms(accused).corrupt,
-    );
-    if (guilty.length > 0) {
-      state.evicted = guilty.map(([accused]) => hex(roster[accused]!.identity));
-      const [accused, by] = guilty[0]!;
-      return this.#giveUp(refusal('complaints', by.size, this.#drawn.terms(accused).corrupt));
-    }
+    const { binding, cohorts } = state;
     const fates = cohorts.map((cohort) => ({
-      refusal: this.#lacksInputs(cohort),
+      refusal: this.#complainedOf(cohort) ?? this.#lacksInputs(cohort),
       view: viewHash(this.#bitmapsOf(cohort), binding, crypto),
     }));
+    state.blamed = this.#accused();
     for (const [i, cohort] of cohorts.entries()) {
       const { refusal: why, view } = fates[i]!;
       if (why === undefined) cohort.view = view;
@@ -736,6 +747,25 @@ export class SecureServer {
     this.#enter('consents', now + config.deadlines.consent);
     this.#endIfNothingLives();
     return this.#deliver(this.#sharersIn(cohorts));
+  }
+
+  /** Whom more neighbours complain of than may lie. */
+  #accused(): Blame[] {
+    return [...this.#state.complaints].flatMap(([accused, by]): Blame[] => {
+      const need = this.#drawn.terms(accused).corrupt + 1;
+      if (by.size < need) return [];
+      const client = this.#nameOf(accused);
+      return [{ client, fault: 'boxes', have: by.size, need, evidence: [...by.values()] }];
+    });
+  }
+
+  #complainedOf({ members }: CohortState): Refusal | undefined {
+    const { complaints } = this.#state;
+    for (const [accused, { size }] of complaints) {
+      const { corrupt } = this.#drawn.terms(accused);
+      if (size > corrupt && members.includes(accused)) return refusal('complaints', size, corrupt);
+    }
+    return undefined;
   }
 
   #lacksInputs({ members }: CohortState): Refusal | undefined {
@@ -782,18 +812,21 @@ export class SecureServer {
     const living = cohorts.filter(isLiving);
     const sums: SecureSum[] = [];
     const failed = new Map<CohortState, Refusal>();
+    const blamed = [...state.blamed];
     for (const cohort of living) {
-      const outcome = await this.#sumOf(cohort);
-      if ('reason' in outcome) failed.set(cohort, outcome);
-      else sums.push(outcome);
+      const { sum, refusal: why, blamed: more } = await this.#sumOf(cohort);
+      if (sum === undefined) failed.set(cohort, why);
+      else sums.push(sum);
+      blamed.push(...more);
     }
     for (const [cohort, why] of failed) lose(cohort, why);
+    state.blamed = blamed;
     this.#forgetSecrets();
     if (sums.length > 0) {
       const lost = cohorts.flatMap(({ refusal: why }, cohort) =>
         why === undefined ? [] : [{ cohort, refusal: why }],
       );
-      state.outcome = { sums, lost };
+      state.outcome = { sums, lost, blamed };
       this.#enter('done', state.until);
     }
     this.#endIfNothingLives();
@@ -801,11 +834,11 @@ export class SecureServer {
   }
 
   /** The sum of a cohort, or why there is none. Changes nothing. */
-  async #sumOf(cohort: CohortState): Promise<SecureSum | Refusal> {
+  async #sumOf(cohort: CohortState): Promise<CohortOutcome> {
     const { config, crypto, masks } = this.#options;
     const state = this.#state;
     const survivors = cohort.members.filter((i) => state.survivors.has(i));
-    const outcome = await unmaskCohort({
+    const { findings, ...outcome } = await unmaskCohort({
       sum: cohort.sum!,
       survivors,
       dropped: cohort.members.filter((i) => state.sharers.has(i) && !state.survivors.has(i)),
@@ -817,26 +850,37 @@ export class SecureServer {
       crypto,
       masks,
     });
-    if ('refusal' in outcome) return outcome.refusal;
+    const verdicts = judge(findings, this.#drawn);
+    const blamed = verdicts.map((verdict) => this.#blame(verdict));
+    if ('refusal' in outcome) return { refusal: outcome.refusal, blamed };
     const words = reduced(outcome.words, config.ringBits);
     const ctxConstants = canaryOf(this.#context, crypto);
     if (!slotsOk(encodingOf(config), { words, survivors: survivors.length, ctxConstants })) {
-      return refusal('canary');
+      return { refusal: refusal('canary'), blamed };
     }
-    const names = (indices: readonly number[]): string[] =>
-      indices.map((i) => hex(state.roster[i]!.identity));
-    const evidence = outcome.liars.map((sender) => {
-      const header = { type: 'unmask', context: this.#context, sender } as const;
-      return encodeMessage(header, state.revealed.get(sender)!);
-    });
-    return {
+    const liars = liarsOf(findings, verdicts);
+    const sum = {
       cohort: state.cohorts.indexOf(cohort),
-      inputs: names(survivors),
+      inputs: survivors.map((index) => this.#nameOf(index)),
       words,
       view: cohort.view!,
-      liars: names(outcome.liars),
-      evidence,
+      liars: liars.map((index) => this.#nameOf(index)),
+      evidence: liars.map((index) => this.#revealedMessage(index)),
     };
+    return { sum, blamed };
+  }
+
+  #blame({ client, fault, have, need, owners }: Verdict): Blame {
+    const { revealed } = this.#state;
+    const witnesses = new Set(owners.flatMap((owner) => this.#near(owner, revealed)));
+    const evidence = [...witnesses].map((index) => this.#revealedMessage(index));
+    return { client: this.#nameOf(client), fault, have, need, evidence };
+  }
+
+  /** The shares that a client revealed, in the message that they came in. */
+  #revealedMessage(sender: number): Uint8Array {
+    const header = { type: 'unmask', context: this.#context, sender } as const;
+    return encodeMessage(header, this.#state.revealed.get(sender)!);
   }
 
   /** The shares of a member's secret that its neighbours revealed, found when they are asked for. */
@@ -897,7 +941,7 @@ export class SecureServer {
     for (const index of indices) {
       const message = await this.#current(index);
       if (message === undefined) continue;
-      send.push({ to: hex(this.#state.roster[index]!.identity), message });
+      send.push({ to: this.#nameOf(index), message });
     }
     return send;
   }
@@ -1069,6 +1113,11 @@ export class SecureServer {
     if (roster.length > 0) this.#graph = this.#draw(roster.length, { ...binding, beacon });
   }
 
+  /** An identity, in hexadecimal digits. */
+  #nameOf(index: number): string {
+    return hex(this.#state.roster[index]!.identity);
+  }
+
   #isOver(): boolean {
     return this.#state.phase === 'done' || this.#state.phase === 'aborted';
   }
@@ -1121,7 +1170,7 @@ function blankState(until: number, context: Uint8Array): ServerState {
     revealed: new Map(),
     outcome: undefined,
     refusal: undefined,
-    evicted: [],
+    blamed: [],
   };
 }
 
@@ -1130,6 +1179,15 @@ function lose(cohort: CohortState, why: Refusal): void {
   cohort.refusal = why;
   cohort.sum?.fill(0);
   cohort.sum = undefined;
+}
+
+/** Who revealed shares that do not fit, but for those of owners who certainly dealt wrong ones. */
+function liarsOf(findings: readonly Finding[], verdicts: readonly Verdict[]): number[] {
+  const dealers = new Set(
+    verdicts.filter(({ fault }) => fault !== 'revealed').map(({ client }) => client),
+  );
+  const open = findings.filter(({ owner }) => !dealers.has(owner));
+  return [...new Set(open.flatMap(({ wrong }) => wrong))].sort((a, b) => a - b);
 }
 
 function isLiving({ refusal: why }: CohortState): boolean {

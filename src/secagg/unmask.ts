@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { Finding } from './blame.ts';
 import type { CryptoProvider, KeyPairing } from './crypto/provider.ts';
 import type { Graph } from './graph.ts';
 import {
@@ -20,7 +21,7 @@ import {
 } from './keys.ts';
 import type { Mask, Masks } from './masks.ts';
 import { type Refusal, refusal } from './reasons.ts';
-import { createRecombiner } from './recombine.ts';
+import { countAgreeing, createRecombiner } from './recombine.ts';
 import type { Entry } from './roster.ts';
 import { sameBytes } from './suite.ts';
 
@@ -51,28 +52,25 @@ export interface MaskedCohort {
   readonly masks: Masks;
 }
 
-/** The sum without masks, and who sent shares that do not fit. */
-export interface Unmasked {
-  readonly words: Uint32Array;
-  readonly liars: readonly number[];
-}
+/** The sum without masks, or why there is none; and what was wrong with shares. */
+export type Unmasked = { readonly findings: readonly Finding[] } & (
+  | { readonly words: Uint32Array }
+  | { readonly refusal: Refusal }
+);
 
 /** Keys that are made and expanded in one go: enough to share out, and few beside a sum. */
 const BATCH = 4096;
 
 /** Takes the masks off a sum, or says which secret could not be rebuilt. */
-export async function unmaskCohort(
-  cohort: MaskedCohort,
-): Promise<Unmasked | { readonly refusal: Refusal }> {
-  const rebuilt = await rebuildAll(cohort);
-  if ('refusal' in rebuilt) return rebuilt;
-  const { secrets, liars } = rebuilt;
+export async function unmaskCohort(cohort: MaskedCohort): Promise<Unmasked> {
+  const { secrets, findings, refusal: why } = await rebuildAll(cohort);
   try {
+    if (why !== undefined) return { refusal: why, findings };
     let words = cohort.sum;
     for await (const keys of maskKeys(cohort, secrets)) {
       words = await withoutTrace(keys, (masks) => cohort.masks.add(words, masks));
     }
-    return { words, liars: [...liars].sort((a, b) => a - b) };
+    return { words, findings };
   } finally {
     for (const secret of secrets.values()) secret.fill(0);
   }
@@ -87,13 +85,19 @@ async function withoutTrace<T>(keys: Mask[], use: (keys: Mask[]) => Promise<T>):
   }
 }
 
-async function rebuildAll(
-  cohort: MaskedCohort,
-): Promise<{ secrets: Map<number, Uint8Array>; liars: Set<number> } | { refusal: Refusal }> {
+/** What came of putting shares together. */
+interface Rebuilt {
+  readonly secrets: ReadonlyMap<number, Uint8Array>;
+  readonly findings: readonly Finding[];
+  /** Why that is not enough; all owners were looked at unless shares are too few. */
+  readonly refusal: Refusal | undefined;
+}
+
+async function rebuildAll(cohort: MaskedCohort): Promise<Rebuilt> {
   const { survivors, dropped, graph, roster, binding, crypto } = cohort;
   const recombiner = createRecombiner();
   const secrets = new Map<number, Uint8Array>();
-  const liars = new Set<number>();
+  const findings: Finding[] = [];
   const isSeedOf = (index: number) => (seed: Uint8Array) =>
     sameBytes(
       commitmentTo(seed, { context: binding.context, index }, crypto),
@@ -107,16 +111,28 @@ async function rebuildAll(
     ...survivors.map((index) => ({ index, accept: isSeedOf(index) })),
     ...dropped.map((index) => ({ index, accept: isMaskSecretOf(index) })),
   ];
-  for (const { index, accept } of wanted) {
-    const { threshold } = graph.terms(index);
-    const shares = cohort.shares(index);
+  let why: Refusal | undefined;
+  for (const { index: owner, accept } of wanted) {
+    const { threshold } = graph.terms(owner);
+    const shares = cohort.shares(owner);
+    const { length } = shares;
+    if (length < threshold) {
+      return { secrets, findings, refusal: refusal('missing-shares', length, threshold) };
+    }
     const found = await recombiner.recombineVerified(shares, { threshold, accept });
-    if (found === undefined)
-      return { refusal: refusal('missing-shares', shares.length, threshold) };
-    secrets.set(index, found.secret);
-    for (const x of found.liars) liars.add(shares.find((share) => share.x === x)!.from);
+    if (found === undefined) {
+      // None of these shares is of any use. Others may have dealt such too: all are to be known.
+      why ??= refusal('missing-shares', 0, threshold);
+      const agreeing = countAgreeing(shares, threshold);
+      findings.push({ owner, wrong: [], agreeing, isCommitted: false });
+      continue;
+    }
+    secrets.set(owner, found.secret);
+    if (found.liars.length === 0) continue;
+    const wrong = found.liars.map((x) => shares.find((share) => share.x === x)!.from);
+    findings.push({ owner, wrong, agreeing: length - wrong.length, isCommitted: true });
   }
-  return { secrets, liars };
+  return { secrets, findings, refusal: why };
 }
 
 /** Every mask that is still in the sum, with the sign that takes it out, some at a time. */

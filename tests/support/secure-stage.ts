@@ -11,6 +11,7 @@ import { withSlots } from '../../src/secagg/encode.ts';
 import { allowList } from '../../src/secagg/enrolment.ts';
 import { memoryJournal } from '../../src/secagg/journal.ts';
 import { referenceMasks } from '../../src/secagg/masks.ts';
+import type { ClientPolicy } from '../../src/secagg/policy.ts';
 import {
   SecureServer,
   type ServerOptions,
@@ -33,11 +34,15 @@ export const STAGE: RoundConfig = roundConfig({
 export interface StageOptions {
   readonly config?: Partial<RoundConfig>;
   readonly server?: { [K in keyof ServerOptions]?: ServerOptions[K] | undefined };
-  readonly clients?: Partial<ClientOptions>;
+  readonly clients?: Partial<ClientOptions> | ((number: number) => Partial<ClientOptions>);
+  readonly policy?: Partial<ClientPolicy>;
   /** Where to stop: once the server is in that phase. */
   readonly until?: ServerPhase;
   /** What reaches the server in the place of what a client says; nothing, if it is to be lost. */
-  readonly said?: (message: Uint8Array, from: number) => readonly Uint8Array[];
+  readonly said?: (
+    message: Uint8Array,
+    from: number,
+  ) => readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
   /** The server to go on with, after each message that it took and before anything is sent. */
   readonly onStep?: (server: SecureServer, output: ServerOutput) => Promise<SecureServer>;
 }
@@ -107,7 +112,7 @@ export async function playRound(play: StageOptions = {}): Promise<Played> {
     const { reply } = await clients[number]!.handle(message.slice(), now);
     if (reply === undefined || server.phase === play.until) continue;
     saids[number]!.push(reply);
-    for (const said of play.said?.(reply, number) ?? [reply]) {
+    for (const said of (await play.said?.(reply, number)) ?? [reply]) {
       await stepped(await server.handle(said.slice(), now));
     }
   }
@@ -130,6 +135,7 @@ function clientOf(
       dimensions: config.dimensions,
       enrolment: options.enrolment,
       minSum: 3,
+      ...play.policy,
     },
     input: ({ canary }) =>
       withSlots(encodingOf(config), {
@@ -137,6 +143,6 @@ function clientOf(
         weight: 2 ** encodingOf(config).weightBits,
         ctxConstants: canary,
       }),
-    ...play.clients,
+    ...(typeof play.clients === 'function' ? play.clients(number) : play.clients),
   });
 }

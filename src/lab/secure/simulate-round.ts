@@ -8,6 +8,7 @@
  */
 
 import type { Random } from '../../core/random.ts';
+import type { Blame } from '../../secagg/blame.ts';
 import { type ClientOptions, type ClientPhase, SecureClient } from '../../secagg/client.ts';
 import type { RoundConfig } from '../../secagg/config.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
@@ -100,6 +101,8 @@ export interface SimulatedRound {
   readonly refusal: Refusal | undefined;
   /** Identities that the server would not invite again. */
   readonly evicted: readonly string[];
+  /** Why it would not. */
+  readonly blamed: readonly Blame[];
   readonly clients: readonly ClientEnd[];
   readonly transcript: Transcript;
   /** When the server was done, in milliseconds of virtual time since it began. */
@@ -298,6 +301,7 @@ class Simulation {
       lost,
       refusal: role.refusal,
       evicted: role.evicted,
+      blamed: role.blamed,
       clients: this.#clients.map((client) => client.end()),
       transcript: this.#recorder,
       tookMs: endedAt ?? this.#now,
