@@ -98,6 +98,12 @@ export const BOX_BYTES: number = BOX_NONCE_BYTES + 2 * KEY_BYTES + BOX_TAG_BYTES
 /** Bytes of a box with the index of whom it is for. */
 export const BOX_RECORD_BYTES: number = 4 + BOX_BYTES;
 
+/** Bytes of a share with the index of whose it is. */
+export const SHARE_RECORD_BYTES: number = 4 + KEY_BYTES;
+/** Bytes of a complaint and of a refusal, without signatures. */
+export const COMPLAINT_BYTES = 4;
+export const REFUSAL_BYTES = 10;
+
 /** A header and a body. */
 export function encodeMessage(header: Header, body: Uint8Array): Uint8Array {
   return joined(encodeHeader(header, body.length), body);

@@ -157,9 +157,13 @@ async function acceptedOf(
   { restore, accept }: Trial,
 ): Promise<Uint8Array | undefined> {
   const secret = restore(points);
-  if (await accept(secret)) return secret;
-  secret.fill(0);
-  return undefined;
+  let isIt = false;
+  try {
+    isIt = await accept(secret);
+  } finally {
+    if (!isIt) secret.fill(0);
+  }
+  return isIt ? secret : undefined;
 }
 
 async function fromSubsets(

@@ -24,9 +24,11 @@ import { slotsOk } from './encode.ts';
 import type { Enrolment } from './enrolment.ts';
 import { drawGraph, type Graph, type GraphSeed } from './graph.ts';
 import { type Binding, canaryOf, type Member } from './keys.ts';
-import type { Masks } from './masks.ts';
+import { type Masks, referenceMasks } from './masks.ts';
 import {
+  BOX_RECORD_BYTES,
   boxAt,
+  COMPLAINT_BYTES,
   consentToVerify,
   type Envelope,
   encodeBoxes,
@@ -46,7 +48,9 @@ import {
   parseRefusal,
   parseShares,
   parseUnmask,
+  REFUSAL_BYTES,
   rootToVerify,
+  SHARE_RECORD_BYTES,
   shareAt,
   signedPart,
   unmaskToVerify,
@@ -55,7 +59,15 @@ import {
 } from './messages.ts';
 import { type Packing, pack, packedBytes, unpack } from './packing.ts';
 import { type Reason, type Refusal, refusal } from './reasons.ts';
-import { buildTree, type Entry, pathTo, type RosterTree, rootOf, sortEntries } from './roster.ts';
+import {
+  buildTree,
+  ENTRY_BYTES,
+  type Entry,
+  pathTo,
+  type RosterTree,
+  rootOf,
+  sortEntries,
+} from './roster.ts';
 import {
   compareBytes,
   hex,
@@ -185,13 +197,16 @@ export interface ServerState {
   blamed: readonly Blame[];
 }
 
-/** Ends the taking of a message: it is answered with the reason, and nothing changes. */
+/** Ends the taking of a message: it is answered with the reason, and nothing changes but who is left. */
 class Refused extends Error {
   readonly reason: Reason;
+  /** Whether its sender is out of the round. */
+  readonly isDismissal: boolean;
 
-  constructor(reason: Reason) {
+  constructor(reason: Reason, isDismissal = false) {
     super(reason);
     this.reason = reason;
+    this.isDismissal = isDismissal;
   }
 }
 
@@ -205,6 +220,8 @@ type CohortOutcome = { readonly blamed: readonly Blame[] } & (
 interface Taking {
   /** For its sender, who may not have got it. */
   readonly send: readonly Outgoing[];
+  /** Whether fewer are waited for than before. */
+  readonly isNews: boolean;
   readonly refused?: Reason;
   /** Whether nothing is to be said of it. */
   readonly isOurFault?: true;
@@ -345,8 +362,8 @@ export class SecureServer {
     assertFinite('now', now);
     return this.#inTurn(async () => {
       const before = await this.#passTime(now);
-      const { send: again, refused, isOurFault } = await this.#taking(message);
-      const after = this.#isComplete() ? await this.#close(now) : [];
+      const { send: again, isNews, refused, isOurFault } = await this.#taking(message);
+      const after = isNews && this.#isComplete() ? await this.#close(now) : [];
       const send = [...before, ...again, ...after];
       if (refused === undefined) return { send };
       const reply = isOurFault ? undefined : await this.#farewell(refusal(refused));
@@ -382,34 +399,69 @@ export class SecureServer {
   /** Takes a message, or says why not. What fails here fails before anything has changed. */
   async #taking(message: Uint8Array): Promise<Taking> {
     try {
-      return { send: await this.#take(message) };
+      return await this.#take(message);
     } catch (error) {
-      if (error instanceof Refused) return { send: [], refused: error.reason };
+      if (error instanceof Refused) {
+        return { send: [], isNews: error.isDismissal, refused: error.reason };
+      }
       this.#failed(error);
-      return { send: [], refused: 'local', isOurFault: true };
+      return { send: [], isNews: false, refused: 'local', isOurFault: true };
     }
   }
 
-  async #take(message: Uint8Array): Promise<readonly Outgoing[]> {
+  /**
+   * What costs least is looked at first: whoever sends garbage can have a header read, and in the name of
+   * somebody who is waited for one hash and one signature checked of a message as long as right ones.
+   */
+  async #take(message: Uint8Array): Promise<Taking> {
     const { crypto } = this.#options;
-    const state = this.#state;
+    const { taken, phase, refusal: why } = this.#state;
     const envelope = openMessage(message);
     if (envelope === undefined) throw new Refused('malformed');
-    if (!sameBytes(envelope.context, this.#context)) throw new Refused('wrong-context');
-    const { type, sender } = envelope;
-    const digest = crypto.sha256(message);
-    const key = `${type} ${type === 'advertise' ? hex(envelope.body.subarray(0, KEY_BYTES)) : sender}`;
-    const before = state.taken.get(key);
+    const { type, sender, context, body } = envelope;
+    if (!sameBytes(context, this.#context)) throw new Refused('wrong-context');
+    if (body.length > this.#longestBody(type, sender)) throw new Refused('malformed');
+    const key = `${type} ${type === 'advertise' ? hex(body.subarray(0, KEY_BYTES)) : sender}`;
+    const before = taken.get(key);
     if (before !== undefined) {
-      if (sameBytes(before, digest)) return this.#again(envelope);
-      throw new Refused('conflict');
+      if (!sameBytes(before, crypto.sha256(message))) throw new Refused('conflict');
+      return { send: await this.#again(envelope), isNews: false };
     }
-    if (state.phase === 'aborted') throw new Refused(state.refusal?.reason ?? 'server-abort');
-    if (!TAKEN[state.phase].includes(type)) throw new Refused(this.#timing(type));
-    if (type === 'advertise') await this.#advertised(envelope);
-    else await this.#fromMember(envelope, this.#member(sender));
-    state.taken.set(key, digest);
-    return [];
+    if (phase === 'aborted') throw new Refused(why?.reason ?? 'server-abort');
+    if (!TAKEN[phase].includes(type)) throw new Refused(this.#timing(type));
+    const member = type === 'advertise' ? undefined : this.#member(sender);
+    const digest = crypto.sha256(message);
+    if (member === undefined) await this.#advertised(envelope);
+    else await this.#fromMember(envelope, member);
+    taken.set(key, digest);
+    return { send: [], isNews: true };
+  }
+
+  /** Bytes that a body of that type has at most; none of what clients do not send. */
+  #longestBody(type: MessageType, sender: number): number {
+    const { config } = this.#options;
+    const clients = this.#state.roster.length;
+    const degree = sender < clients ? (this.#graph?.terms(sender).degree ?? clients - 1) : 0;
+    switch (type) {
+      case 'advertise':
+        return ENTRY_BYTES;
+      case 'shares':
+        return degree * BOX_RECORD_BYTES + KEY_BYTES + SIGNATURE_BYTES;
+      case 'masked':
+        return (
+          packedBytes(SLOTS + config.dimensions, config.ringBits) + KEY_BYTES + SIGNATURE_BYTES
+        );
+      case 'consent':
+        return SIGNATURE_BYTES;
+      case 'unmask':
+        return degree * SHARE_RECORD_BYTES + SIGNATURE_BYTES;
+      case 'complaint':
+        return COMPLAINT_BYTES + SIGNATURE_BYTES;
+      case 'abort':
+        return REFUSAL_BYTES + SIGNATURE_BYTES;
+      default:
+        return -1;
+    }
   }
 
   /** What the sender of a message that came before may not have got, if anything. */
@@ -510,14 +562,14 @@ export class SecureServer {
     const entries = SLOTS + config.dimensions;
     const body = parseMasked(envelope.body, packedBytes(entries, config.ringBits));
     if (body === undefined) throw new Refused('malformed');
+    // Read before anything is waited for: what is added is what the signature is over, even if the caller
+    // uses these bytes for something else in the meantime.
     const message = maskedToVerify(envelope.header, body, crypto);
-    const { signature } = body;
-    await this.#requireSignature({ publicKey: member.entry.identity, message, signature });
-    const near = this.#near(member.index, sharers);
     const words = unpacked(body.packed, { bits: config.ringBits, entries });
-    if (words === undefined || !sameBytes(body.view, neighboursHash(near, binding, crypto))) {
-      return this.#dismiss(member);
-    }
+    const near = neighboursHash(this.#near(member.index, sharers), binding, crypto);
+    const { signature, view } = body;
+    await this.#requireSignature({ publicKey: member.entry.identity, message, signature });
+    if (words === undefined || !sameBytes(view, near)) return this.#dismiss(member);
     const cohort = this.#cohort(member.index);
     if (cohort.refusal !== undefined) throw new Refused(cohort.refusal.reason);
     cohort.sum ??= new Uint32Array(entries);
@@ -539,7 +591,9 @@ export class SecureServer {
   }
 
   /** R4 */
-  async #unmasked({ header, body }: Envelope, member: Member): Promise<void> {
+  async #unmasked(envelope: Envelope, member: Member): Promise<void> {
+    const { header } = envelope;
+    const body = envelope.body.slice();
     const { consents, sharers, revealed } = this.#state;
     if (!consents.has(member.index)) throw new Refused('outsider');
     const { view, refusal: why } = this.#cohort(member.index);
@@ -556,7 +610,7 @@ export class SecureServer {
       shares.length === near.length &&
       shares.every(({ index }, i) => index === near[i]);
     if (!fits) return this.#dismiss(member);
-    revealed.set(member.index, body.slice());
+    revealed.set(member.index, body);
   }
 
   async #complained(envelope: Envelope, member: Member): Promise<void> {
@@ -572,15 +626,16 @@ export class SecureServer {
 
   async #left(envelope: Envelope, member: Member): Promise<void> {
     const why = parseRefusal(await this.#content(envelope, member));
-    if (why === undefined) throw new Refused('malformed');
+    if (why === undefined) return this.#dismiss(member);
     this.#state.gone.add(member.index);
   }
 
-  /** The body of a message that its sender has signed, without the signature. */
+  /** A copy of the body of a message that its sender has signed, without the signature. */
   async #content(envelope: Envelope, { entry }: Member): Promise<Uint8Array> {
     const part = signedPart(envelope, this.#options.crypto);
     if (part === undefined) throw new Refused('malformed');
-    const { signature, toVerify, content } = part;
+    const { signature, toVerify } = part;
+    const content = part.content.slice();
     await this.#requireSignature({ publicKey: entry.identity, message: toVerify, signature });
     return content;
   }
@@ -597,7 +652,7 @@ export class SecureServer {
   /** Who signs what makes no sense has left: nobody waits for it. */
   #dismiss({ index }: Member): never {
     this.#state.gone.add(index);
-    throw new Refused('malformed');
+    throw new Refused('malformed', true);
   }
 
   // Ending phases
@@ -606,7 +661,7 @@ export class SecureServer {
     const { phase, advertised, roster, shared, gone, sharers, survivors, consents, revealed } =
       this.#state;
     const all = (expected: Iterable<number>, have: { has(i: number): boolean }): boolean =>
-      [...expected].every((i) => have.has(i) || gone.has(i));
+      every(expected, (i) => have.has(i) || gone.has(i));
     switch (phase) {
       case 'keys':
         return advertised.size >= this.#options.config.maxClients;
@@ -835,7 +890,7 @@ export class SecureServer {
 
   /** The sum of a cohort, or why there is none. Changes nothing. */
   async #sumOf(cohort: CohortState): Promise<CohortOutcome> {
-    const { config, crypto, masks } = this.#options;
+    const { config, crypto } = this.#options;
     const state = this.#state;
     const survivors = cohort.members.filter((i) => state.survivors.has(i));
     const { findings, ...outcome } = await unmaskCohort({
@@ -848,7 +903,7 @@ export class SecureServer {
       commitments: (index) => state.shared.get(index)!.commitment,
       shares: this.#revealedShares(cohort),
       crypto,
-      masks,
+      masks: this.#masks(),
     });
     const verdicts = judge(findings, this.#drawn);
     const blamed = verdicts.map((verdict) => this.#blame(verdict));
@@ -868,6 +923,21 @@ export class SecureServer {
       evidence: liars.map((index) => this.#revealedMessage(index)),
     };
     return { sum, blamed };
+  }
+
+  /** Masks that a device makes, or portable code where it fails: of the same words. */
+  #masks(): Masks {
+    const { masks } = this.#options;
+    return {
+      add: async (words, keys) => {
+        try {
+          return await masks.add(words, keys);
+        } catch (error) {
+          this.#failed(error);
+          return await referenceMasks().add(words, keys);
+        }
+      },
+    };
   }
 
   #blame({ client, fault, have, need, owners }: Verdict): Blame {
@@ -1129,8 +1199,8 @@ export class SecureServer {
     return cohorts[this.#graph.cohortOf(index)]!;
   }
 
-  #living(indices: Iterable<number>): number[] {
-    return [...indices].filter((index) => isLiving(this.#cohort(index)));
+  *#living(indices: Iterable<number>): Generator<number> {
+    for (const index of indices) if (isLiving(this.#cohort(index))) yield index;
   }
 
   /** Neighbours that are in a set. */
@@ -1188,6 +1258,11 @@ function liarsOf(findings: readonly Finding[], verdicts: readonly Verdict[]): nu
   );
   const open = findings.filter(({ owner }) => !dealers.has(owner));
   return [...new Set(open.flatMap(({ wrong }) => wrong))].sort((a, b) => a - b);
+}
+
+function every<T>(items: Iterable<T>, holds: (item: T) => boolean): boolean {
+  for (const item of items) if (!holds(item)) return false;
+  return true;
 }
 
 function isLiving({ refusal: why }: CohortState): boolean {

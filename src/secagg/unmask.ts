@@ -63,12 +63,16 @@ const BATCH = 4096;
 
 /** Takes the masks off a sum, or says which secret could not be rebuilt. */
 export async function unmaskCohort(cohort: MaskedCohort): Promise<Unmasked> {
-  const { secrets, findings, refusal: why } = await rebuildAll(cohort);
+  const secrets = new Map<number, Uint8Array>();
   try {
+    const { findings, refusal: why } = await rebuildAll(cohort, secrets);
     if (why !== undefined) return { refusal: why, findings };
     let words = cohort.sum;
     for await (const keys of maskKeys(cohort, secrets)) {
-      words = await withoutTrace(keys, (masks) => cohort.masks.add(words, masks));
+      const masked = words;
+      words = await withoutTrace(keys, (masks) => cohort.masks.add(masked, masks));
+      // What is under some of its masks is nobody's any more.
+      if (masked !== cohort.sum && masked !== words) masked.fill(0);
     }
     return { words, findings };
   } finally {
@@ -87,16 +91,18 @@ async function withoutTrace<T>(keys: Mask[], use: (keys: Mask[]) => Promise<T>):
 
 /** What came of putting shares together. */
 interface Rebuilt {
-  readonly secrets: ReadonlyMap<number, Uint8Array>;
   readonly findings: readonly Finding[];
   /** Why that is not enough; all owners were looked at unless shares are too few. */
   readonly refusal: Refusal | undefined;
 }
 
-async function rebuildAll(cohort: MaskedCohort): Promise<Rebuilt> {
+/** Puts all secrets together, as far as that can be done. */
+async function rebuildAll(
+  cohort: MaskedCohort,
+  secrets: Map<number, Uint8Array>,
+): Promise<Rebuilt> {
   const { survivors, dropped, graph, roster, binding, crypto } = cohort;
   const recombiner = createRecombiner();
-  const secrets = new Map<number, Uint8Array>();
   const findings: Finding[] = [];
   const isSeedOf = (index: number) => (seed: Uint8Array) =>
     sameBytes(
@@ -117,7 +123,7 @@ async function rebuildAll(cohort: MaskedCohort): Promise<Rebuilt> {
     const shares = cohort.shares(owner);
     const { length } = shares;
     if (length < threshold) {
-      return { secrets, findings, refusal: refusal('missing-shares', length, threshold) };
+      return { findings, refusal: refusal('missing-shares', length, threshold) };
     }
     const found = await recombiner.recombineVerified(shares, { threshold, accept });
     if (found === undefined) {
@@ -132,7 +138,7 @@ async function rebuildAll(cohort: MaskedCohort): Promise<Rebuilt> {
     const wrong = found.liars.map((x) => shares.find((share) => share.x === x)!.from);
     findings.push({ owner, wrong, agreeing: length - wrong.length, isCommitted: true });
   }
-  return { secrets, findings, refusal: why };
+  return { findings, refusal: why };
 }
 
 /** Every mask that is still in the sum, with the sign that takes it out, some at a time. */
@@ -144,9 +150,9 @@ async function* maskKeys(
   const member = (index: number): Member => ({ index, entry: roster[index]! });
   const tools = { binding, crypto };
   for (const some of batches(survivors)) {
-    yield some.map((index) => ({
+    yield made(some, (index) => ({
       key: selfMaskKey(secrets.get(index)!, member(index), tools),
-      sign: -1 as const,
+      sign: -1,
     }));
   }
   for (const some of batches(uncancelled(cohort))) {
@@ -155,12 +161,34 @@ async function* maskKeys(
       publicKey: roster[u]!.maskKey,
     }));
     const agreed = await crypto.sharedSecrets(pairings);
-    yield some.map(([u, v], i) => {
+    yield wiping(agreed, () =>
       // None is undefined: the server refused keys of low order when they were advertised.
-      const key = pairMaskKey(agreed[i]!, [member(u), member(v)], tools);
-      agreed[i]!.fill(0);
-      return { key, sign: signOf(v, u) };
-    });
+      made(some, ([u, v], i) => ({
+        key: pairMaskKey(agreed[i]!, [member(u), member(v)], tools),
+        sign: signOf(v, u),
+      })),
+    );
+  }
+}
+
+/** Makes something out of secrets, which are overwritten even if it fails. */
+function wiping<T>(secrets: readonly (Uint8Array | undefined)[], make: () => T): T {
+  try {
+    return make();
+  } finally {
+    for (const secret of secrets) secret?.fill(0);
+  }
+}
+
+/** A mask of each; none is left of those that were made before one could not be. */
+function made<T>(items: readonly T[], make: (item: T, place: number) => Mask): Mask[] {
+  const masks: Mask[] = [];
+  try {
+    for (const [place, item] of items.entries()) masks.push(make(item, place));
+    return masks;
+  } catch (error) {
+    for (const { key } of masks) key.fill(0);
+    throw error;
   }
 }
 

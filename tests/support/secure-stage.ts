@@ -43,6 +43,8 @@ export interface StageOptions {
     message: Uint8Array,
     from: number,
   ) => readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
+  /** What becomes of the bytes that were handed to the server, while it looks at them. */
+  readonly onHandled?: (message: Uint8Array) => void;
   /** The server to go on with, after each message that it took and before anything is sent. */
   readonly onStep?: (server: SecureServer, output: ServerOutput) => Promise<SecureServer>;
 }
@@ -113,7 +115,12 @@ export async function playRound(play: StageOptions = {}): Promise<Played> {
     if (reply === undefined || server.phase === play.until) continue;
     saids[number]!.push(reply);
     for (const said of (await play.said?.(reply, number)) ?? [reply]) {
-      await stepped(await server.handle(said.slice(), now));
+      const bytes = said.slice();
+      const taking = server.handle(bytes, now);
+      // By then it has begun to wait for something.
+      for (let turn = 0; turn < 4; turn++) await undefined;
+      play.onHandled?.(bytes);
+      await stepped(await taking);
     }
   }
 }
