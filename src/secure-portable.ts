@@ -111,7 +111,7 @@ export {
   type Shortfall,
 } from './secagg/parameters.ts';
 export { planRound, type RoundPlan } from './secagg/plan-round.ts';
-export { type ClientPolicy, checkPolicy, type Patience } from './secagg/policy.ts';
+export { type ClientPolicy, checkPolicy, type NoiseFloor, type Patience } from './secagg/policy.ts';
 export { describeRefusal, REASONS, type Reason, type Refusal } from './secagg/reasons.ts';
 export type { Entry } from './secagg/roster.ts';
 export {

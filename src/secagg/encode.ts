@@ -17,6 +17,7 @@
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { assertInteger, assertPositive, show } from '../core/assert.ts';
 import { SecureError } from '../core/errors.ts';
+import { log2Ceil } from '../core/integers.ts';
 import { type Quantization, quantized } from '../core/stochastic-rounding.ts';
 import { KEY_BYTES, SLOTS } from './suite.ts';
 
@@ -110,11 +111,6 @@ function checkWeights(weights: WeightMode): WeightMode {
     throw new TypeError(`weights must be 'uniform' or hold maxWeight, got ${show(weights)}`);
   }
   return { maxWeight: assertInteger('weights.maxWeight', weights.maxWeight, 1) };
-}
-
-/** ⌈log₂ n⌉ for n in [1, 2³¹]. */
-function log2Ceil(n: number): number {
-  return 32 - Math.clz32(n - 1);
 }
 
 /** The largest f32 whose product with the clip, which f64 holds exactly, is not above the limit. */

@@ -97,7 +97,13 @@ export function backendMasks(
       if (words.length === 0 || masks.length === 0) return words.slice();
       let sum = words;
       for (let first = 0; first < masks.length; first += CALL_KEYS) {
-        sum = await tried(sum, masks.slice(first, first + CALL_KEYS));
+        const before = sum;
+        try {
+          sum = await tried(before, masks.slice(first, first + CALL_KEYS));
+        } finally {
+          // Words that have some of their masks are nobody's: neither the caller's nor what is sent.
+          if (before !== words) before.fill(0);
+        }
       }
       return sum;
     },
@@ -113,13 +119,25 @@ async function addOn(
     keys: new Uint8Array(KEY_BYTES * masks.length),
     signs: Int8Array.from(masks, ({ sign }) => sign),
   };
-  for (const [i, { key }] of masks.entries()) given.keys.set(key, KEY_BYTES * i);
-  const masked = backend.addMasks(backend.words([words]), given);
-  given.keys.fill(0);
+  const masked = masksOn(backend, words, { masks, given });
   try {
     return await backend.readWords(masked);
   } finally {
     backend.release(masked);
+  }
+}
+
+/** The keys go in, and are overwritten whether or not the device takes them. */
+function masksOn(
+  backend: MaskBackend,
+  words: Uint32Array,
+  { masks, given }: { masks: readonly Mask[]; given: MaskKeys },
+): ReturnType<MaskBackend['addMasks']> {
+  for (const [i, { key }] of masks.entries()) given.keys.set(key, KEY_BYTES * i);
+  try {
+    return backend.addMasks(backend.words([words]), given);
+  } finally {
+    given.keys.fill(0);
   }
 }
 
@@ -168,20 +186,34 @@ export function masksBy(keystream: Keystream): Masks {
     async add(words, masks) {
       checkMasks(words, masks);
       const masked = words.slice();
-      const turns = new Turns();
-      for (let from = 0; from < masked.length; from += CHUNK_BYTES / 4) {
-        const sums = masked.subarray(from, from + CHUNK_BYTES / 4);
-        const place = { block: from / BLOCK_WORDS, bytes: sums.byteLength };
-        for (const { key, sign } of masks) {
-          const stream = keystream(key, place);
-          addTo(sums, wordsOf(stream), sign);
-          stream.fill(0);
-          if (turns.due) await turns.take();
-        }
+      try {
+        await addStreams(masked, masks, keystream);
+        return masked;
+      } catch (error) {
+        // Some of it has no masks yet.
+        masked.fill(0);
+        throw error;
       }
-      return masked;
     },
   };
+}
+
+async function addStreams(
+  masked: Uint32Array,
+  masks: readonly Mask[],
+  keystream: Keystream,
+): Promise<void> {
+  const turns = new Turns();
+  for (let from = 0; from < masked.length; from += CHUNK_BYTES / 4) {
+    const sums = masked.subarray(from, from + CHUNK_BYTES / 4);
+    const place = { block: from / BLOCK_WORDS, bytes: sums.byteLength };
+    for (const { key, sign } of masks) {
+      const stream = keystream(key, place);
+      addTo(sums, wordsOf(stream), sign);
+      stream.fill(0);
+      if (turns.due) await turns.take();
+    }
+  }
 }
 
 /** The words of bytes, where they lie if they can be seen so. */

@@ -37,6 +37,7 @@ import {
   SIGNED_ENTRY_BYTES,
   writeEntry,
 } from './roster.ts';
+import { MAX_SHARES } from './shamir.ts';
 import {
   BOX_NONCE_BYTES,
   BOX_TAG_BYTES,
@@ -103,6 +104,22 @@ export const SHARE_RECORD_BYTES: number = 4 + KEY_BYTES;
 /** Bytes of a complaint and of a refusal, without signatures. */
 export const COMPLAINT_BYTES = 4;
 export const REFUSAL_BYTES = 10;
+
+/**
+ * Bytes of the longest message that the server has for a client of a round of at most so many clients:
+ * whatever is longer is none, and need not be looked at.
+ */
+export function longestForClient(clients: number): number {
+  const neighbours = Math.min(clients - 1, MAX_SHARES);
+  const path = pathLength(clients) * KEY_BYTES;
+  const fields = 8 + KEY_BYTES + SIGNATURE_BYTES;
+  const roster = fields + path + neighbours * (4 + ENTRY_BYTES + path);
+  // Boxes and consents have less for each neighbour; configurations, results and refusals less at all.
+  return HEADER_BYTES + Math.max(roster, 2 * bitmapBytes(clients));
+}
+
+/** Bytes of a configuration's message, and of no other that comes before there is a round. */
+export const CONFIG_MESSAGE_BYTES: number = HEADER_BYTES + CONFIG_BYTES + SIGNATURE_BYTES;
 
 /** A header and a body. */
 export function encodeMessage(header: Header, body: Uint8Array): Uint8Array {

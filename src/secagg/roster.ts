@@ -8,6 +8,7 @@
  * @module
  */
 
+import { log2Ceil } from '../core/integers.ts';
 import type { Reader, Writer } from './bytes.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import {
@@ -72,7 +73,7 @@ export function areDistinct(entries: readonly Entry[]): boolean {
 
 /** Hashes in a path: ⌈log₂ n⌉. */
 export function pathLength(clients: number): number {
-  return Math.ceil(Math.log2(clients));
+  return log2Ceil(clients);
 }
 
 /** A Merkle tree: its levels, leaves first. */

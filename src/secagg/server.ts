@@ -16,6 +16,7 @@
 
 import { assertFinite, show } from '../core/assert.ts';
 import { SecureError } from '../core/errors.ts';
+import { isAgreementKey } from './agreement-keys.ts';
 import { type Blame, type Finding, judge, type Verdict } from './blame.ts';
 import type { Identity } from './client.ts';
 import { contextOf, encodeConfig, encodingOf, type RoundConfig, usesBeacon } from './config.ts';
@@ -497,6 +498,7 @@ export class SecureServer {
     const entry = parseEntry(envelope.body);
     if (entry === undefined || envelope.sender !== NOBODY) throw new Refused('malformed');
     const { identity, maskKey, boxKey, signature } = entry;
+    if (![maskKey, boxKey].every(isAgreementKey)) throw new Refused('bad-key');
     if (!(await enrolment(identity))) throw new Refused('not-enrolled');
     const message = entryToVerify(entry, this.#context, crypto);
     await this.#requireSignature({ publicKey: identity, message, signature });

@@ -812,7 +812,7 @@ describe('A18: nonces of boxes', () => {
   });
 });
 
-describe('A19: keys of low order', () => {
+describe('A19: keys of low order, and keys that have another encoding', () => {
   const P = 2n ** 255n - 19n;
   const LOW: readonly (readonly [string, bigint])[] = [
     ['0', 0n],
@@ -825,6 +825,10 @@ describe('A19: keys of low order', () => {
       'of order 8, the other',
       39382357235489614581723060781553021112529911719440698176882885853963445705823n,
     ],
+    ['p + 9, which is 9', P + 9n],
+    ['9 and the top bit', 9n + 2n ** 255n],
+    ['0 and the top bit', 2n ** 255n],
+    ['2²⁵⁶ − 1', 2n ** 256n - 1n],
   ];
   const bytesOf = (value: bigint): Uint8Array =>
     Uint8Array.from({ length: 32 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
@@ -847,6 +851,10 @@ describe('A19: keys of low order', () => {
     expect(result.sums.map(({ members, isExact }) => [members, isExact])).toEqual([
       [ALL.slice(0, 7), true],
     ]);
+    const told = result.transcript.carried
+      .filter(({ to, type }) => to === 7 && type === 'abort')
+      .map(({ message }) => parseRefusal(openMessage(message)!.body.slice(0, -64))?.reason);
+    expect(told).toEqual(['bad-key']);
   });
 
   test.each(LOW)(
@@ -863,6 +871,8 @@ describe('A19: keys of low order', () => {
         }),
       });
       expect(result.clients[2]!.phase).toBe('aborted');
+      // And says whose key it is.
+      expect(result.clients[2]!.refusal).toEqual({ reason: 'bad-key', have: 7, need: 0 });
       expect(
         result.transcript.carried.some(({ from, type }) => from === 2 && type === 'masked'),
       ).toBe(false);

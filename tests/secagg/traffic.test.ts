@@ -72,6 +72,8 @@ test('a client among 1000, k = 96 and t = 67, sends and receives what is stated'
           enrolment,
           // k = 96 is that of a ring with no more than 2t > k + c.
           thinRings: true,
+          // σ = 40, by a beacon that everybody here believes in.
+          beacons: (reference) => hex(reference) === hex(config.beacon),
         },
         input: ({ canary }) =>
           withSlots(encodingOf(config), {

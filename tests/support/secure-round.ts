@@ -12,7 +12,7 @@ import { createNodeCrypto } from '../../src/secagg/crypto/create-node.ts';
 import type { CryptoProvider } from '../../src/secagg/crypto/provider.ts';
 import { withSlots } from '../../src/secagg/encode.ts';
 import { allowList } from '../../src/secagg/enrolment.ts';
-import { memoryJournal } from '../../src/secagg/journal.ts';
+import { type Journal, memoryJournal } from '../../src/secagg/journal.ts';
 import { referenceMasks } from '../../src/secagg/masks.ts';
 import { type MessageType, openMessage } from '../../src/secagg/messages.ts';
 import type { ClientPolicy } from '../../src/secagg/policy.ts';
@@ -61,6 +61,8 @@ export interface RoundOptions {
   readonly config: RoundConfig;
   readonly seed?: number;
   readonly policy?: Partial<ClientPolicy>;
+  /** Of each client; empty ones unless given. */
+  readonly journals?: readonly Journal[];
   /** Messages that do not arrive, by type and number of the client they are of or for. */
   readonly lost?: Partial<Record<MessageType, readonly number[]>>;
   /** What all entries of a client are. Default: as `entriesOf` has them. */
@@ -97,7 +99,7 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
         identity: own,
         crypto: seededCrypto(seeds[i]! + 500),
         masks,
-        journal: memoryJournal(),
+        journal: options.journals?.[i] ?? memoryJournal(),
         beacon,
         policy: {
           serverKey: identity.publicKey,
