@@ -9,7 +9,7 @@ import { contextOf, encodingOf, type RoundConfig } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import { decodeSum } from './encode.ts';
 import { canaryOf } from './keys.ts';
-import type { Outcome } from './server.ts';
+import type { Outcome } from './server/state.ts';
 
 /** The mean of a cohort, as an update that `aggregate` takes. */
 export interface CohortMean {

@@ -16,7 +16,8 @@ import {
   TYPES,
 } from '../../src/secagg/messages.ts';
 import type { Reason } from '../../src/secagg/reasons.ts';
-import { SecureServer, type ServerState } from '../../src/secagg/server.ts';
+import type { ServerState } from '../../src/secagg/server/state.ts';
+import { SecureServer } from '../../src/secagg/server.ts';
 import { extended, flipped, truncated } from '../support/edit-message.ts';
 import { seededCrypto } from '../support/secure-round.ts';
 import { playRound, stage } from '../support/secure-stage.ts';

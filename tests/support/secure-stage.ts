@@ -12,12 +12,9 @@ import { allowList } from '../../src/secagg/enrolment.ts';
 import { memoryJournal } from '../../src/secagg/journal.ts';
 import { referenceMasks } from '../../src/secagg/masks.ts';
 import type { ClientPolicy } from '../../src/secagg/policy.ts';
-import {
-  SecureServer,
-  type ServerOptions,
-  type ServerOutput,
-  type ServerPhase,
-} from '../../src/secagg/server.ts';
+import type { ServerOptions } from '../../src/secagg/server/round.ts';
+import type { ServerPhase } from '../../src/secagg/server/state.ts';
+import { SecureServer, type ServerOutput } from '../../src/secagg/server.ts';
 import { hex } from '../../src/secagg/suite.ts';
 import { entriesOf, roundConfig, seededCrypto, seededIdentity } from './secure-round.ts';
 

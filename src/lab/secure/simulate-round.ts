@@ -17,15 +17,9 @@ import { type Masks, referenceMasks } from '../../secagg/masks.ts';
 import { type MessageType, openMessage } from '../../secagg/messages.ts';
 import { type ClientPolicy, type Patience, patienceOf } from '../../secagg/policy.ts';
 import type { Refusal } from '../../secagg/reasons.ts';
-import {
-  type LostCohort,
-  SecureServer,
-  type SecureSum,
-  type ServerOptions,
-  type ServerOutput,
-  type ServerPhase,
-  type ServerState,
-} from '../../secagg/server.ts';
+import type { ServerOptions } from '../../secagg/server/round.ts';
+import type { LostCohort, SecureSum, ServerPhase, ServerState } from '../../secagg/server/state.ts';
+import { SecureServer, type ServerOutput } from '../../secagg/server.ts';
 import { Agenda } from './agenda.ts';
 import type { SecureCohort } from './cohort.ts';
 import type { Crash, Tamper } from './faults.ts';
