@@ -6,6 +6,7 @@
  */
 
 export { SecureError, type SecureErrorCode } from './core/errors.ts';
+export type { Blame, Fault } from './secagg/blame.ts';
 export {
   type ClientOptions,
   type ClientOutput,
@@ -121,19 +122,18 @@ export { planRound, type RoundPlan } from './secagg/plan-round.ts';
 export { type ClientPolicy, checkPolicy, type NoiseFloor, type Patience } from './secagg/policy.ts';
 export { describeRefusal, REASONS, type Reason, type Refusal } from './secagg/reasons.ts';
 export type { Entry } from './secagg/roster.ts';
-export {
-  type CohortState,
-  type LostCohort,
-  type Outcome,
-  type Outgoing,
-  SecureServer,
-  type SecureSum,
-  type ServerOptions,
-  type ServerOutput,
-  type ServerPhase,
-  type ServerState,
-  type SharedBoxes,
-} from './secagg/server.ts';
+export type { Outgoing } from './secagg/server/mail.ts';
+export type { ServerOptions } from './secagg/server/round.ts';
+export type {
+  CohortState,
+  LostCohort,
+  Outcome,
+  SecureSum,
+  ServerPhase,
+  ServerState,
+  SharedBoxes,
+} from './secagg/server/state.ts';
+export { SecureServer, type ServerOutput } from './secagg/server.ts';
 export { hex, SLOTS } from './secagg/suite.ts';
 export {
   encodePrivately,

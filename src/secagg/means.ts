@@ -10,7 +10,7 @@ import { contextOf, encodingOf, type RoundConfig } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import { type DecodedSum, decodeSum, type EncodedSum } from './encode.ts';
 import { canaryOf } from './keys.ts';
-import type { Outcome } from './server.ts';
+import type { Outcome } from './server/state.ts';
 
 /** The mean of a cohort, as an update that `aggregate` takes. */
 export interface CohortMean {
@@ -32,7 +32,7 @@ export interface CohortMean {
  * @throws {SecureError} `canary` if the outcome is of another configuration.
  */
 export function meansOf(
-  outcome: Outcome,
+  outcome: Pick<Outcome, 'sums'>,
   { config, crypto }: { config: RoundConfig; crypto: CryptoProvider },
 ): CohortMean[] {
   const plan = encodingOf(config);
@@ -47,7 +47,7 @@ export function meansOf(
  * @throws {SecureError} `canary` if the outcome is of another configuration.
  */
 export async function meansBy(
-  outcome: Outcome,
+  outcome: Pick<Outcome, 'sums'>,
   { codec, ...round }: { config: RoundConfig; crypto: CryptoProvider; codec: Codec },
 ): Promise<CohortMean[]> {
   const plan = encodingOf(round.config);
@@ -59,7 +59,7 @@ export async function meansBy(
 }
 
 function encodedSums(
-  { sums }: Outcome,
+  { sums }: Pick<Outcome, 'sums'>,
   { config, crypto }: { config: RoundConfig; crypto: CryptoProvider },
 ): { cohort: number; sum: EncodedSum }[] {
   const ctxConstants = canaryOf(contextOf(config, crypto), crypto);

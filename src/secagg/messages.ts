@@ -104,6 +104,11 @@ export const BOX_RECORD_BYTES: number = 4 + BOX_BYTES;
 
 /** Bytes of a `roster` besides neighbours and paths. */
 const ROSTER_FIELDS: number = 12 + KEY_BYTES + SIGNATURE_BYTES;
+/** Bytes of a share with the index of whose it is. */
+export const SHARE_RECORD_BYTES: number = 4 + KEY_BYTES;
+/** Bytes of a complaint and of a refusal, without signatures. */
+export const COMPLAINT_BYTES = 4;
+export const REFUSAL_BYTES = 10;
 
 /**
  * Bytes of the longest message that the server has for a client of a round of at most so many clients:

@@ -64,7 +64,7 @@ export const REASONS = {
   consents: 38,
   /** The next message did not come in time. */
   timeout: 39,
-  /** The client itself cannot: its update, its journal or its device failed. */
+  /** Who says so cannot: its update, its journal, its device or its cryptography failed. */
   local: 40,
 } as const;
 

@@ -31,7 +31,8 @@ import {
 } from '../../src/secagg/messages.ts';
 import { packedBytes, unpack } from '../../src/secagg/packing.ts';
 import { createRecombiner } from '../../src/secagg/recombine.ts';
-import { SecureServer, type ServerState } from '../../src/secagg/server.ts';
+import type { ServerState } from '../../src/secagg/server/state.ts';
+import { SecureServer } from '../../src/secagg/server.ts';
 import { hex, SLOTS } from '../../src/secagg/suite.ts';
 import { completeScene, messageOf } from '../support/secure-scene.ts';
 
