@@ -78,15 +78,7 @@ export {
 export { indexedDbJournal } from './secagg/idb-journal.ts';
 export { type Journal, type JournalEntry, memoryJournal } from './secagg/journal.ts';
 export { type Binding, canaryOf } from './secagg/keys.ts';
-export {
-  type BackendMasksOptions,
-  backendMasks,
-  type Mask,
-  type MaskBackend,
-  type MaskFault,
-  type Masks,
-  referenceMasks,
-} from './secagg/masks.ts';
+export { type Mask, type Masks, referenceMasks } from './secagg/masks.ts';
 export { type CohortMean, meansOf } from './secagg/means.ts';
 export type { ResultBody } from './secagg/messages.ts';
 export {

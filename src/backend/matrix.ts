@@ -10,10 +10,9 @@
 
 import { assertInteger, show } from '../core/assert.ts';
 import type {
+  ExtraOperation,
   LatticeNoise,
-  MaskKeys,
   Matrix,
-  QuantizeOptions,
   RowSource,
   SimulatedNoise,
   Weights,
@@ -34,16 +33,9 @@ export type MatrixNode =
   | SignSum
   | Deviation
   | AddSimulatedNoise
-  | Dequantize;
+  | ExtraMatrix;
 /** An expression of words; words.ts builds them. */
-export type WordNode =
-  | WordSource
-  | Unpack
-  | AddLatticeNoise
-  | AddMasks
-  | Quantize
-  | RankSum
-  | SumRows;
+export type WordNode = WordSource | AddLatticeNoise | RankSum | SumRows | ExtraWords;
 export type AnySource = Source | WordSource;
 
 export interface Source extends Matrix {
@@ -92,43 +84,32 @@ export interface AddSimulatedNoise extends Matrix {
   readonly noise: SimulatedNoise;
 }
 
-export interface Dequantize extends Matrix {
-  readonly op: 'dequantize';
-  readonly x: WordNode;
-  readonly scale: number;
+/** What an operation that brings its bodies makes of `x`: as many rows. */
+export interface ExtraMatrix extends Matrix {
+  readonly op: 'extra';
+  readonly x: Node;
+  readonly operation: ExtraOperation;
+}
+export interface ExtraWords extends Words {
+  readonly op: 'extra';
+  readonly x: Node;
+  readonly operation: ExtraOperation;
 }
 
 /** Rows are carried as if their words were floats: nothing but kernels looks at them. */
 export interface WordSource extends Words {
   readonly op: 'source';
-  /** Bits of an entry, where they are packed: see packing.ts. */
+  /**
+   * Bits of an entry, where they are packed: see packing.ts. Nothing but an operation that unpacks them
+   * looks at such rows.
+   */
   readonly bits?: number;
   readonly sources: readonly RowSource[];
-}
-/** Rows of entries of fewer bits; nothing but an unpacking looks at it, which gives its columns. */
-export interface PackedSource extends WordSource {
-  readonly bits: number;
-}
-export interface Unpack extends Words {
-  readonly op: 'unpack';
-  readonly x: PackedSource;
 }
 export interface AddLatticeNoise extends Words {
   readonly op: 'addLatticeNoise';
   readonly x: WordNode;
   readonly noise: LatticeNoise;
-}
-export interface AddMasks extends Words {
-  readonly op: 'addMasks';
-  readonly x: WordNode;
-  /** Zeros once the node is released. */
-  readonly masks: MaskKeys;
-}
-export interface Quantize extends Words {
-  readonly op: 'quantize';
-  readonly x: MatrixNode;
-  /** Its key is zeros once the node is released. */
-  readonly options: Required<QuantizeOptions>;
 }
 export interface RankSum extends Words {
   readonly op: 'rankSum';

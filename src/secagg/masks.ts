@@ -10,7 +10,7 @@
  */
 
 import { chacha20 } from '@noble/ciphers/chacha.js';
-import type { Backend, MaskKeys } from '../backend/kernels.ts';
+import type { Backend, MaskKeys, Words } from '../backend/kernels.ts';
 import { show } from '../core/assert.ts';
 import { BLOCK_WORDS, COUNTER, chacha20Block, chacha20State } from '../core/chacha20.ts';
 import { BackendError } from '../core/errors.ts';
@@ -47,8 +47,14 @@ export interface MaskFault {
   readonly message: string;
 }
 
+/** What adds streams to words, as an expression. */
+export type AddMasks = (x: Words, masks: MaskKeys) => Words;
+
 /** What masks need of a backend. */
-export type MaskBackend = Pick<Backend, 'info' | 'words' | 'addMasks' | 'readWords' | 'release'>;
+export interface MaskBackend extends Pick<Backend, 'info' | 'words' | 'readWords' | 'release'> {
+  /** Instead of the operation of `aggregis/secure/backend`. */
+  readonly addMasks?: AddMasks;
+}
 
 /** How masks are made on a backend. */
 export interface BackendMasksOptions {
@@ -64,11 +70,11 @@ export interface BackendMasksOptions {
 const CALL_KEYS = 1024;
 
 /**
- * Masks on a backend. Once it has failed, or a sampled block was wrong, what it was asked last is done
- * again by the fallback, and so is all that follows.
+ * Masks on a backend by an operation. Once it has failed, or a sampled block was wrong, what it was asked
+ * last is done again by the fallback, and so is all that follows.
  */
-export function backendMasks(
-  backend: MaskBackend,
+export function masksOn(
+  backend: Omit<MaskBackend, 'addMasks'> & { readonly addMasks: AddMasks },
   { randomBytes, fallback = referenceMasks(), onFault }: BackendMasksOptions,
 ): Masks {
   const random = createRandom(randomBytes(32));
@@ -105,7 +111,7 @@ export function backendMasks(
 }
 
 async function addOn(
-  backend: MaskBackend,
+  backend: Parameters<typeof masksOn>[0],
   words: Uint32Array,
   masks: readonly Mask[],
 ): Promise<Uint32Array> {

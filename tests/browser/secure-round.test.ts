@@ -16,13 +16,13 @@ import { allowList } from '../../src/secagg/enrolment.ts';
 import { indexedDbJournal } from '../../src/secagg/idb-journal.ts';
 import { type Journal, memoryJournal } from '../../src/secagg/journal.ts';
 import {
-  backendMasks,
   type MaskBackend,
   type MaskFault,
   type Masks,
   referenceMasks,
 } from '../../src/secagg/masks.ts';
 import { SLOTS } from '../../src/secagg/suite.ts';
+import { addMasks, backendMasks } from '../../src/secure-backend.ts';
 import { fromBase64, toBase64 } from '../support/base64.ts';
 import type { HostedRound, HostReport } from '../support/secure-host.ts';
 import type { SecureHost } from '../support/secure-host-commands.ts';
@@ -43,7 +43,7 @@ function counted(backend: MaskBackend): { backend: MaskBackend; calls: () => num
       words: (rows) => backend.words(rows),
       addMasks: (words, masks) => {
         calls++;
-        return backend.addMasks(words, masks);
+        return addMasks(words, masks);
       },
       readWords: (words, into) => backend.readWords(words, into),
       release: (words) => backend.release(words),

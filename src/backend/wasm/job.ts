@@ -43,22 +43,14 @@ export type ColumnWork =
       readonly program: Uint32Array;
       readonly tables: Uint32Array;
     }
-  /** See mask-program.ts; the keys are secrets. */
+  /** By a kernel of another module: see `WasmColumns` of kernels.ts. The table is a secret. */
   | {
-      readonly op: 'addMasks';
-      readonly keys: Uint32Array;
-      readonly count: number;
-      readonly added: number;
+      readonly op: 'extra';
+      readonly library: string;
+      readonly module: WebAssembly.Module;
+      readonly kernel: string;
+      readonly table: Uint32Array;
     }
-  | {
-      readonly op: 'quantize';
-      /** Of ChaCha20, for block 0; a secret. */
-      readonly state: Uint32Array;
-      readonly clip: number;
-      readonly scale: number;
-      readonly limit: number;
-    }
-  | { readonly op: 'dequantize'; readonly scale: number }
   | {
       readonly op: 'addSimulatedNoise';
       readonly law: SimulatedNoise['law'];

@@ -8,7 +8,6 @@
 
 import { BackendError } from '../../core/errors.ts';
 import type { PairBlock, RowScreen } from '../kernels.ts';
-import { packedWords } from '../packing.ts';
 import {
   type CombinePlan,
   combinePlan,
@@ -26,7 +25,7 @@ import {
   type ReadRow,
   type UnitResult,
 } from './job.ts';
-import type { Kernels } from './kernels.ts';
+import type { ExtraKernel, Kernels } from './kernels.ts';
 import { blockColsFor, MIN_BLOCK_COLS, STEP_WORDS } from './network-block.ts';
 
 /** Bytes of all rows of a piece, unless it would be narrower than `MIN_COLS`: half a usual cache. */
@@ -69,6 +68,7 @@ interface Ranks {
 }
 
 type Combination = Extract<ColumnWork, { op: 'combine' }>;
+type Extra = Extract<ColumnWork, { op: 'extra' }>;
 
 /** A piece in the instance's memory, as kernels are told of it. */
 interface Piece {
@@ -127,6 +127,8 @@ export class Runner {
   /** Plans of combinations: a job has many units. */
   readonly #plans = new WeakMap<Combination, CombinePlan>();
   readonly #sumPlans = new WeakMap<Combination, SumPlan>();
+  /** Of other modules, by the names of their libraries. */
+  readonly #others = new Map<string, Runner>();
 
   /** `readRow`: for jobs of rows in files. */
   constructor(module: WebAssembly.Module, readRow?: ReadRow) {
@@ -143,6 +145,7 @@ export class Runner {
     if (work.op === 'screen') return this.#screen(job, range);
     if (work.op === 'pairs') return this.#pairs(job, range);
     if (work.op === 'squaredDistances') return this.#squaredDistances(job, range);
+    if (work.op === 'extra') return this.#otherFor(work).#extra(work, job, range);
     if (work.op === 'combine' && work.weights.length === 1) {
       return this.#weightedSum(job, work, range);
     }
@@ -189,31 +192,6 @@ export class Runner {
         return this.#sumRows(rows, work);
       case 'addLatticeNoise':
         return this.#addLatticeNoise(rows, work, firstCol);
-      case 'addMasks':
-        return {
-          rows,
-          table: work.keys,
-          isSecret: true,
-          apply: (p, keys) => {
-            const masks = [keys, work.count, work.added] as const;
-            const cols = roundUp(p.cols, MIN_COLS);
-            kernels.addMasks(p.x, cols, ...masks, (firstCol + p.from) / 16, p.out);
-          },
-        };
-      case 'quantize':
-        return {
-          rows,
-          table: work.state,
-          isSecret: true,
-          apply: (p, state) => {
-            const { clip, scale, limit } = work;
-            const cols = roundUp(p.cols, MIN_COLS);
-            const steps = [state, clip, scale, limit] as const;
-            kernels.quantize(p.x, cols, ...steps, (firstCol + p.from) / 16, p.out);
-          },
-        };
-      case 'dequantize':
-        return { rows, apply: (p) => kernels.dequantize(p.x, p.cols, work.scale, p.out) };
       case 'addSimulatedNoise':
         return {
           rows,
@@ -341,6 +319,24 @@ export class Runner {
         this.#kernels.addLatticeNoise(p.x, p.cols, ...noise, p.out);
       },
     };
+  }
+
+  #otherFor({ library, module }: Extra): Runner {
+    const other = this.#others.get(library) ?? new Runner(module, this.#readRow);
+    this.#others.set(library, other);
+    return other;
+  }
+
+  #extra({ kernel, table }: Extra, job: Job, range: Range): undefined {
+    const { rows, firstCol = 0 } = job;
+    const apply = (this.#kernels as unknown as Record<string, ExtraKernel>)[kernel]!;
+    const method: Method = {
+      rows,
+      table,
+      isSecret: true,
+      apply: (p, at) => apply(p.x, roundUp(p.cols, MIN_COLS), at, (firstCol + p.from) / 16, p.out),
+    };
+    this.#pieceByPiece(method, job, range);
   }
 
   /** Applies a method to a range, a piece after the other, and screens each, if the job wants that. */
@@ -595,35 +591,6 @@ export class Runner {
       },
     };
     return this.#sums(method, job, range).sums;
-  }
-
-  // Packing, which changes the width of rows
-
-  /** Unpacks as many entries as `out` has. */
-  unpack(packed: Float32Array, bits: number, out: Float32Array): void {
-    const [x, at] = this.#place([4 * packedWords(MAX_COLS, bits) + 8, 4 * MAX_COLS]) as [
-      number,
-      number,
-    ];
-    const floats = this.#floats();
-    for (const { from, to } of cut({ from: 0, to: out.length }, MAX_COLS)) {
-      floats.set(packed.subarray(packedWords(from, bits), packedWords(to, bits)), x / 4);
-      this.#kernels.unpack(x, bits, to - from, at);
-      out.set(floats.subarray(at / 4, at / 4 + to - from), from);
-    }
-  }
-
-  /** Packs a row into as many words as it takes. */
-  pack(row: Float32Array, bits: number, packed: Float32Array): void {
-    const [x, at] = this.#place([4 * MAX_COLS, 4 * MAX_COLS]) as [number, number];
-    const floats = this.#floats();
-    for (const { from, to } of cut({ from: 0, to: row.length }, MAX_COLS)) {
-      floats.set(row.subarray(from, to), x / 4);
-      this.#kernels.pack(x, bits, to - from, at);
-      const start = packedWords(from, bits);
-      const words = packedWords(to, bits) - start;
-      packed.set(floats.subarray(at / 4, at / 4 + words), start);
-    }
   }
 
   // Memory

@@ -11,12 +11,12 @@ import { chacha20State } from '../../core/chacha20.ts';
 import { BackendError } from '../../core/errors.ts';
 import type {
   BackendInfo,
+  ExtraOperation,
   FileRange,
   HostRow,
   LatticeNoise,
-  MaskKeys,
   PairBlock,
-  QuantizeOptions,
+  Place,
   Regime,
   RowScreen,
   RowSource,
@@ -27,9 +27,7 @@ import type {
   Weights,
   Work,
 } from '../kernels.ts';
-import { maskProgram } from '../mask-program.ts';
 import { noiseProgram } from '../noise-program.ts';
-import { packedWords } from '../packing.ts';
 import { rowSumProgram } from '../row-sums.ts';
 import { isDeviceRow } from '../rows.ts';
 import {
@@ -77,8 +75,6 @@ const MIN_SCREENS_EACH = 8;
 
 /** A draw of noise takes about as long as so many entries of other operations. */
 const NOISE_EFFORT = 16;
-/** A column of a mask: a quarter of that. */
-const MASK_EFFORT = 4;
 /** Rows of words that are added in the time that an entry of other operations takes. */
 const ADDS_PER_ENTRY = 16;
 
@@ -330,42 +326,17 @@ export class WasmKernels implements TileKernels {
     }
   }
 
-  async addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
-    const { keys: secret, count, added } = maskProgram(masks);
-    const keys = this.#secret(secret);
-    const work = { op: 'addMasks', keys, count, added } as const;
+  async extra({ wasm }: ExtraOperation, x: Tile, { cols, firstCol }: Place): Promise<Tile> {
+    if ('reshape' in wasm) return this.#reshaped(x, cols, await wasm.reshape());
+    const { library, kernel, effort } = wasm;
+    const module = await wasm.module();
+    const table = this.#secret(wasm.table());
+    const work = { op: 'extra', library, module, kernel, table } as const;
     try {
-      return await this.#columns(work, x, { firstCol, effort: MASK_EFFORT * count });
+      return await this.#columns(work, x, { firstCol, effort });
     } finally {
-      keys.fill(0);
+      table.fill(0);
     }
-  }
-
-  async quantize(
-    x: Tile,
-    { key, nonce, clip, scale, limit }: Required<QuantizeOptions>,
-    firstCol: number,
-  ): Promise<Tile> {
-    const state = this.#secret(chacha20State(key, nonce));
-    const work = { op: 'quantize', state, clip, scale, limit } as const;
-    try {
-      return await this.#columns(work, x, { firstCol, effort: MASK_EFFORT });
-    } finally {
-      state.fill(0);
-    }
-  }
-
-  async dequantize(x: Tile, scale: number): Promise<Tile> {
-    return this.#columns({ op: 'dequantize', scale }, x);
-  }
-
-  async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
-    return this.#reshaped(x, cols, (row, out) => this.#runner.unpack(row, bits, out));
-  }
-
-  async pack(x: Tile, bits: number): Promise<Tile> {
-    const words = packedWords(x.cols, bits);
-    return this.#reshaped(x, words, (row, out) => this.#runner.pack(row, bits, out));
   }
 
   /** Rows of another width, made on this thread: they cost little more than a copy. */
@@ -431,6 +402,7 @@ export class WasmKernels implements TileKernels {
   /** The screen that an operation on the tile does besides: it reads all rows, block by block. */
   #joinedScreening({ screening, rows, cols }: RowTile, work: Job['work']): Screening | undefined {
     if (screening === undefined || screening.done !== undefined) return undefined;
+    if (work.op === 'extra') return undefined;
     const blocks = Math.ceil(cols / screening.blockCols);
     if (blocks < MIN_UNITS_EACH * (this.#team?.threads ?? 1)) return undefined;
     if (work.op !== 'combine') return screening;

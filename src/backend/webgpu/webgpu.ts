@@ -7,10 +7,10 @@
 import { assertOneOf } from '../../core/assert.ts';
 import type {
   BackendInfo,
+  ExtraOperation,
   LatticeNoise,
-  MaskKeys,
   PairBlock,
-  QuantizeOptions,
+  Place,
   Regime,
   RowScreen,
   RowSource,
@@ -39,15 +39,19 @@ export interface WebGpuOptions {
   readonly observe?: (words: Uint32Array) => void;
 }
 
-/** One device and all that works on it. After a loss another takes its place. */
-interface Workplace {
+/** What works on one device, for operations that bring their kernels. */
+export interface GpuTools {
   readonly info: BackendInfo;
-  readonly owned: boolean;
   readonly session: Session;
   readonly tiles: Tiles;
   readonly dispatcher: Dispatcher;
-  readonly rows: RowKernels;
   readonly columns: ColumnKernels;
+}
+
+/** One device and all that works on it. After a loss another takes its place. */
+interface Workplace extends GpuTools {
+  readonly owned: boolean;
+  readonly rows: RowKernels;
 }
 
 function workplaceOn(made: MadeDevice): Workplace {
@@ -197,20 +201,9 @@ export class WebGpuKernels implements TileKernels {
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
     return this.#at.columns.addLatticeNoise(x, noise, firstCol);
   }
-  addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
-    return this.#at.columns.addMasks(x, masks, firstCol);
-  }
-  quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile> {
-    return this.#at.columns.quantize(x, options, firstCol);
-  }
-  dequantize(x: Tile, scale: number): Promise<Tile> {
-    return this.#at.columns.dequantize(x, scale);
-  }
-  unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
-    return this.#at.columns.unpack(x, bits, cols);
-  }
-  pack(x: Tile, bits: number): Promise<Tile> {
-    return this.#at.columns.pack(x, bits);
+  extra(operation: ExtraOperation, x: Tile, place: Place): Promise<Tile> {
+    const { webgpu } = operation as { webgpu(x: Tile, place: Place, at: GpuTools): Promise<Tile> };
+    return webgpu(x, place, this.#at);
   }
   async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {
     const { used, ...sums } = rowSumProgram(groups);
