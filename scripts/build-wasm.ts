@@ -24,6 +24,7 @@ const folder = 'src/backend/wasm';
 const MODULES: readonly (readonly [entry: string, target: string])[] = [
   ['index.ts', `${folder}/kernels.gen.ts`],
   ['secure/index.ts', 'src/backend/secure/kernels.gen.ts'],
+  ['simulated/index.ts', 'src/backend/simulated/kernels.gen.ts'],
 ];
 /**
  * No garbage collector, no checks of the compiler's: kernels work on addresses they are given. Smaller

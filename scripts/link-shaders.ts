@@ -24,6 +24,7 @@ const backend = join(root, 'src/backend/webgpu');
 const TABLES: readonly (readonly [folder: string, target: string])[] = [
   ['shaders', 'src/backend/webgpu/shaders.gen.ts'],
   ['shaders/secure', 'src/backend/secure/shaders.gen.ts'],
+  ['shaders/simulated', 'src/backend/simulated/shaders.gen.ts'],
 ];
 const SHARED = 'src/backend/webgpu/shared-shaders.gen.ts';
 const IMPORT = /^\s*(?:\/\/ )?#import (\w+)$/;

@@ -54,8 +54,6 @@ export type {
   Regime,
   RowScreen,
   RowSource,
-  SimulatedNoise,
-  SimulationOps,
   Weights,
   Words,
 } from './backend/kernels.ts';

@@ -20,7 +20,7 @@ interface Row {
 }
 
 const ground = ['core', 'backend/kernels', 'formats'] as const;
-const backends = ['backend/shared', 'backend/engine', 'backend/secure', 'backend/create'] as const;
+const backends = ['backend/shared', 'backend/engine', 'backend/extra', 'backend/create'] as const;
 const road = [...ground, 'rules', 'privacy', 'secagg', ...backends, 'aggregate'] as const;
 const study = [...road, 'attacks', 'analysis', 'federation', 'lab'] as const;
 const body = ['core', 'backend/kernels', 'backend/shared'] as const;
@@ -36,7 +36,7 @@ const TABLE: readonly Row[] = [
   },
   {
     part: 'backend/engine',
-    files: /^backend\/(engine|matrix|pass|simulated-noise|words)\.ts$/,
+    files: /^backend\/(engine|matrix|pass|words)\.ts$/,
     imports: body,
   },
   { part: 'backend/reference', files: /^backend\/reference\//, imports: body },
@@ -44,8 +44,8 @@ const TABLE: readonly Row[] = [
   { part: 'backend/webgpu', files: /^backend\/webgpu\//, imports: body },
   // Operations that bring their bodies: nothing of the backends imports them.
   {
-    part: 'backend/secure',
-    files: /^backend\/secure\//,
+    part: 'backend/extra',
+    files: /^backend\/(secure|simulated)\//,
     imports: [...body, 'backend/engine', 'backend/wasm', 'backend/webgpu'],
   },
   {

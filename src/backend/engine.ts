@@ -29,7 +29,6 @@ import * as matrix from './matrix.ts';
 import { packedWords } from './packing.ts';
 import { blockColumns, type Cut, narrowed, type Pass, passOf, widestRows } from './pass.ts';
 import { checkBuffer, checkLength } from './rows.ts';
-import { addSimulatedNoise } from './simulated-noise.ts';
 import * as words from './words.ts';
 
 /** Settings of an engine. */
@@ -116,7 +115,6 @@ export class Engine implements Backend {
   readonly signSum: Backend['signSum'] = matrix.signSum;
   readonly deviation: Backend['deviation'] = matrix.deviation;
   readonly stack: Backend['stack'] = matrix.stack;
-  readonly addSimulatedNoise: Backend['addSimulatedNoise'] = addSimulatedNoise;
   readonly words: Backend['words'] = words.words;
   readonly addLatticeNoise: Backend['addLatticeNoise'] = words.addLatticeNoise;
   readonly rankSum: Backend['rankSum'] = words.rankSum;
@@ -569,8 +567,6 @@ export class Engine implements Backend {
         return kernels.signSum(await of(node.x));
       case 'deviation':
         return kernels.deviation(await of(node.x));
-      case 'addSimulatedNoise':
-        return kernels.addSimulatedNoise(await of(node.x), node.noise, shard.from);
       case 'addLatticeNoise':
         return kernels.addLatticeNoise(await of(node.x), node.noise, shard.from);
       case 'extra': {

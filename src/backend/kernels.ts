@@ -214,16 +214,6 @@ export interface SimulatedNoise {
   readonly nonce: readonly [number, number, number];
 }
 
-/** What simulations need and protection must not use. */
-export interface SimulationOps {
-  /**
-   * Adds noise of a continuous law to the one row of `x`, whose columns are numbered from 0: **not
-   * private**. Each value drawn is rounded to f32, and so is the sum; backends agree to 2⁻¹⁷ of the
-   * scale and a rounding of the sum. Entries are finite. 1×d → 1×d
-   */
-  addSimulatedNoise(x: Matrix, noise: SimulatedNoise): Matrix;
-}
-
 /** Everything a rule may do with updates. */
 export interface Ops extends ColumnOps, RowOps {
   /** An expression over rows that the caller holds. The rows must not change while it is in use. */
@@ -317,7 +307,7 @@ export interface BackendInfo {
 }
 
 /** An engine over one backend body: operations, reading, and an end. */
-export interface Backend extends Ops, ModularOps, SimulationOps, AsyncDisposable {
+export interface Backend extends Ops, ModularOps, AsyncDisposable {
   readonly info: BackendInfo;
   /**
    * The whole of `x`, row-major: in `into`, which then has rows · cols entries and shares no memory
@@ -479,8 +469,6 @@ export interface TileKernels {
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile>;
   /** What no body has of itself: the operation brings it. */
   extra(operation: ExtraOperation, x: Tile, place: Place): Promise<Tile>;
-  /** As `addLatticeNoise`. */
-  addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile>;
   rankSum(x: Tile, from: number, to: number): Promise<Tile>;
   sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile>;
   /**

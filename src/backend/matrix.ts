@@ -9,15 +9,7 @@
  */
 
 import { assertInteger, show } from '../core/assert.ts';
-import type {
-  ExtraOperation,
-  LatticeNoise,
-  Matrix,
-  RowSource,
-  SimulatedNoise,
-  Weights,
-  Words,
-} from './kernels.ts';
+import type { ExtraOperation, LatticeNoise, Matrix, RowSource, Weights, Words } from './kernels.ts';
 import { arrayRow, checkRow } from './rows.ts';
 
 /** An expression node. The engine evaluates it shard by shard. */
@@ -32,7 +24,6 @@ export type MatrixNode =
   | NearestMean
   | SignSum
   | Deviation
-  | AddSimulatedNoise
   | ExtraMatrix;
 /** An expression of words; words.ts builds them. */
 export type WordNode = WordSource | AddLatticeNoise | RankSum | SumRows | ExtraWords;
@@ -76,12 +67,6 @@ export interface SignSum extends Matrix {
 export interface Deviation extends Matrix {
   readonly op: 'deviation';
   readonly x: MatrixNode;
-}
-
-export interface AddSimulatedNoise extends Matrix {
-  readonly op: 'addSimulatedNoise';
-  readonly x: MatrixNode;
-  readonly noise: SimulatedNoise;
 }
 
 /** What an operation that brings its bodies makes of `x`: as many rows. */

@@ -13,14 +13,12 @@ import type {
   Place,
   RowScreen,
   RowSource,
-  SimulatedNoise,
   Tile,
   TileKernels,
   Weights,
 } from '../kernels.ts';
 import { fingerprintWords } from './fingerprint.ts';
 import { addLatticeNoise } from './lattice-noise.ts';
-import { addSimulatedNoise } from './simulated-noise.ts';
 
 /** A tile in memory: row i starts at `starts[i]`. */
 interface MemoryTile extends Tile {
@@ -118,13 +116,6 @@ export class ReferenceKernels implements TileKernels {
   async extra(operation: ExtraOperation, x: Tile, place: Place): Promise<Tile> {
     const out = allocate(x.rows, place.cols);
     operation.reference(rowsOf(own(x)), rowsOf(out), place);
-    return out;
-  }
-
-  async addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {
-    const out = allocate(1, x.cols);
-    rowOf(out, 0).set(rowOf(own(x), 0));
-    addSimulatedNoise(out.data, noise, firstCol);
     return out;
   }
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { bytesOf } from '../wasm/byte-text.ts';
 import type { ExtraKernel, Library } from '../wasm/kernels.ts';
+import { compiledOnce } from '../wasm/module.ts';
 import { commonBytes, kernelsText } from './kernels.gen.ts';
 
 /** What threads call the module. */
@@ -20,14 +20,13 @@ export interface SecureLibrary extends Library {
   pack(x: number, bits: number, cols: number, out: number): void;
 }
 
-let compiled: Promise<WebAssembly.Module> | undefined;
 let instance: Promise<SecureLibrary> | undefined;
 
 /** Compiles the kernels; once for all callers. */
-export function secureModule(): Promise<WebAssembly.Module> {
-  compiled ??= WebAssembly.compile(bytesOf(kernelsText, commonBytes));
-  return compiled;
-}
+export const secureModule: () => Promise<WebAssembly.Module> = /* @__PURE__ */ compiledOnce(
+  kernelsText,
+  commonBytes,
+);
 
 /** The one instance that is called from this thread alone, and not across a wait. */
 export function secureLibrary(): Promise<SecureLibrary> {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { FileRange, PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
+import type { FileRange, PairBlock, RowScreen } from '../kernels.ts';
 
 /** What sorts, see network-program.ts; `undefined` where ranks are searched for. */
 export type Network = Uint32Array | undefined;
@@ -50,13 +50,6 @@ export type ColumnWork =
       readonly module: WebAssembly.Module;
       readonly kernel: string;
       readonly table: Uint32Array;
-    }
-  | {
-      readonly op: 'addSimulatedNoise';
-      readonly law: SimulatedNoise['law'];
-      readonly scale: number;
-      /** Of ChaCha20, for block 0. */
-      readonly state: Uint32Array;
     };
 
 /** Results that are sums over the columns of a block: one {@link UnitResult} for each unit. */

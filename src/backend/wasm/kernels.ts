@@ -132,15 +132,6 @@ export interface Kernels extends Library {
     needsTotal: number,
     out: number,
   ): void;
-  addSimulatedNoise(
-    x: number,
-    cols: number,
-    state: number,
-    isLaplace: number,
-    scale: number,
-    firstBlock: number,
-    out: number,
-  ): void;
   signSum(x: number, stride: number, rows: number, cols: number, out: number): void;
   deviation(x: number, stride: number, rows: number, cols: number, out: number): void;
   columnNumbers(firstCol: number, cols: number, numbers: number): void;

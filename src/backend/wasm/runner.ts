@@ -192,15 +192,6 @@ export class Runner {
         return this.#sumRows(rows, work);
       case 'addLatticeNoise':
         return this.#addLatticeNoise(rows, work, firstCol);
-      case 'addSimulatedNoise':
-        return {
-          rows,
-          table: work.state,
-          apply: (p, state) => {
-            const noise = [state, Number(work.law === 'laplace'), work.scale] as const;
-            kernels.addSimulatedNoise(p.x, p.cols, ...noise, (firstCol + p.from) / 4, p.out);
-          },
-        };
       default:
         throw new TypeError(`${work.op} is no operation on columns`);
     }

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { chacha20State } from '../../core/chacha20.ts';
 import { BackendError } from '../../core/errors.ts';
 import type {
   BackendInfo,
@@ -21,7 +20,6 @@ import type {
   RowScreen,
   RowSource,
   ScreenAlong,
-  SimulatedNoise,
   Tile,
   TileKernels,
   Weights,
@@ -361,13 +359,6 @@ export class WasmKernels implements TileKernels {
     shared.set(words);
     words.fill(0);
     return shared;
-  }
-
-  async addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {
-    const { law, scale, key, nonce } = noise;
-    const state = chacha20State(key, nonce);
-    const work = { op: 'addSimulatedNoise', law, scale, state } as const;
-    return this.#columns(work, x, { firstCol, effort: NOISE_EFFORT });
   }
 
   async #columns(

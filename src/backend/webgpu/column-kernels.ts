@@ -5,8 +5,7 @@
  * @module
  */
 
-import { chacha20State } from '../../core/chacha20.ts';
-import type { LatticeNoise, Regime, SimulatedNoise, Tile, Weights } from '../kernels.ts';
+import type { LatticeNoise, Regime, Tile, Weights } from '../kernels.ts';
 import { noiseProgram } from '../noise-program.ts';
 import type { RowSumProgram } from '../row-sums.ts';
 import { dataBuffer } from './buffers.ts';
@@ -218,25 +217,6 @@ export class ColumnKernels {
     if (buffer === undefined) return;
     this.#session.device.queue.writeBuffer(buffer, 0, words as BufferSource);
     buffer.destroy();
-  }
-
-  async addSimulatedNoise(
-    x: Tile,
-    { law, scale, key, nonce }: SimulatedNoise,
-    firstCol: number,
-  ): Promise<Tile> {
-    const state = await dataBuffer(this.#session, 'noise state', chacha20State(key, nonce));
-    try {
-      return await this.run('add_simulated_noise', x, {
-        extra: [state],
-        params: [Number(law === 'laplace'), x.cols, bitsOf(scale)],
-        columns: 4 * COLUMN_GROUP,
-        operations: DRAW_OPERATIONS,
-        firstCol,
-      });
-    } finally {
-      state.destroy();
-    }
   }
 
   /** Runs a kernel that makes `rows` rows of `x`'s width. */

@@ -14,7 +14,6 @@ import type {
   Regime,
   RowScreen,
   RowSource,
-  SimulatedNoise,
   Tile,
   TileKernels,
   Weights,
@@ -214,9 +213,6 @@ export class WebGpuKernels implements TileKernels {
     } finally {
       this.free(view);
     }
-  }
-  addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {
-    return this.#at.columns.addSimulatedNoise(x, noise, firstCol);
   }
   rankSum(x: Tile, from: number, to: number): Promise<Tile> {
     const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });

@@ -6,7 +6,6 @@
  */
 
 export { addLatticeNoise } from './add-lattice-noise';
-export { addSimulatedNoise } from './add-simulated-noise';
 export { addEight, addRows, combineFour, eightStride, replaceSums, roundSums } from './combine';
 export { deviation } from './deviation';
 export { clear, heapBase } from './memory';
