@@ -231,6 +231,13 @@ describe('src/', () => {
     expect(path(face, isNodeOnly, source)?.join(' → ')).toBeUndefined();
   });
 
+  test('reaches no operation that brings its bodies from browser.ts, where few use them', () => {
+    const brings = (file: string): boolean => rowOf(file)?.part === 'backend/extra';
+    expect([...source.keys()].some(brings)).toBe(true);
+    expect(path('browser.ts', brings, source)?.join(' → ')).toBeUndefined();
+    expect(path('secure-backend.ts', brings, source)).toBeDefined();
+  });
+
   test('writes import specifiers as files: relative and ending in .ts', () => {
     const relativeOnes = [...source].flatMap(([file, all]) =>
       all.filter((s) => s.startsWith('.') && !s.endsWith('.ts')).map((s) => `${file}: ${s}`),
