@@ -393,6 +393,7 @@ export class WasmKernels implements TileKernels {
   /** The screen that an operation on the tile does besides: it reads all rows, block by block. */
   #joinedScreening({ screening, rows, cols }: RowTile, work: Job['work']): Screening | undefined {
     if (screening === undefined || screening.done !== undefined) return undefined;
+    // What screens is in the other module.
     if (work.op === 'extra') return undefined;
     const blocks = Math.ceil(cols / screening.blockCols);
     if (blocks < MIN_UNITS_EACH * (this.#team?.threads ?? 1)) return undefined;
