@@ -23,12 +23,12 @@ const END = '<!-- /sizes -->';
 const CLIENT =
   "export { createCrypto, encodeUpdate, encodingOf, indexedDbJournal, SecureClient } from './secure.ts';";
 const BACKEND = "export { createBackend } from './browser.ts';";
-const MASKS = "export { backendMasks } from './secure-backend.ts';";
+const SECURE_BACKEND = "export { backendCodec, backendMasks } from './secure-backend.ts';";
 
 /** Programs, as modules in src/. */
 const BUNDLES: readonly (readonly [what: string, code: string])[] = [
-  ['a client, its masks by portable code', CLIENT],
-  ['a client, its masks on a backend', [CLIENT, MASKS, BACKEND].join('\n')],
+  ['a client, all by portable code', CLIENT],
+  ['a client, its masks and codec on a backend', [CLIENT, SECURE_BACKEND, BACKEND].join('\n')],
   ['all of `aggregis`', "export * from './browser.ts';"],
   ['all of `aggregis/secure`', "export * from './secure.ts';"],
   ['all of `aggregis/secure/backend`', "export * from './secure-backend.ts';"],

@@ -6,9 +6,16 @@
  * @module
  */
 
-export type { MaskKeys, PackedShape, QuantizeOptions } from './backend/kernels.ts';
+export type {
+  ColumnRange,
+  DequantizeOptions,
+  MaskKeys,
+  PackedShape,
+  QuantizeOptions,
+} from './backend/kernels.ts';
 export { addMasks } from './backend/secure/masks.ts';
 export { readPacked, unpackWords } from './backend/secure/pack.ts';
 export { dequantize, quantize } from './backend/secure/quantize.ts';
 export type { AddMasks, BackendMasksOptions, MaskBackend, MaskFault } from './secagg/masks.ts';
+export { type BackendCodecOptions, backendCodec, type CodecBackend } from './secure-codec.ts';
 export { backendMasks } from './secure-masks.ts';

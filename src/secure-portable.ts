@@ -14,6 +14,7 @@ export {
   type InputTerms,
   SecureClient,
 } from './secagg/client.ts';
+export { type Codec, hostCodec } from './secagg/codec.ts';
 export {
   checkConfig,
   contextOf,
@@ -79,7 +80,7 @@ export { indexedDbJournal } from './secagg/idb-journal.ts';
 export { type Journal, type JournalEntry, memoryJournal } from './secagg/journal.ts';
 export { type Binding, canaryOf } from './secagg/keys.ts';
 export { type Mask, type Masks, referenceMasks } from './secagg/masks.ts';
-export { type CohortMean, meansOf } from './secagg/means.ts';
+export { type CohortMean, meansBy, meansOf } from './secagg/means.ts';
 export type { ResultBody } from './secagg/messages.ts';
 export {
   addNoise,
@@ -89,6 +90,7 @@ export {
   type NoiseSource,
   requireRoom,
 } from './secagg/noise.ts';
+export type { Packing } from './secagg/packing.ts';
 export {
   type Adversary,
   COMPLETE_UP_TO,
@@ -102,7 +104,7 @@ export {
   type Shortfall,
 } from './secagg/parameters.ts';
 export { planRound, type RoundPlan } from './secagg/plan-round.ts';
-export { type ClientPolicy, checkPolicy, type Patience } from './secagg/policy.ts';
+export { type ClientPolicy, checkPolicy, type NoiseFloor, type Patience } from './secagg/policy.ts';
 export { describeRefusal, REASONS, type Reason, type Refusal } from './secagg/reasons.ts';
 export type { Entry } from './secagg/roster.ts';
 export {

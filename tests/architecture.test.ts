@@ -60,7 +60,8 @@ const TABLE: readonly Row[] = [
   { part: 'secagg', files: /^secagg\//, imports: ground },
   {
     part: 'aggregate',
-    files: /^(aggregate|aggregate-files|private-release|screen|secure-masks|secure-noise)\.ts$/,
+    files:
+      /^(aggregate|aggregate-files|private-release|screen|secure-codec|secure-masks|secure-noise)\.ts$/,
     imports: road,
   },
   { part: 'analysis', files: /^analysis\//, imports: road },

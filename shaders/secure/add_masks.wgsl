@@ -4,13 +4,21 @@
 // io   out      cols, words: the row, to which sums of streams are added
 //
 // One invocation makes one block, that of sixteen adjacent columns, of each of EACH streams, sums them
-// up in registers and adds the sum: streams are never in memory. Workgroups are counted along the
-// columns, then over slices of the streams; sums of slices meet atomically, and since u32 wraps, their
-// order does not show. No branch and no address depends on a key.
+// up in registers and adds the sum: streams are never in memory. Workgroups lie along the columns, and
+// across slices of the streams; sums of slices meet atomically, and since u32 wraps, their order does
+// not show. No branch and no address depends on a key.
 
 #import chacha20
 
-struct Params { count: u32, added: u32, blocks: u32, first_block: u32, each: u32, first_group: u32 }
+struct Params {
+    count: u32,
+    added: u32,
+    blocks: u32,
+    first_block: u32,
+    each: u32,
+    first_group: u32,
+    first_slice: u32,
+}
 
 @group(0) @binding(0) var<storage, read> keys: array<vec4u>;
 @group(0) @binding(1) var<storage, read_write> out: array<atomic<u32>>;
@@ -31,13 +39,11 @@ fn add_masks(
     @builtin(workgroup_id) group: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let number = p.first_group + group.x;
-    let across = (p.blocks + WG_SIZE - 1u) / WG_SIZE;
-    let block = number % across * WG_SIZE + local;
+    let block = (p.first_group + group.x) * WG_SIZE + local;
     if block >= p.blocks { return; }
     let last = vec4u(p.first_block + block, 0u, 0u, 0u);
     var sum = ChaCha();
-    let first = number / across * p.each;
+    let first = (p.first_slice + group.y) * p.each;
     for (var k = first; k < min(p.count, first + p.each); k++) {
         let stream = chacha20_block(ChaCha(CONSTANTS, keys[2u * k], keys[2u * k + 1u], last));
         // 1 or −1

@@ -141,6 +141,18 @@ export interface MaskKeys {
   readonly keys: Uint8Array;
   /** 1 or −1 for each stream: whether it is added or subtracted. */
   readonly signs: Int8Array;
+  /**
+   * Hears of the columns of each dispatch while the result is computed: what a body hands to its device
+   * or to its threads at once. Every column is in one of them at least, and in several where keys are
+   * cut as well, or a shard had to be done again.
+   */
+  readonly onDispatch?: (columns: ColumnRange) => void;
+}
+
+/** Columns [from, to). */
+export interface ColumnRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -161,6 +173,14 @@ export interface QuantizeOptions {
   readonly key: Uint8Array;
   /** Three words. Default: zeros. */
   readonly nonce?: readonly [number, number, number];
+}
+
+/** How integers become numbers: as `dequantized` of core/stochastic-rounding.ts says it. */
+export interface DequantizeOptions {
+  /** What an integer is multiplied by: a number of 64 bits, in [2⁻¹⁰⁰, 2⁹⁶]. */
+  readonly scale: number;
+  /** An integer is the low so many bits of its word, its sign counted; in [8, 32]. Default 32. */
+  readonly bits?: number;
 }
 
 /** Operations on words: exact, and the same bits on every backend. */
@@ -386,14 +406,16 @@ export interface ExtraOperation {
   check?(): void;
   /** Forgets what is secret. */
   release?(): void;
+  /** Hears of columns as {@link MaskKeys} does: from a body on the CPU of its own, from `webgpu` by its word. */
+  onDispatch?(columns: ColumnRange): void;
   /** What the operation means: fills the rows of `out` from those of `x`. */
   reference(x: readonly Float32Array[], out: readonly Float32Array[], place: Place): void;
-  readonly wasm: WasmColumns | WasmReshaping;
+  readonly wasm: WasmColumns;
   /** Its last parameter is what a GPU's kernels have to work with: `GpuTools` of webgpu/webgpu.ts. */
   webgpu(x: Tile, place: Place, tools: never): Promise<Tile>;
 }
 
-/** A kernel of a module with a memory of its own, for results that are as wide as one row is. */
+/** A kernel of a module with a memory of its own, which makes each row of a result of one row. */
 export interface WasmColumns {
   /** Tells modules apart: a thread makes one instance of each. */
   readonly library: string;
@@ -404,11 +426,14 @@ export interface WasmColumns {
   readonly effort: number;
   /** A new array of what the kernel reads: a secret, which is overwritten. */
   table(): Uint32Array;
+  /** Where a row, or what is made of it, is packed. */
+  readonly density?: Density;
 }
 
-/** What makes rows of another width, on the caller's thread. */
-export interface WasmReshaping {
-  reshape(): Promise<(row: Float32Array, out: Float32Array) => void>;
+/** Words that a column takes, in (0, 1], such that 32 columns take whole words. */
+export interface Density {
+  readonly rows: number;
+  readonly out: number;
 }
 
 /** An operation whose results are bytes. */

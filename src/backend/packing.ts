@@ -5,9 +5,16 @@
  * @module
  */
 
+import { assertInteger } from '../core/assert.ts';
+
 /** Widths that words may have. */
 export const MIN_BITS = 8;
 export const MAX_BITS = 32;
+
+/** Bits that an entry can be packed in. */
+export function checkBits(bits: number): number {
+  return assertInteger('bits', bits, MIN_BITS, MAX_BITS);
+}
 
 /** Words of a packed row. */
 export function packedWords(cols: number, bits: number): number {

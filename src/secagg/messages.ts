@@ -13,7 +13,7 @@
  * | R3 | S → C | `view` | bitmaps of U₂ and of U₃ |
  * | R3 | C → S | `consent` | signature 64 |
  * | R4 | S → C | `consents` | per neighbour: index 4, signature 64 |
- * | R4 | C → S | `unmask` | per neighbour: index 4, share 32 |
+ * | R4 | C → S | `unmask` | per neighbour: index 4, share 32; signature 64 |
  * | R5 | S → C | `result` | root 32, view 32, hash of the sum 32, inputs 4, signature 64 |
  * | any | C → S | `complaint` | accused 4, signature 64 |
  * | any | both | `abort` | reason 2, have 4, need 4, signature 64 |
@@ -35,8 +35,10 @@ import {
   pathLength,
   readEntry,
   SIGNED_ENTRY_BYTES,
+  STEP_BYTES,
   writeEntry,
 } from './roster.ts';
+import { MAX_SHARES } from './shamir.ts';
 import {
   BOX_NONCE_BYTES,
   BOX_TAG_BYTES,
@@ -97,6 +99,22 @@ const typeOf = new Map(
 export const BOX_BYTES: number = BOX_NONCE_BYTES + 2 * KEY_BYTES + BOX_TAG_BYTES;
 /** Bytes of a box with the index of whom it is for. */
 export const BOX_RECORD_BYTES: number = 4 + BOX_BYTES;
+
+/**
+ * Bytes of the longest message that the server has for a client of a round of at most so many clients:
+ * whatever is longer is none, and need not be looked at.
+ */
+export function longestForClient(clients: number): number {
+  const neighbours = Math.min(clients - 1, MAX_SHARES);
+  const path = pathLength(clients) * STEP_BYTES;
+  const fields = 8 + KEY_BYTES + SIGNATURE_BYTES;
+  const roster = fields + path + neighbours * (4 + ENTRY_BYTES + path);
+  // Boxes and consents have less for each neighbour; configurations, results and refusals less at all.
+  return HEADER_BYTES + Math.max(roster, 2 * bitmapBytes(clients));
+}
+
+/** Bytes of a configuration's message, and of no other that comes before there is a round. */
+export const CONFIG_MESSAGE_BYTES: number = HEADER_BYTES + CONFIG_BYTES + SIGNATURE_BYTES;
 
 /** A header and a body. */
 export function encodeMessage(header: Header, body: Uint8Array): Uint8Array {
@@ -202,6 +220,25 @@ export function maskedToVerify(
   return signedBytes('masked', crypto, header, view, crypto.sha256(packed));
 }
 
+/**
+ * What the signature of revealed shares is over: the header, which names context and sender, the view that
+ * says which secret each share is of, and the shares. A sender can be held to no other shares than these.
+ *
+ * @param content - The body without its signature.
+ */
+export function unmaskToVerify(
+  header: Uint8Array,
+  { view, content }: { view: Uint8Array; content: Uint8Array },
+  crypto: CryptoProvider,
+): Uint8Array {
+  return joined(label('unmask'), crypto.sha256(header, view, content));
+}
+
+/** The header of revealed shares of so many bytes, as their sender writes it. */
+export function unmaskHeader(context: Uint8Array, sender: number, shares: number): Uint8Array {
+  return encodeHeader({ type: 'unmask', context, sender }, shares + SIGNATURE_BYTES);
+}
+
 /** The header of a masked input, as its sender writes it. */
 export function maskedHeader(context: Uint8Array, sender: number, packed: number): Uint8Array {
   return encodeHeader({ type: 'masked', context, sender }, packed + KEY_BYTES + SIGNATURE_BYTES);
@@ -264,7 +301,7 @@ export function parseRoster(body: Uint8Array, whole: boolean): RosterBody | unde
   return parsed(body, (reader) => {
     const clients = reader.u32();
     if (clients < 2 || clients > MAX_ROSTER) malformed();
-    const path = whole ? 0 : pathLength(clients) * KEY_BYTES;
+    const path = whole ? 0 : pathLength(clients) * STEP_BYTES;
     return {
       clients,
       index: reader.u32(),
@@ -390,8 +427,9 @@ export function encodeUnmask(shares: readonly ShareRecord[]): Uint8Array {
   return writer.end();
 }
 
-export function parseUnmask(body: Uint8Array): readonly ShareRecord[] | undefined {
-  return parsed(body, (reader) =>
+/** @param content - The body without its signature. */
+export function parseUnmask(content: Uint8Array): readonly ShareRecord[] | undefined {
+  return parsed(content, (reader) =>
     reader.records(4 + KEY_BYTES, () => ({
       index: reader.u32(),
       share: reader.view(KEY_BYTES),

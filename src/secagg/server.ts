@@ -15,7 +15,10 @@
  */
 
 import { show } from '../core/assert.ts';
+import { SecureError } from '../core/errors.ts';
+import { isAgreementKey } from './agreement-keys.ts';
 import type { Identity } from './client.ts';
+import { type Codec, hostCodec } from './codec.ts';
 import { contextOf, encodeConfig, encodingOf, type RoundConfig, usesBeacon } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import { slotsOk } from './encode.ts';
@@ -47,9 +50,10 @@ import {
   rootToVerify,
   shareAt,
   signedPart,
+  unmaskToVerify,
   unsigned,
 } from './messages.ts';
-import { type Packing, pack, packedBytes, unpack } from './packing.ts';
+import { type Packing, packedBytes } from './packing.ts';
 import { type Reason, type Refusal, refusal } from './reasons.ts';
 import { buildTree, type Entry, pathTo, rootOf, sortEntries } from './roster.ts';
 import { hex, joined, KEY_BYTES, SIGNATURE_BYTES, SLOTS, sameBytes } from './suite.ts';
@@ -63,6 +67,8 @@ export interface ServerOptions {
   readonly identity: Identity;
   readonly crypto: CryptoProvider;
   readonly masks: Masks;
+  /** What unpacks inputs. Default: {@link hostCodec}. */
+  readonly codec?: Codec;
   readonly enrolment: Enrolment;
   /** The value of a public beacon, 32 bytes, asked for once the roster is fixed. */
   readonly beacon?: (reference: Uint8Array) => Uint8Array | Promise<Uint8Array>;
@@ -99,6 +105,11 @@ export interface SecureSum {
   readonly view: Uint8Array;
   /** Clients that sent shares that do not fit. */
   readonly liars: readonly string[];
+  /**
+   * For each of these, the message that it is held to, `unmask` with its signature over context, index, view and
+   * shares: whoever knows its identity can verify it.
+   */
+  readonly evidence: readonly Uint8Array[];
 }
 
 /** A cohort that gave no sum, and why. */
@@ -153,7 +164,7 @@ export interface ServerState {
   readonly complaints: Map<number, Set<number>>;
   cohorts: CohortState[];
   readonly consents: Map<number, Uint8Array>;
-  /** What clients revealed, as it came: a share for each neighbour that shared, in their order. */
+  /** What clients revealed, as it came: a share for each neighbour that shared, in their order, and a signature. */
   readonly revealed: Map<number, Uint8Array>;
   outcome: Outcome | undefined;
   refusal: Refusal | undefined;
@@ -335,6 +346,7 @@ export class SecureServer {
     const entry = parseEntry(envelope.body);
     if (entry === undefined || envelope.sender !== NOBODY) throw new Refused('malformed');
     const { identity, maskKey, boxKey, signature } = entry;
+    if (![maskKey, boxKey].every(isAgreementKey)) throw new Refused('bad-key');
     if (!(await enrolment(identity))) throw new Refused('not-enrolled');
     const message = entryToVerify(entry, this.#context, crypto);
     await this.#requireSignature({ publicKey: identity, message, signature });
@@ -404,7 +416,7 @@ export class SecureServer {
     const { signature } = body;
     await this.#requireSignature({ publicKey: member.entry.identity, message, signature });
     const near = this.#near(member.index, sharers);
-    const words = unpacked(body.packed, { bits: config.ringBits, entries });
+    const words = await this.#unpacked(body.packed, { bits: config.ringBits, entries });
     if (words === undefined || !sameBytes(body.view, neighboursHash(near, binding, crypto))) {
       return this.#dismiss(member);
     }
@@ -413,6 +425,17 @@ export class SecureServer {
     cohort.sum ??= new Uint32Array(entries);
     addTo(cohort.sum, words);
     survivors.add(member.index);
+  }
+
+  /** The entries of a packed input, `undefined` where its padding is not zero. */
+  async #unpacked(bytes: Uint8Array, packing: Packing): Promise<Uint32Array | undefined> {
+    const { codec = hostCodec() } = this.#options;
+    try {
+      return await codec.unpack(bytes, packing);
+    } catch (error) {
+      if (error instanceof SecureError && error.code === 'malformed') return undefined;
+      throw error;
+    }
   }
 
   /** R3 */
@@ -429,18 +452,23 @@ export class SecureServer {
   }
 
   /** R4 */
-  async #unmasked({ body }: Envelope, member: Member): Promise<void> {
+  async #unmasked({ header, body }: Envelope, member: Member): Promise<void> {
     const { consents, sharers, revealed } = this.#state;
     if (!consents.has(member.index)) throw new Refused('outsider');
-    const why = this.#cohort(member.index).refusal;
-    if (why !== undefined) throw new Refused(why.reason);
-    const shares = parseUnmask(body);
+    const { view, refusal: why } = this.#cohort(member.index);
+    if (why !== undefined || view === undefined) throw new Refused(why?.reason ?? 'outsider');
+    if (body.length < SIGNATURE_BYTES) throw new Refused('malformed');
+    const content = body.subarray(0, -SIGNATURE_BYTES);
+    const message = unmaskToVerify(header, { view, content }, this.#options.crypto);
+    const signature = body.slice(-SIGNATURE_BYTES);
+    await this.#requireSignature({ publicKey: member.entry.identity, message, signature });
+    const shares = parseUnmask(content);
     const near = this.#near(member.index, sharers);
     const fits =
       shares !== undefined &&
       shares.length === near.length &&
       shares.every(({ index }, i) => index === near[i]);
-    if (!fits) throw new Refused('malformed');
+    if (!fits) return this.#dismiss(member);
     revealed.set(member.index, body.slice());
   }
 
@@ -684,7 +712,7 @@ export class SecureServer {
 
   /** R5: takes the masks off each sum. */
   async #unmask(): Promise<readonly Outgoing[]> {
-    const { config, crypto, masks } = this.#options;
+    const { config, crypto, masks, codec = hostCodec() } = this.#options;
     const state = this.#state;
     const sums: SecureSum[] = [];
     const send: Outgoing[] = [];
@@ -717,9 +745,13 @@ export class SecureServer {
         indices.map((i) => hex(state.roster[i]!.identity));
       const view = cohort.view!;
       const liars = names(outcome.liars);
-      sums.push({ cohort: number, inputs: names(survivors), words, view, liars });
+      const evidence = outcome.liars.map((sender) => {
+        const header = { type: 'unmask', context: this.#context, sender } as const;
+        return encodeMessage(header, state.revealed.get(sender)!);
+      });
+      sums.push({ cohort: number, inputs: names(survivors), words, view, liars, evidence });
       const { root } = state.binding;
-      const sum = crypto.sha256(pack(words, config.ringBits));
+      const sum = crypto.sha256(await codec.pack(words, config.ringBits));
       const result = await this.#signed(
         'result',
         encodeResult({ root, view, sum, inputs: survivors.length }),
@@ -890,15 +922,6 @@ function placeIn(ascending: readonly number[], one: number): number {
 
 function addTo(sum: Uint32Array, words: Uint32Array): void {
   for (let j = 0; j < sum.length; j++) sum[j]! += words[j]!;
-}
-
-/** The entries of a packed input, `undefined` where its padding is not zero. */
-function unpacked(bytes: Uint8Array, packing: Packing): Uint32Array | undefined {
-  try {
-    return unpack(bytes, packing);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The lowest bits of each word. */

@@ -7,6 +7,10 @@ for (const name of ['reference', 'wasm', 'webgpu'] as const) {
   packingSuite(name, (memory) => createBackend(name, memory === undefined ? {} : { memory }));
 }
 
+packingSuite('wasm on two threads', (memory) =>
+  createBackend('wasm', { threads: 2, ...(memory !== undefined && { memory }) }),
+);
+
 describe('packed words', () => {
   test.each<[string, unknown, { bits: number; cols: number }, string]>([
     ['no list', null, { bits: 8, cols: 1 }, 'rows must be an array, got null'],

@@ -68,6 +68,19 @@ export function packingSuite(name: string, make: MakeBackend): void {
       }
     });
 
+    test.each([11, 24, 32])('of %i bits are the same where they are many', async (bits) => {
+      const cols = 2 ** 19 + 77;
+      const rows = [wordsOf(cols, 3), wordsOf(cols, 4)];
+      const packed: Uint8Array[] = [];
+      for (const row of rows) {
+        packed.push(await readPacked(backend, backend.words([row]), { bits }));
+        expectSameBytes(packed.at(-1)!, pack(row, bits));
+      }
+      const found = await backend.readWords(unpackWords(packed, { bits, cols }));
+      expectSameWords(found.subarray(0, cols), low(rows[0]!, bits));
+      expectSameWords(found.subarray(cols), low(rows[1]!, bits));
+    });
+
     test('of several clients are added up, wherever their bytes lie', async () => {
       const [n, cols, bits] = [7, 1003, 20];
       const rows = Array.from({ length: n }, (_, i) => wordsOf(cols, i + 1));

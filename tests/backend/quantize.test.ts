@@ -84,5 +84,7 @@ describe('quantization', () => {
     for (const scale of [-1, 2 ** -101, 2 ** 97]) {
       expect(() => dequantize(quantize(x, PLAIN), { scale })).toThrow(/scale must be (above|in)/);
     }
+    const wide = { scale: 1, bits: 33 };
+    expect(() => dequantize(quantize(x, PLAIN), wide)).toThrow('bits must be in [8, 32]');
   });
 });

@@ -84,6 +84,9 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
     return on.read(dequantize(on.words([Int32Array.from(words)]), { scale }));
   }
 
+  const bitsOf = (row: Float32Array): Uint32Array =>
+    new Uint32Array(row.buffer, row.byteOffset, row.length);
+
   describe(`numbers as integers on ${name}`, () => {
     test('are themselves where they are integers', async () => {
       const x = [0, -0, 1, -1, 2, -3, 1000, 2 ** 23 - 1, 2 ** 23, -(2 ** 23)];
@@ -188,7 +191,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
   });
 
   describe(`integers as numbers on ${name}`, () => {
-    test('are rounded to the nearest f32, halves to even, then multiplied', async () => {
+    test('are rounded to the nearest f32, halves to even', async () => {
       const x = [0, 1, -1, 2 ** 24 + 1, 2 ** 24 + 3, -(2 ** 24) - 1, 2 ** 25 + 3, 2 ** 31 - 1];
       const rounded = [0, 1, -1, 2 ** 24, 2 ** 24 + 4, -(2 ** 24), 2 ** 25 + 4, 2 ** 31];
       expect([...(await numbers(x, 1))]).toEqual(rounded);
@@ -198,16 +201,62 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
       expect([...(await numbers([3], Math.fround(1 / 3)))]).toEqual([1]);
     });
 
-    test.each([1, 2 ** -100, 2 ** 96, 1 / 3, 0.1, 7.7e-5, 1 + 2 ** -23, 2 - 2 ** -23])(
-      'are the same for a scale of %f',
-      async (scale) => {
-        const words = wordsOf(4001, 8).map((word, j) => (word | 0) >> (j % 32));
-        const got = await numbers(words, scale);
-        const want = await numbers(words, scale, meaning);
-        const bits = (row: Float32Array) => new Uint32Array(row.buffer, row.byteOffset, row.length);
-        expectSameWords(bits(got), bits(want));
-      },
-    );
+    test('are multiplied before they are rounded', async () => {
+      // 3·(2²⁴ + 1) = 2²⁵ + 2²⁴ + 3, where steps are of 4; from 2²⁴, what it is near to, it would be 3 less.
+      expect([...(await numbers([2 ** 24 + 1], 3))]).toEqual([3 * 2 ** 24 + 4]);
+      // A factor has 53 bits, of which 2⁻²⁴ is half a step of the result's, and 2⁻⁵² is more than none.
+      expect([...(await numbers([1], 1 + 2 ** -24))]).toEqual([1]);
+      expect([...(await numbers([-1, 2], 1 + 2 ** -24 + 2 ** -52))]).toEqual([
+        -1 - 2 ** -23,
+        2 + 2 ** -22,
+      ]);
+      // Of 55 bits; as an f64 it is half a step above 1.5, and goes to the even one, which that is.
+      const scale = (1.5 + 2 ** -24) / 3;
+      expect(3 * scale).toBe(1.5 + 2 ** -24);
+      expect([...(await numbers([3, -3], scale))]).toEqual([1.5, -1.5]);
+    });
+
+    test('are products in f64 rounded to f32, around where those turn', async () => {
+      for (const n of [1, 3, -5, 7, 1_000_003, -(2 ** 30) - 1, 2 ** 31 - 1, -(2 ** 31)]) {
+        const halves = [1, 3, 0xffffff, 0xabcdef].map((odd) => 1 + odd * 2 ** -24);
+        for (const near of halves.map((half) => half / Math.abs(n))) {
+          for (const ulps of [-2, -1, 0, 1, 2]) {
+            const words = new BigUint64Array(Float64Array.of(near).buffer);
+            words[0]! += BigInt(ulps);
+            const [scale] = new Float64Array(words.buffer) as unknown as [number];
+            const got = await numbers([n], scale);
+            expectSameWords(bitsOf(got), bitsOf(Float32Array.of(n * scale)));
+          }
+        }
+      }
+    });
+
+    test.each([8, 9, 17, 24, 31, 32])('are the low %i bits of words', async (bits) => {
+      const x = wordsOf(1003, bits);
+      const scale = Math.PI * 1e-9;
+      const row = dequantize(backend.words([x]), { scale, bits });
+      const above = 32 - bits;
+      const want = Float32Array.from(x, (word) => ((word << above) >> above) * scale);
+      expectSameWords(bitsOf(await backend.read(row)), bitsOf(want));
+    });
+
+    test.each([
+      1,
+      2 ** -100,
+      2 ** 96,
+      1 / 3,
+      0.1,
+      7.7e-5,
+      1 + 2 ** -23,
+      2 - 2 ** -23,
+      2 - 2 ** -52,
+      1 + 2 ** -52,
+    ])('are the same for a scale of %f', async (scale) => {
+      const words = wordsOf(4001, 8).map((word, j) => (word | 0) >> (j % 32));
+      const got = await numbers(words, scale);
+      expectSameWords(bitsOf(got), bitsOf(await numbers(words, scale, meaning)));
+      expectSameWords(bitsOf(got), bitsOf(Float32Array.from(words, (word) => (word | 0) * scale)));
+    });
 
     test('are within a step of the numbers that the integers are of', async () => {
       const [clip, steps] = [4, 2 ** 19 - 1];

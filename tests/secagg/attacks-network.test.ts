@@ -321,7 +321,9 @@ describe('A20: an input that comes after its sender was declared dead', () => {
       .filter(({ type }) => type === 'unmask')
       .map(({ from, message }) => ({
         x: 1 + graph.rank(owner, from as number),
-        share: parseUnmask(openMessage(message)!.body)!.find(({ index }) => index === owner)!.share,
+        share: parseUnmask(openMessage(message)!.body.slice(0, -64))!.find(
+          ({ index }) => index === owner,
+        )!.share,
       }));
     return createRecombiner().recombine(shares, graph.terms(owner).threshold);
   }

@@ -51,13 +51,13 @@ describe('a roster', () => {
     const tools = { binding, crypto };
     for (const [index, entry] of roster.entries()) {
       const path = pathTo(tree, index);
-      expect(path.length).toBe(32 * pathLength(n));
+      expect(path.length).toBe((32 + 8) * pathLength(n));
       expect(isUnder(root, { entry, index, path }, tools)).toBe(true);
       expect(isUnder(root, { entry, index: (index + 1) % n, path }, tools)).toBe(false);
       expect(isUnder(root, { entry, index: index + 2 ** pathLength(n), path }, tools)).toBe(false);
       const other = { ...entry, nonce: entry.maskKey };
       expect(isUnder(root, { entry: other, index, path }, tools)).toBe(false);
-      const short = path.subarray(32);
+      const short = path.subarray(32 + 8);
       expect(isUnder(root, { entry, index, path: short }, tools)).toBe(false);
     }
     const more = { binding: { context, clients: n + 1 }, crypto };
@@ -65,6 +65,28 @@ describe('a roster', () => {
     expect(isUnder(root, first, more)).toBe(false);
     const elsewhere = { binding: { context: root, clients: n }, crypto };
     expect(isUnder(root, first, elsewhere)).toBe(false);
+  });
+
+  // Clients on sparse graphs see their neighbours alone: a colluder with many places would be more
+  // colluders than it counts for, around clients of whom none sees it twice.
+  test('has one place for an identity, though no client sees both', () => {
+    for (const n of [2, 5, 8, 33]) {
+      const honest = entries(n);
+      for (const [at, entry] of honest.entries()) {
+        const again = entries(1).map((other) => ({ ...other, identity: entry.identity }));
+        for (let place = 0; place <= n; place++) {
+          const roster = honest.toSpliced(place, 0, again[0]!);
+          const tree = buildTree(roster, crypto);
+          const binding = { context, clients: n + 1 };
+          const root = rootOf(tree, binding, crypto);
+          const shows = (index: number): boolean => {
+            const leaf = { entry: roster[index]!, index, path: pathTo(tree, index) };
+            return isUnder(root, leaf, { binding, crypto });
+          };
+          expect(shows(place) && shows(at < place ? at : at + 1)).toBe(false);
+        }
+      }
+    }
   });
 
   test('notices a key that comes twice, in whichever role', () => {

@@ -45,6 +45,7 @@ import {
   trailed,
   truncated,
   without,
+  withShares,
 } from './edit-message.ts';
 import type { Mishaps } from './secure-oracle.ts';
 import { messageOf, type Scene } from './secure-scene.ts';
@@ -259,15 +260,34 @@ const bitFlip = corrupting(
   },
   {
     means: (aim) => {
-      const { column, victims, scene } = aim;
-      const aboutTarget = new Map([[scene.target, new Set(victims)]]);
+      const { column } = aim;
       // A box that does not open is laid to its sender.
-      if (column.type === 'boxes') return { ...dropOut(aim), complaints: aboutTarget };
+      if (column.type === 'boxes') return { ...dropOut(aim), complaints: aboutTarget(aim) };
       // Of the signatures on its view a client misses one, and has more than enough.
       if (column.type === 'consents') return NOTHING;
-      if (column.type === 'unmask') return { ...NOTHING, wrongShares: aboutTarget };
       return dropOut(aim);
     },
+  },
+);
+
+function aboutTarget({ victims, scene }: Aim): ReadonlyMap<number, ReadonlySet<number>> {
+  return new Map([[scene.target, new Set(victims)]]);
+}
+
+/** A share of the target's secret that its holder changed before it signed. */
+const wrongShare = corrupting(
+  'wrong share',
+  (message, aim) => {
+    const { scene, victim } = aim;
+    const identity = scene.cohort.clients[victim]!;
+    const { view } = scene.clean.sums[0]!;
+    return withShares(message, { view, identity, crypto: scene.crypto }, (shares) => {
+      shares[recordOfTarget(SHARE_RECORD, aim) + (SHARE_RECORD >>> 1)]! ^= 1;
+    });
+  },
+  {
+    excluded: onlyIn(['unmask'], 'there are no shares in the open in it'),
+    means: (aim) => ({ ...NOTHING, wrongShares: aboutTarget(aim) }),
   },
 );
 
@@ -299,7 +319,6 @@ const badSignature = corrupting(
       if (type === 'boxes') return 'boxes are not signed, but sealed each: see bit flip';
       if (type === 'view')
         return 'a view is not signed by the server, but by those who agree with it';
-      if (type === 'unmask') return 'shares are not signed, but checked when they are put together';
       return undefined;
     },
   },
@@ -308,6 +327,7 @@ const badSignature = corrupting(
 const wrongBytes: readonly Row[] = [
   corrupting('truncate', (message) => truncated(message)),
   bitFlip,
+  wrongShare,
   corrupting('wrong context', ofOtherContext),
   corrupting('old round', (_, { scene, column, victim }) =>
     messageOf(scene.earlier, column.type, victim),

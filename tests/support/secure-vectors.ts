@@ -241,6 +241,12 @@ function badMessages(transcript: readonly Sent[]): BadMessage[] {
   add('an input changed', { type: 'masked', client: 0, reason: signed }, flip(HEADER));
   add('a bitmap changed', { type: 'view', client: 0, reason: 'view' }, flip(HEADER));
   add('a consent changed', { type: 'consent', client: 0, reason: signed }, flip(-1));
+  add('a revealed share changed', { type: 'unmask', client: 0, reason: signed }, flip(HEADER + 4));
+  add(
+    'revealed shares’ signature changed',
+    { type: 'unmask', client: 0, reason: signed },
+    flip(-1),
+  );
   return bad;
 }
 

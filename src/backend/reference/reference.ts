@@ -116,6 +116,7 @@ export class ReferenceKernels implements TileKernels {
   async extra(operation: ExtraOperation, x: Tile, place: Place): Promise<Tile> {
     const out = allocate(x.rows, place.cols);
     operation.reference(rowsOf(own(x)), rowsOf(out), place);
+    operation.onDispatch?.({ from: place.firstCol, to: place.firstCol + place.cols });
     return out;
   }
 

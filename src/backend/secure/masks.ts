@@ -26,6 +26,7 @@ const MAX_MASKS: number = 2 ** 20;
 
 /** Invocations of `add_masks` in a workgroup, each with a block of sixteen columns. */
 const MASK_GROUP = 64;
+const GROUP_COLS: number = MASK_GROUP * BLOCK_COLS;
 /** About what a block takes, by shifts and additions. */
 const BLOCK_OPERATIONS = 1600;
 /** An emulated GPU takes about so many times as long for one of them as a small real one. */
@@ -56,6 +57,7 @@ export function maskOperation(masks: MaskKeys): ExtraOperation {
     name: 'addMasks',
     check: () => assertKept(masks.keys),
     release: () => masks.keys.fill(0),
+    ...(masks.onDispatch !== undefined && { onDispatch: masks.onDispatch }),
     reference([x], [out], { firstCol }) {
       const words = new Uint32Array(out!.buffer, out!.byteOffset, out!.length);
       words.set(new Uint32Array(x!.buffer, x!.byteOffset, x!.length));
@@ -68,7 +70,8 @@ export function maskOperation(masks: MaskKeys): ExtraOperation {
       effort: MASK_EFFORT * masks.signs.length,
       table: () => tableOf(masks),
     },
-    webgpu: (x: Tile, place: Place, tools: GpuTools) => addOnGpu(x, { masks, place, tools }),
+    webgpu: (x: Tile, { firstCol }: Place, tools: GpuTools) =>
+      addOnGpu(x, { masks, firstCol, tools }),
   };
 }
 
@@ -83,7 +86,7 @@ function tableOf(masks: MaskKeys): Uint32Array {
 /** In place on a copy of `x`: sums of slices of the keys are added to it in any order. */
 async function addOnGpu(
   x: Tile,
-  { masks, place, tools }: { masks: MaskKeys; place: Place; tools: GpuTools },
+  { masks, firstCol, tools }: { masks: MaskKeys; firstCol: number; tools: GpuTools },
 ): Promise<Tile> {
   const { session, tiles, dispatcher, columns, info } = tools;
   const { keys, count, added } = maskProgram(masks);
@@ -96,23 +99,29 @@ async function addOnGpu(
     text: shaders.add_masks,
     bindings: ['read', 'write', 'uniform'],
   };
-  const work = {
-    kernel,
-    units: across * Math.ceil(count / each),
-    operations: BLOCK_OPERATIONS * MASK_GROUP * each * (info.software ? EMULATED : 1),
-  };
+  const slices = Math.ceil(count / each);
+  const operations = BLOCK_OPERATIONS * MASK_GROUP * each * (info.software ? EMULATED : 1);
+  // All slices of the keys in each dispatch, unless that is too long for even one group of columns.
+  const most = Math.floor(dispatcher.pace.most(kernel.name) / operations);
+  const band = Math.max(1, Math.min(slices, most));
   let out: GpuTile | undefined;
   let secret: GPUBuffer | undefined;
   try {
     out = await tiles.stack(x);
     secret = await dataBuffer(session, 'mask keys', keys);
     const buffers = [secret, out.slab.buffer];
-    const shape = [count, added, blocks, place.firstCol / BLOCK_COLS, each];
-    await dispatcher.runInParts(work, (first, groups) => ({
-      buffers,
-      params: [...shape, first],
-      groups: [groups],
-    }));
+    const shape = [count, added, blocks, firstCol / BLOCK_COLS, each];
+    for (let slice = 0; slice < slices; slice += band) {
+      const deep = Math.min(band, slices - slice);
+      const work = { kernel, units: across, operations: deep * operations };
+      await dispatcher.runInParts(work, (first, groups) => {
+        masks.onDispatch?.({
+          from: firstCol + first * GROUP_COLS,
+          to: firstCol + Math.min(x.cols, (first + groups) * GROUP_COLS),
+        });
+        return { buffers, params: [...shape, first, slice], groups: [groups, deep] };
+      });
+    }
     return out;
   } catch (error) {
     if (out !== undefined) tiles.free(out);
@@ -123,7 +132,7 @@ async function addOnGpu(
 }
 
 /** A copy of keys and signs that are such. */
-function checkMasks({ keys, signs }: MaskKeys): MaskKeys {
+function checkMasks({ keys, signs, onDispatch }: MaskKeys): MaskKeys {
   if (!(signs instanceof Int8Array)) {
     throw new TypeError(`signs must be an Int8Array, got ${show(signs)}`);
   }
@@ -141,5 +150,9 @@ function checkMasks({ keys, signs }: MaskKeys): MaskKeys {
       throw new RangeError(`key ${i} must not be all zero: was it cleared before its use?`);
     }
   }
-  return { keys: Uint8Array.from(keys), signs: Int8Array.from(signs) };
+  return {
+    keys: Uint8Array.from(keys),
+    signs: Int8Array.from(signs),
+    ...(onDispatch !== undefined && { onDispatch }),
+  };
 }

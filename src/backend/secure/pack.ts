@@ -5,22 +5,25 @@
  */
 
 import { assertInteger, show } from '../../core/assert.ts';
-import type { Backend, ExtraOperation, PackedShape, Place, Tile, Words } from '../kernels.ts';
+import type {
+  Backend,
+  Density,
+  ExtraOperation,
+  PackedShape,
+  Place,
+  Tile,
+  WasmColumns,
+  Words,
+} from '../kernels.ts';
 import { asWords, build } from '../matrix.ts';
-import { MAX_BITS, MIN_BITS, packedBytes, packedWords } from '../packing.ts';
+import { checkBits, packedBytes } from '../packing.ts';
 import { bytesRow, checkLength } from '../rows.ts';
 import { COLUMN_GROUP } from '../webgpu/column-kernels.ts';
 import { strideOf } from '../webgpu/tiles.ts';
 import type { GpuTools } from '../webgpu/webgpu.ts';
-import { type SecureLibrary, secureLibrary } from './library.ts';
+import { LIBRARY, secureModule } from './library.ts';
 import { packRow, unpackRow } from './reference-packing.ts';
 import { shaders } from './shaders.gen.ts';
-
-/** Columns that are in the memory of kernels at once: whole words, whatever an entry has. */
-const PIECE_COLS = 4096;
-/** Pieces in and out, where an entry has 32 bits, and what is read behind the last. */
-const PIECES_BYTES = 2 * 4 * PIECE_COLS + 16;
-const PAGE_BYTES = 2 ** 16;
 
 /**
  * Words out of packed rows that the caller holds: entry j has bits [j·b, (j+1)·b) of a row, whose bits
@@ -69,23 +72,13 @@ export async function readPacked(
   return bytes;
 }
 
-/** Bits that an entry can be packed in. */
-function checkBits(bits: number): number {
-  return assertInteger('bits', bits, MIN_BITS, MAX_BITS);
-}
-
 function unpackOperation(bits: number): ExtraOperation {
   return {
     name: 'unpack',
     reference(x, out) {
       for (const [i, row] of x.entries()) unpackRow(integersOf(row), bits, integersOf(out[i]!));
     },
-    wasm: {
-      async reshape() {
-        const library = await secureLibrary();
-        return (row, out) => unpackOnCpu(library, { row, out, bits });
-      },
-    },
+    wasm: wasmOf('unpack', bits, { rows: bits / 32, out: 1 }),
     webgpu: (x: Tile, { cols }: Place, { columns }: GpuTools) =>
       columns.run({ name: 'unpack', text: shaders.unpack }, x, {
         params: [bits, cols, x.rows, strideOf(cols)],
@@ -99,12 +92,7 @@ function packOperation(bits: number): ExtraOperation {
   return {
     name: 'pack',
     reference: ([x], [out]) => packRow(integersOf(x!), bits, integersOf(out!)),
-    wasm: {
-      async reshape() {
-        const library = await secureLibrary();
-        return (row, out) => packOnCpu(library, { row, out, bits });
-      },
-    },
+    wasm: wasmOf('pack', bits, { rows: 1, out: bits / 32 }),
     webgpu(x: Tile, _: Place, { columns }: GpuTools): Promise<Tile> {
       const density = { x: 1, out: bits / 32 };
       // An invocation makes one word.
@@ -115,49 +103,9 @@ function packOperation(bits: number): ExtraOperation {
   };
 }
 
-/** A row, and the row of another width that is made of it. */
-interface Reshaped {
-  readonly row: Float32Array;
-  readonly out: Float32Array;
-  readonly bits: number;
-}
-
-/** Unpacks as many entries as `out` has. */
-function unpackOnCpu(library: SecureLibrary, { row, out, bits }: Reshaped): void {
-  const { x, y, words } = piecesIn(library);
-  for (let from = 0; from < out.length; from += PIECE_COLS) {
-    const cols = Math.min(PIECE_COLS, out.length - from);
-    const there = wordsOf(row).subarray(packedWords(from, bits), packedWords(from + cols, bits));
-    words.set(there, x / 4);
-    library.unpack(x, bits, cols, y);
-    wordsOf(out).set(words.subarray(y / 4, y / 4 + cols), from);
-  }
-}
-
-/** Packs a row into as many words as it takes. */
-function packOnCpu(library: SecureLibrary, { row, out, bits }: Reshaped): void {
-  const { x, y, words } = piecesIn(library);
-  for (let from = 0; from < row.length; from += PIECE_COLS) {
-    const cols = Math.min(PIECE_COLS, row.length - from);
-    words.set(wordsOf(row).subarray(from, from + cols), x / 4);
-    library.pack(x, bits, cols, y);
-    const start = packedWords(from, bits);
-    const count = packedWords(from + cols, bits) - start;
-    wordsOf(out).set(words.subarray(y / 4, y / 4 + count), start);
-  }
-}
-
-/** Where a piece goes in, where it comes out, and the memory, which is large enough. */
-function piecesIn(library: SecureLibrary): { x: number; y: number; words: Uint32Array } {
-  const { memory } = library;
-  const x = Math.ceil(library.heapBase() / 16) * 16;
-  const missing = x + PIECES_BYTES - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
-  return { x, y: x + PIECES_BYTES / 2, words: new Uint32Array(memory.buffer) };
-}
-
-function wordsOf({ buffer, byteOffset, length }: Float32Array): Uint32Array {
-  return new Uint32Array(buffer, byteOffset, length);
+function wasmOf(kernel: string, bits: number, density: Density): WasmColumns {
+  const table = (): Uint32Array => Uint32Array.of(bits);
+  return { library: LIBRARY, module: secureModule, kernel, effort: 1, table, density };
 }
 
 function integersOf({ buffer, byteOffset, length }: Float32Array): Int32Array {

@@ -7,15 +7,24 @@
 import { assertInteger, assertPositive } from '../../core/assert.ts';
 import { chacha20State } from '../../core/chacha20.ts';
 import { assertQuantization } from '../../core/stochastic-rounding.ts';
-import type { ExtraOperation, Matrix, Place, QuantizeOptions, Tile, Words } from '../kernels.ts';
+import type {
+  DequantizeOptions,
+  ExtraOperation,
+  Matrix,
+  Place,
+  QuantizeOptions,
+  Tile,
+  Words,
+} from '../kernels.ts';
 import { asNode, asWords, build } from '../matrix.ts';
+import { checkBits, MAX_BITS } from '../packing.ts';
 import { dataBuffer } from '../webgpu/buffers.ts';
 import { bitsOf, COLUMN_GROUP, DRAW_OPERATIONS } from '../webgpu/column-kernels.ts';
 import type { GpuTools } from '../webgpu/webgpu.ts';
 import { checkStream, MAX_NOISE_COLS } from '../words.ts';
 import { assertKept, MASK_EFFORT } from './keys.ts';
 import { LIBRARY, secureModule } from './library.ts';
-import { dequantize as meaning, quantize as quantizeRow } from './reference-quantize.ts';
+import { dequantize as dequantizeRow, quantize as quantizeRow } from './reference-quantize.ts';
 import { shaders } from './shaders.gen.ts';
 
 /** No product of it and an integer of 32 bits leaves the normal range. */
@@ -82,38 +91,37 @@ export function quantizeOperation(options: Required<QuantizeOptions>): ExtraOper
 }
 
 /**
- * The one row of `x`, as i32, times `scale`, which is taken as an f32 in [2⁻¹⁰⁰, 2⁹⁶]: the integer is
- * rounded to f32, and so is its product. 1×d → 1×d
+ * The one row of `x`, as integers with a sign, times a scale: their products in f64, rounded to f32.
+ * 1×d → 1×d
  *
- * @throws {TypeError | RangeError} that names what is wrong with `x` or the scale.
+ * @throws {TypeError | RangeError} that names what is wrong with `x` or the options.
  */
-export function dequantize(x: Words, { scale }: { readonly scale: number }): Matrix {
+export function dequantize(x: Words, { scale, bits = MAX_BITS }: DequantizeOptions): Matrix {
   const node = asWords('x', x);
   if (node.rows !== 1) throw new RangeError(`dequantize needs one row, got ${node.rows}`);
-  const factor = Math.fround(assertPositive('scale', scale));
-  if (factor < MIN_SCALE || factor > MAX_SCALE) {
+  if (assertPositive('scale', scale) < MIN_SCALE || scale > MAX_SCALE) {
     throw new RangeError(`scale must be in [2^-100, 2^96], got ${scale}`);
   }
-  const operation = dequantizeOperation(factor);
+  const operation = dequantizeOperation({ scale, bits: checkBits(bits) });
   return build({ op: 'extra', rows: 1, cols: node.cols, x: node, operation });
 }
 
-function dequantizeOperation(scale: number): ExtraOperation {
+function dequantizeOperation({ scale, bits }: Required<DequantizeOptions>): ExtraOperation {
+  const [low, high] = new Uint32Array(Float64Array.of(scale).buffer) as unknown as [number, number];
+  const above = MAX_BITS - bits;
   return {
     name: 'dequantize',
-    reference([x], [out]) {
-      for (const [j, integer] of integersOf(x!).entries()) out![j] = meaning(integer, scale);
-    },
+    reference: ([x], [values]) => dequantizeRow(integersOf(x!), { scale, bits, values: values! }),
     wasm: {
       library: LIBRARY,
       module: secureModule,
       kernel: 'dequantize',
       effort: 1,
-      table: () => Uint32Array.of(bitsOf(scale)),
+      table: () => Uint32Array.of(low, high, above),
     },
     webgpu: (x: Tile, _: Place, { columns }: GpuTools) => {
       const shader = { name: 'dequantize', text: shaders.dequantize };
-      const params = [bitsOf(scale), x.cols];
+      const params = [high, x.cols, low, above];
       return columns.run(shader, x, { params, columns: 4 * COLUMN_GROUP });
     },
   };

@@ -5,8 +5,8 @@
  */
 
 import { BLOCK_WORDS, COUNTER, chacha20Block, chacha20State } from '../../core/chacha20.ts';
-import { quantized } from '../../core/stochastic-rounding.ts';
-import type { QuantizeOptions } from '../kernels.ts';
+import { dequantized, quantized } from '../../core/stochastic-rounding.ts';
+import type { DequantizeOptions, QuantizeOptions } from '../kernels.ts';
 
 interface Place {
   /** Which column of the row the first value is; a multiple of 16. */
@@ -34,7 +34,14 @@ export function quantize(
   block.fill(0);
 }
 
-/** Both factors of the product are f32, so that f64 holds it exactly. */
-export function dequantize(integer: number, scale: number): number {
-  return Math.fround(Math.fround(integer) * scale);
+/** Integers of some low bits of words as f32, times the scale. */
+export function dequantize(
+  words: Int32Array,
+  { scale, bits, values }: Required<DequantizeOptions> & { readonly values: Float32Array },
+): void {
+  const above = 32 - bits;
+  for (let j = 0; j < words.length; j++) {
+    // Shifted up and back, the highest of the bits is the sign.
+    values[j] = dequantized((words[j]! << above) >> above, scale);
+  }
 }

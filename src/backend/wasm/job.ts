@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { FileRange, PairBlock, RowScreen } from '../kernels.ts';
+import type { Density, FileRange, PairBlock, RowScreen } from '../kernels.ts';
 
 /** What sorts, see network-program.ts; `undefined` where ranks are searched for. */
 export type Network = Uint32Array | undefined;
@@ -50,6 +50,7 @@ export type ColumnWork =
       readonly module: WebAssembly.Module;
       readonly kernel: string;
       readonly table: Uint32Array;
+      readonly density?: Density | undefined;
     };
 
 /** Results that are sums over the columns of a block: one {@link UnitResult} for each unit. */
@@ -57,6 +58,11 @@ export type RowWork =
   | { readonly op: 'screen' }
   | { readonly op: 'pairs' }
   | { readonly op: 'squaredDistances' };
+
+/** Where a column begins in the rows of a job, or in its outputs: they are as wide, unless packed. */
+export function placeIn(side: keyof Density, col: number, { work }: Pick<Job, 'work'>): number {
+  return work.op === 'extra' ? Math.ceil(col * (work.density?.[side] ?? 1)) : col;
+}
 
 /** The ways in which this body computes order statistics. */
 export type WasmRegime = 'network' | 'search';

@@ -22,6 +22,7 @@ import {
   isInFile,
   type Job,
   type JobRow,
+  placeIn,
   type ReadRow,
   type UnitResult,
 } from './job.ts';
@@ -318,16 +319,27 @@ export class Runner {
     return other;
   }
 
+  /** Row by row, each a piece after the other. */
   #extra({ kernel, table }: Extra, job: Job, range: Range): undefined {
-    const { rows, firstCol = 0 } = job;
+    const { rows, out, firstCol = 0 } = job;
     const apply = (this.#kernels as unknown as Record<string, ExtraKernel>)[kernel]!;
-    const method: Method = {
-      rows,
-      table,
-      isSecret: true,
-      apply: (p, at) => apply(p.x, roundUp(p.cols, MIN_COLS), at, (firstCol + p.from) / 16, p.out),
-    };
-    this.#pieceByPiece(method, job, range);
+    const [at, x, outAt] = this.#place([table.byteLength, 4 * MAX_COLS, 4 * MAX_COLS]) as [
+      number,
+      number,
+      number,
+    ];
+    const floats = this.#floats();
+    new Uint32Array(floats.buffer).set(table, at / 4);
+    for (const { from, to } of cut(range, MAX_COLS)) {
+      const there = { from: placeIn('rows', from, job), to: placeIn('rows', to, job) };
+      const [start, end] = [placeIn('out', from, job), placeIn('out', to, job)];
+      for (const [i, row] of rows.entries()) {
+        this.#bringIn([row], there, { x, stride: 0, unit: MIN_COLS });
+        apply(x, roundUp(to - from, MIN_COLS), at, (firstCol + from) / 16, outAt);
+        out[i]!.set(floats.subarray(outAt / 4, outAt / 4 + end - start), start);
+      }
+    }
+    this.#kernels.clear(at, table.byteLength);
   }
 
   /** Applies a method to a range, a piece after the other, and screens each, if the job wants that. */

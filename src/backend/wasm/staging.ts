@@ -6,7 +6,8 @@
  * @module
  */
 
-import { isInFile, type Job, type JobRow, type UnitResult } from './job.ts';
+import type { Density } from '../kernels.ts';
+import { isInFile, type Job, type JobRow, placeIn, type UnitResult } from './job.ts';
 
 /** Whether every thread sees it. */
 export function isShared(row: JobRow): boolean {
@@ -24,16 +25,18 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
   const from = unit * job.unitCols;
   const to = Math.min(job.cols, from + job.unitCols);
   let used = 0;
-  const place = (values: Float32Array): Float32Array => {
-    const there = values.subarray(from, to);
+  const part = (side: keyof Density, values: Float32Array): Float32Array =>
+    values.subarray(placeIn(side, from, job), placeIn(side, to, job));
+  const place = (there: Float32Array): Float32Array => {
     if (isShared(there)) return there;
     used += there.byteLength;
     return new Float32Array(slot, used - there.byteLength, there.length);
   };
   const rows = job.rows.map((row) => {
     if (isInFile(row)) return { ...row, first: row.first + from };
-    const own = place(row);
-    if (!isShared(row)) own.set(row.subarray(from, to));
+    const there = part('rows', row);
+    const own = place(there);
+    if (!isShared(row)) own.set(there);
     return own;
   });
   const { work, unitCols, firstCol = 0, screens } = job;
@@ -42,7 +45,7 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
     ...(screens !== undefined && { screens }),
     firstCol: firstCol + from,
     rows,
-    out: job.out.map(place),
+    out: job.out.map((row) => place(part('out', row))),
     cols: to - from,
     unitCols,
     units: 1,
@@ -52,7 +55,7 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
 /** Copies the outputs of a unit that was staged to where the job wants them. */
 export function bringHome(job: Job, unit: number, staged: Job): void {
   for (const [k, row] of job.out.entries()) {
-    if (!isShared(row)) row.set(staged.out[k]!, unit * job.unitCols);
+    if (!isShared(row)) row.set(staged.out[k]!, placeIn('out', unit * job.unitCols, job));
   }
 }
 

@@ -35,6 +35,7 @@ import {
   type Job,
   type JobRow,
   type Network,
+  placeIn,
   type Team,
   type UnitResult,
   type WasmRegime,
@@ -78,6 +79,8 @@ const ADDS_PER_ENTRY = 16;
 
 /** What a column operation is besides its work and its rows. */
 interface Extent {
+  /** Columns, if not those of the tile. */
+  readonly cols?: number;
   /** What is computed on; of the tile, if nothing else is said, all rows. */
   readonly rows?: readonly JobRow[];
   /** Rows of the result. Default 1. */
@@ -324,32 +327,21 @@ export class WasmKernels implements TileKernels {
     }
   }
 
-  async extra({ wasm }: ExtraOperation, x: Tile, { cols, firstCol }: Place): Promise<Tile> {
-    if ('reshape' in wasm) return this.#reshaped(x, cols, await wasm.reshape());
-    const { library, kernel, effort } = wasm;
+  async extra(operation: ExtraOperation, x: Tile, { cols, firstCol }: Place): Promise<Tile> {
+    const { wasm } = operation;
+    const { library, kernel, effort, density } = wasm;
     const module = await wasm.module();
     const table = this.#secret(wasm.table());
-    const work = { op: 'extra', library, module, kernel, table } as const;
+    const work = { op: 'extra', library, module, kernel, table, density } as const;
+    // Whichever of rows and outputs is packed has no more words than columns.
+    const extent = { cols: Math.max(x.cols, cols), outputs: x.rows, firstCol, effort };
     try {
-      return await this.#columns(work, x, { firstCol, effort });
+      const out = await this.#columns(work, x, extent);
+      operation.onDispatch?.({ from: firstCol, to: firstCol + extent.cols });
+      return out;
     } finally {
       table.fill(0);
     }
-  }
-
-  /** Rows of another width, made on this thread: they cost little more than a copy. */
-  #reshaped(x: Tile, cols: number, body: (row: Float32Array, out: Float32Array) => void): RowTile {
-    // Words come from arrays: none is left in a file.
-    const rows = own(x).values as readonly Float32Array[];
-    const slab = this.#slabs.take(rows.length * cols);
-    const outputs = rowsIn(slab, rows.length, cols);
-    try {
-      for (const [i, row] of rows.entries()) body(row, outputs[i]!);
-    } catch (error) {
-      this.#slabs.release(slab);
-      throw error;
-    }
-    return tileOf(outputs, [slab]);
   }
 
   /** In memory that the team shares, so that no thread has a copy which nobody overwrites. */
@@ -364,12 +356,19 @@ export class WasmKernels implements TileKernels {
   async #columns(
     work: Job['work'],
     x: Tile,
-    { rows = own(x).values, outputs = 1, firstCol = 0, effort = 1, home }: Extent = {},
+    {
+      rows = own(x).values,
+      cols = x.cols,
+      outputs = 1,
+      firstCol = 0,
+      effort = 1,
+      home,
+    }: Extent = {},
   ): Promise<RowTile> {
-    const { cols } = x;
+    const width = placeIn('out', cols, { work });
     const isHome = home !== undefined && (this.#team === undefined || isShared(home));
-    const slabs = isHome ? [] : [this.#slabs.take(outputs * cols)];
-    const out = isHome ? [home] : rowsIn(slabs[0]!, outputs, cols);
+    const slabs = isHome ? [] : [this.#slabs.take(outputs * width)];
+    const out = isHome ? [home] : rowsIn(slabs[0]!, outputs, width);
     const isSum = work.op === 'combine' && outputs === 1;
     const screening = this.#joinedScreening(own(x), work);
     const unitCols =

@@ -204,6 +204,7 @@ export async function recordWorld(
           minSum: 3,
           // What makes an arc of a ring safe is what is studied here.
           thinRings: true,
+          beacons: () => true,
           corrupt: 0,
           sigma: 1,
         },

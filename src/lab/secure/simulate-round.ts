@@ -397,6 +397,7 @@ class SimulatedClient {
       enrolment: cohort.enrolment,
       minSum: config.minSum,
       thinRings: !config.arcSafe,
+      beacons: () => true,
       corrupt: config.corrupt / 1e6,
       sigma: config.sigma,
       ...policy,

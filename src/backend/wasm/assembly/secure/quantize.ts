@@ -58,11 +58,20 @@ function rounded(x: v128, random: v128, clip: f32, scale: f32, limit: i32): v128
   return v128.max<i32>(v128.min<i32>(integer, i32x4.splat(limit)), i32x4.splat(-limit));
 }
 
-/** `cols` is a multiple of 4. The table is the scale, an f32. */
+/**
+ * Products in f64, rounded to f32. Integers are what is left of words without the bits above them. `cols` is a
+ * multiple of 4. The table holds the scale, an f64, and the number of those bits.
+ */
 export function dequantize(x: usize, cols: i32, table: usize, _: i32, out: usize): void {
-  const scale = load<f32>(table);
+  const factor = f64x2.splat(load<f64>(table));
+  const above = load<i32>(table, 8);
   for (const end = x + <usize>cols * 4; x < end; x += 16, out += 16) {
-    const numbers = f32x4.convert_i32x4_s(v128.load(x));
-    v128.store(out, f32x4.mul(numbers, f32x4.splat(scale)));
+    const integers = i32x4.shr_s(i32x4.shl(v128.load(x), above), above);
+    const upper = v128.shuffle<i32>(integers, integers, 2, 3, 2, 3);
+    const low = f64x2.mul(f64x2.convert_low_i32x4_s(integers), factor);
+    const high = f64x2.mul(f64x2.convert_low_i32x4_s(upper), factor);
+    const first = f32x4.demote_f64x2_zero(low);
+    const last = f32x4.demote_f64x2_zero(high);
+    v128.store(out, v128.shuffle<i64>(first, last, 0, 2));
   }
 }
