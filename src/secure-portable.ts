@@ -15,13 +15,7 @@ export {
   type InputTerms,
   SecureClient,
 } from './secagg/client.ts';
-export {
-  type BackendCodecOptions,
-  backendCodec,
-  type Codec,
-  type CodecBackend,
-  hostCodec,
-} from './secagg/codec.ts';
+export { type Codec, hostCodec } from './secagg/codec.ts';
 export {
   checkConfig,
   contextOf,
@@ -86,15 +80,7 @@ export {
 export { indexedDbJournal } from './secagg/idb-journal.ts';
 export { type Journal, type JournalEntry, memoryJournal } from './secagg/journal.ts';
 export { type Binding, canaryOf } from './secagg/keys.ts';
-export {
-  type BackendMasksOptions,
-  backendMasks,
-  type Mask,
-  type MaskBackend,
-  type MaskFault,
-  type Masks,
-  referenceMasks,
-} from './secagg/masks.ts';
+export { type Mask, type Masks, referenceMasks } from './secagg/masks.ts';
 export { type CohortMean, meansBy, meansOf } from './secagg/means.ts';
 export type { ResultBody } from './secagg/messages.ts';
 export {

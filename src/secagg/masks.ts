@@ -18,7 +18,7 @@
  */
 
 import { chacha20 } from '@noble/ciphers/chacha.js';
-import type { Backend, ColumnRange, MaskKeys } from '../backend/kernels.ts';
+import type { Backend, ColumnRange, MaskKeys, Words } from '../backend/kernels.ts';
 import { show } from '../core/assert.ts';
 import { BLOCK_WORDS, COUNTER, chacha20Block, chacha20State } from '../core/chacha20.ts';
 import { BackendError } from '../core/errors.ts';
@@ -55,8 +55,17 @@ export interface MaskFault {
   readonly message: string;
 }
 
+/** What adds streams to words, as an expression. */
+export type AddMasks = (x: Words, masks: MaskKeys) => Words;
+
 /** What masks need of a backend. */
-export type MaskBackend = Pick<Backend, 'info' | 'words' | 'addMasks' | 'readWords' | 'release'>;
+export interface MaskBackend extends Pick<Backend, 'info' | 'words' | 'readWords' | 'release'> {
+  /** Instead of the operation of `aggregis/secure/backend`. */
+  readonly addMasks?: AddMasks;
+}
+
+/** A backend with the operation that is used. */
+type Masking = Omit<MaskBackend, 'addMasks'> & { readonly addMasks: AddMasks };
 
 /** How masks are made on a backend. */
 export interface BackendMasksOptions {
@@ -72,11 +81,11 @@ export interface BackendMasksOptions {
 const CALL_KEYS = 1024;
 
 /**
- * Masks on a backend. Once it has failed, or a sampled block was wrong, what it was asked last is done
- * again by the fallback, and so is all that follows.
+ * Masks on a backend by an operation. Once it has failed, or a sampled block was wrong, what it was asked
+ * last is done again by the fallback, and so is all that follows.
  */
-export function backendMasks(
-  backend: MaskBackend,
+export function masksOn(
+  backend: Masking,
   { randomBytes, fallback = referenceMasks(), onFault }: BackendMasksOptions,
 ): Masks {
   let isTrusted = true;
@@ -126,7 +135,7 @@ interface Dispatched {
 }
 
 async function addOn(
-  backend: MaskBackend,
+  backend: Masking,
   words: Uint32Array,
   masks: readonly Mask[],
 ): Promise<Dispatched> {
@@ -136,7 +145,7 @@ async function addOn(
     signs: Int8Array.from(masks, ({ sign }) => sign),
     onDispatch: (columns) => dispatches.push(columns),
   };
-  const sum = masksOn(backend, words, { masks, given });
+  const sum = withMasks(backend, words, { masks, given });
   try {
     const masked = await backend.readWords(sum);
     if (dispatches.length === 0) dispatches.push({ from: 0, to: words.length });
@@ -147,11 +156,11 @@ async function addOn(
 }
 
 /** The keys go in, and are overwritten whether or not the device takes them. */
-function masksOn(
-  backend: MaskBackend,
+function withMasks(
+  backend: Masking,
   words: Uint32Array,
   { masks, given }: { masks: readonly Mask[]; given: MaskKeys },
-): ReturnType<MaskBackend['addMasks']> {
+): Words {
   for (const [i, { key }] of masks.entries()) given.keys.set(key, KEY_BYTES * i);
   try {
     return backend.addMasks(backend.words([words]), given);

@@ -5,6 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Backend, ColumnRange, MaskKeys } from '../../src/backend/kernels.ts';
+import { addMasks } from '../../src/backend/secure/masks.ts';
 import { expectSameWords, wordsOf } from '../support/words.ts';
 
 type MakeBackend = (memory?: number) => Promise<Backend>;
@@ -33,7 +34,7 @@ export function maskSuite(name: string, make: MakeBackend, reference: MakeBacken
     });
 
     const masked = (b: Backend, x: Uint32Array, masks: MaskKeys): Promise<Uint32Array> =>
-      b.readWords(b.addMasks(b.words([x]), masks));
+      b.readWords(addMasks(b.words([x]), masks));
 
     async function expectSame(x: Uint32Array, masks: MaskKeys): Promise<void> {
       expectSameWords(await masked(backend, x, masks), await masked(meaning, x, masks));
@@ -104,7 +105,7 @@ export function maskSuite(name: string, make: MakeBackend, reference: MakeBacken
             keys: keys.subarray(32 * i, 32 * (i + each)),
             signs: signs.subarray(i, i + each),
           };
-          words = backend.addMasks(words, part);
+          words = addMasks(words, part);
         }
         expectSameWords(await backend.readWords(words), want);
       }
@@ -152,7 +153,7 @@ export function maskSuite(name: string, make: MakeBackend, reference: MakeBacken
             ...masksOf(count),
             onDispatch: (range: ColumnRange) => ranges.push(range),
           };
-          await cut.readWords(cut.addMasks(cut.words([wordsOf(cols)]), masks));
+          await cut.readWords(addMasks(cut.words([wordsOf(cols)]), masks));
           const seen = new Uint8Array(cols);
           for (const { from, to } of ranges) {
             expect(from % 16).toBe(0);
@@ -179,7 +180,7 @@ export function maskSuite(name: string, make: MakeBackend, reference: MakeBacken
     });
 
     test('cannot be added once they are released', async () => {
-      const x = backend.addMasks(backend.words([wordsOf(20)]), masksOf(2));
+      const x = addMasks(backend.words([wordsOf(20)]), masksOf(2));
       await backend.readWords(x);
       backend.release(x);
       await expect(backend.readWords(x)).rejects.toThrow('the words were released');

@@ -5,6 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Backend, QuantizeOptions } from '../../src/backend/kernels.ts';
+import { dequantize, quantize } from '../../src/backend/secure/quantize.ts';
 import { chacha20Block, chacha20State } from '../../src/core/chacha20.ts';
 import { quantized } from '../../src/core/stochastic-rounding.ts';
 import { expectSameWords, wordsOf } from '../support/words.ts';
@@ -71,7 +72,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
     const row = Float32Array.from(x);
     // A copy by value would quiet some NaN.
     if (x instanceof Float32Array) new Uint32Array(row.buffer).set(new Uint32Array(x.buffer));
-    const words = await on.readWords(on.quantize(on.matrix([row]), { ...PLAIN, ...change }));
+    const words = await on.readWords(quantize(on.matrix([row]), { ...PLAIN, ...change }));
     return new Int32Array(words.buffer);
   }
 
@@ -80,7 +81,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
     scale: number,
     on = backend,
   ): Promise<Float32Array> {
-    return on.read(on.dequantize(on.words([Int32Array.from(words)]), { scale }));
+    return on.read(dequantize(on.words([Int32Array.from(words)]), { scale }));
   }
 
   const bitsOf = (row: Float32Array): Uint32Array =>
@@ -182,7 +183,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
     });
 
     test('cannot be made once they are released', async () => {
-      const x = backend.quantize(backend.matrix([Float32Array.of(0.5)]), PLAIN);
+      const x = quantize(backend.matrix([Float32Array.of(0.5)]), PLAIN);
       await backend.readWords(x);
       backend.release(x);
       await expect(backend.readWords(x)).rejects.toThrow('the words were released');
@@ -233,7 +234,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
     test.each([8, 9, 17, 24, 31, 32])('are the low %i bits of words', async (bits) => {
       const x = wordsOf(1003, bits);
       const scale = Math.PI * 1e-9;
-      const row = backend.dequantize(backend.words([x]), { scale, bits });
+      const row = dequantize(backend.words([x]), { scale, bits });
       const above = 32 - bits;
       const want = Float32Array.from(x, (word) => ((word << above) >> above) * scale);
       expectSameWords(bitsOf(await backend.read(row)), bitsOf(want));
@@ -260,20 +261,20 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
     test('are within a step of the numbers that the integers are of', async () => {
       const [clip, steps] = [4, 2 ** 19 - 1];
       const x = Float32Array.from(wordsOf(2000), (word) => ((word / 2 ** 31 - 1) * clip) / 1.01);
-      const words = backend.quantize(backend.matrix([x]), {
+      const words = quantize(backend.matrix([x]), {
         clip,
         scale: steps / clip,
         limit: steps,
         key: KEY,
       });
-      const y = await backend.read(backend.dequantize(words, { scale: clip / steps }));
+      const y = await backend.read(dequantize(words, { scale: clip / steps }));
       // A step, and roundings of factors and products, some 2⁻²⁴ of 4 each.
       const bound = clip / steps + 4 * clip * 2 ** -24;
       expect(y.every((value, j) => Math.abs(value - x[j]!) <= bound)).toBe(true);
     });
 
     test('are a matrix like others', async () => {
-      const row = backend.dequantize(backend.words([Int32Array.of(4, -6)]), { scale: 0.5 });
+      const row = dequantize(backend.words([Int32Array.of(4, -6)]), { scale: 0.5 });
       const both = backend.stack(row, backend.matrix([Float32Array.of(0, 1)]));
       expect([...(await backend.read(backend.combine([[1, 1]], both)))]).toEqual([2, -2]);
     });

@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { commands } from 'vitest/browser';
 import { createBackend } from '../../src/browser.ts';
 import { type ClientPhase, type InputTerms, SecureClient } from '../../src/secagg/client.ts';
-import { backendCodec, type Codec, type CodecBackend, hostCodec } from '../../src/secagg/codec.ts';
+import { type Codec, hostCodec } from '../../src/secagg/codec.ts';
 import { encodingOf } from '../../src/secagg/config.ts';
 import { createCrypto } from '../../src/secagg/crypto/create.ts';
 import { withSlots } from '../../src/secagg/encode.ts';
@@ -17,13 +17,18 @@ import { allowList } from '../../src/secagg/enrolment.ts';
 import { indexedDbJournal } from '../../src/secagg/idb-journal.ts';
 import { type Journal, memoryJournal } from '../../src/secagg/journal.ts';
 import {
-  backendMasks,
   type MaskBackend,
   type MaskFault,
   type Masks,
   referenceMasks,
 } from '../../src/secagg/masks.ts';
 import { SLOTS } from '../../src/secagg/suite.ts';
+import {
+  addMasks,
+  backendCodec,
+  backendMasks,
+  type CodecBackend,
+} from '../../src/secure-backend.ts';
 import { fromBase64, toBase64 } from '../support/base64.ts';
 import type { HostedRound, HostReport } from '../support/secure-host.ts';
 import type { SecureHost } from '../support/secure-host-commands.ts';
@@ -44,7 +49,7 @@ function counted(backend: MaskBackend): { backend: MaskBackend; calls: () => num
       words: (rows) => backend.words(rows),
       addMasks: (words, masks) => {
         calls++;
-        return backend.addMasks(words, masks);
+        return addMasks(words, masks);
       },
       readWords: (words, into) => backend.readWords(words, into),
       release: (words) => backend.release(words),
@@ -169,14 +174,11 @@ describe('a page in a secure round', () => {
       info: webgpu.info,
       matrix: webgpu.matrix,
       words: webgpu.words,
-      quantize: webgpu.quantize,
-      dequantize: webgpu.dequantize,
-      unpackWords: webgpu.unpackWords,
       read: (x) => webgpu.read(x),
       readWords: (x) => webgpu.readWords(x),
-      readPacked: (x, bits) => {
+      readCoded: (x, coding, into) => {
         packed++;
-        return webgpu.readPacked(x, bits);
+        return webgpu.readCoded(x, coding, into);
       },
       release: (x) => webgpu.release(x),
     };

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
+import { quantize } from '../../src/backend/secure/quantize.ts';
 import { createRandom } from '../../src/core/random.ts';
 import { cohortOf } from '../../src/lab/secure/cohort.ts';
 import type { Tamper } from '../../src/lab/secure/faults.ts';
@@ -29,7 +30,7 @@ import type { CryptoProvider } from '../../src/secagg/crypto/provider.ts';
 import { encodeUpdate, slotsOk } from '../../src/secagg/encode.ts';
 import { allowList, anybody } from '../../src/secagg/enrolment.ts';
 import { canaryOf, pairMaskKey, roundSecrets, selfMaskKey } from '../../src/secagg/keys.ts';
-import { backendMasks, type MaskFault, referenceMasks } from '../../src/secagg/masks.ts';
+import { type MaskFault, referenceMasks } from '../../src/secagg/masks.ts';
 import {
   encodeMessage,
   encodeRoster,
@@ -51,6 +52,7 @@ import {
 import { below, checkPolicy } from '../../src/secagg/policy.ts';
 import { buildTree, type Entry, encodeEntry, pathsTo, rootOf } from '../../src/secagg/roster.ts';
 import { BOX_NONCE_BYTES, hex, joined, label, SLOTS } from '../../src/secagg/suite.ts';
+import { backendMasks } from '../../src/secure-masks.ts';
 import { withShares } from '../support/edit-message.ts';
 import { roundConfig } from '../support/secure-round.ts';
 import { cryptoForStudy, realProtocol } from '../support/study.ts';
@@ -777,7 +779,7 @@ describe('A17: inputs that are not numbers', () => {
     const { words } = encodeUpdate(plan, { update: values, key, ctxConstants: [1, 2] });
     for (const name of ['reference', 'wasm'] as const) {
       await using backend = await createBackend(name);
-      const quantized = backend.quantize(backend.matrix([values]), { ...plan, key });
+      const quantized = quantize(backend.matrix([values]), { ...plan, key });
       expectSameWords(await backend.readWords(quantized), words.subarray(SLOTS));
     }
   });
@@ -1069,7 +1071,6 @@ describe('A24: a device that gets masks wrong', () => {
     const wrong = {
       info: reference.info,
       words: reference.words.bind(reference),
-      addMasks: reference.addMasks.bind(reference),
       release: reference.release.bind(reference),
       readWords: async (x: never) => {
         const words = await reference.readWords(x);

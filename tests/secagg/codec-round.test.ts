@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
-import { backendCodec, type CodecBackend, hostCodec } from '../../src/secagg/codec.ts';
+import { hostCodec } from '../../src/secagg/codec.ts';
 import { encodingOf } from '../../src/secagg/config.ts';
 import { meansBy, meansOf } from '../../src/secagg/means.ts';
+import { backendCodec, type CodecBackend } from '../../src/secure-codec.ts';
 import { roundConfig, runRound, seededBytes, seededCrypto } from '../support/secure-round.ts';
 import { wordsOf } from '../support/words.ts';
 
@@ -41,9 +42,6 @@ test.each(['wasm', 'webgpu'] as const)(
       info: backend.info,
       matrix: backend.matrix,
       words: backend.words,
-      quantize: backend.quantize,
-      dequantize: backend.dequantize,
-      unpackWords: backend.unpackWords,
       release: (x) => backend.release(x),
       read: (x) => {
         calls.read++;
@@ -53,9 +51,9 @@ test.each(['wasm', 'webgpu'] as const)(
         calls.readWords++;
         return backend.readWords(x);
       },
-      readPacked: (x, bits) => {
+      readCoded: (x, coding, into) => {
         calls.readPacked++;
-        return backend.readPacked(x, bits);
+        return backend.readCoded(x, coding, into);
       },
     };
     const faults: string[] = [];

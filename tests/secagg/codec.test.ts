@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
 import type { Backend } from '../../src/backend/kernels.ts';
 import { BackendError } from '../../src/core/errors.ts';
-import { backendCodec, type Codec, type CodecBackend, hostCodec } from '../../src/secagg/codec.ts';
+import { type Codec, hostCodec } from '../../src/secagg/codec.ts';
 import { decodeSum, encodeUpdate, planEncoding } from '../../src/secagg/encode.ts';
 import { pack, unpack } from '../../src/secagg/packing.ts';
 import { SLOTS } from '../../src/secagg/suite.ts';
+import { backendCodec, type CodecBackend } from '../../src/secure-codec.ts';
 import { expectSameWords, wordsOf } from '../support/words.ts';
 
 /** Another seed at each call. */
@@ -149,12 +150,12 @@ describe('a backend that is not right', () => {
       info: backend.info,
       matrix: backend.matrix,
       words: backend.words,
-      quantize: backend.quantize,
-      dequantize: backend.dequantize,
-      unpackWords: backend.unpackWords,
       read: async (x) => changed('read', await backend.read(x)),
       readWords: async (x) => changed('readWords', await backend.readWords(x)),
-      readPacked: async (x, bits) => changed('readPacked', await backend.readPacked(x, bits)),
+      readCoded: async (x, coding, into) => {
+        await backend.readCoded(x, coding, into);
+        changed('readCoded', into);
+      },
       release: (x) => backend.release(x),
     };
     const faults: string[] = [];

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
 import type { Backend, ColumnRange, MaskKeys } from '../../src/backend/kernels.ts';
+import { addMasks } from '../../src/backend/secure/masks.ts';
 import { BackendError } from '../../src/core/errors.ts';
 import { createRandom } from '../../src/core/random.ts';
 import {
-  backendMasks,
   type Mask,
   type MaskBackend,
   type MaskFault,
@@ -13,6 +13,7 @@ import {
   referenceMasks,
 } from '../../src/secagg/masks.ts';
 import { nativeMasks } from '../../src/secagg/masks-node.ts';
+import { backendMasks } from '../../src/secure-masks.ts';
 import { expectSameWords, wordsOf } from '../support/words.ts';
 
 const SEED = 77;
@@ -41,7 +42,7 @@ function watched(backend: Backend, change: (masked: Uint32Array) => void = () =>
     words: (rows) => backend.words(rows),
     addMasks: (x, masks) => {
       given.push(masks);
-      return backend.addMasks(x, masks);
+      return addMasks(x, masks);
     },
     readWords: async (x) => {
       const masked = await backend.readWords(x);
@@ -211,7 +212,7 @@ describe('dispatches', () => {
           dispatches.push(columns);
           given.onDispatch?.(columns);
         };
-        return backend.addMasks(x, { ...given, onDispatch });
+        return addMasks(x, { ...given, onDispatch });
       },
     };
     const faults: MaskFault[] = [];
@@ -275,7 +276,7 @@ describe('dispatches', () => {
     const backend = await createBackend('reference');
     const silent: MaskBackend = {
       ...watched(backend, (masked) => masked.fill(0)).backend,
-      addMasks: (x, { keys, signs }) => backend.addMasks(x, { keys, signs }),
+      addMasks: (x, { keys, signs }) => addMasks(x, { keys, signs }),
     };
     const faults: MaskFault[] = [];
     const onFault = (fault: MaskFault): void => {

@@ -8,15 +8,17 @@
  */
 
 import { describe, expect, test } from 'vitest';
+import { addMasks } from '../../src/backend/secure/masks.ts';
 import { streamNamed, withStream } from '../../src/lab/secure/streams.ts';
 import { type ClientOptions, SecureClient } from '../../src/secagg/client.ts';
 import { contextOf } from '../../src/secagg/config.ts';
 import type { CryptoProvider } from '../../src/secagg/crypto/provider.ts';
 import { memoryJournal } from '../../src/secagg/journal.ts';
 import { roundSecrets } from '../../src/secagg/keys.ts';
-import { backendMasks, type Masks, referenceMasks } from '../../src/secagg/masks.ts';
+import { type Masks, referenceMasks } from '../../src/secagg/masks.ts';
 import { encodeRefusal, type MessageType, NOBODY, unsigned } from '../../src/secagg/messages.ts';
 import { refusal } from '../../src/secagg/reasons.ts';
+import { backendMasks } from '../../src/secure-masks.ts';
 import { flipped } from '../support/edit-message.ts';
 import { completeScene, messageOf } from '../support/secure-scene.ts';
 
@@ -277,9 +279,9 @@ describe('words that have some of their masks', () => {
       info: backend.info,
       words: backend.words.bind(backend),
       release: backend.release.bind(backend),
-      addMasks: (...args: Parameters<typeof backend.addMasks>) => {
+      addMasks: (...args: Parameters<typeof addMasks>) => {
         if (batches++ > 0) throw new Boom();
-        return backend.addMasks(...args);
+        return addMasks(...args);
       },
       readWords: async (x: Parameters<typeof backend.readWords>[0]) => {
         made.push(await backend.readWords(x));

@@ -20,12 +20,7 @@ import type { ClientEnd, SimulationOptions } from '../../src/lab/secure/simulate
 import type { Party } from '../../src/lab/secure/transcript.ts';
 import { contextOf } from '../../src/secagg/config.ts';
 import { drawGraph } from '../../src/secagg/graph.ts';
-import {
-  backendMasks,
-  type MaskBackend,
-  type Masks,
-  referenceMasks,
-} from '../../src/secagg/masks.ts';
+import { type MaskBackend, type Masks, referenceMasks } from '../../src/secagg/masks.ts';
 import {
   BOX_BYTES,
   encodeConsents,
@@ -41,6 +36,7 @@ import {
 } from '../../src/secagg/messages.ts';
 import { buildTree, pathsTo, rootOf, STEP_BYTES, stepsTo } from '../../src/secagg/roster.ts';
 import { joined, KEY_BYTES, SIGNATURE_BYTES, SLOTS, u32le } from '../../src/secagg/suite.ts';
+import { backendMasks } from '../../src/secure-masks.ts';
 import {
   asFrom,
   asType,
@@ -531,7 +527,6 @@ function watchedDevice(scene: Scene, readWords: MaskBackend['readWords']): Masks
   const device: MaskBackend = {
     info: backend.info,
     words: (rows) => backend.words(rows),
-    addMasks: (x, masks) => backend.addMasks(x, masks),
     release: (x) => backend.release(x),
     readWords,
   };

@@ -5,8 +5,7 @@
  * @module
  */
 
-import type { FileRange, PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
-import { packedWords } from '../packing.ts';
+import type { Density, FileRange, PairBlock, RowScreen } from '../kernels.ts';
 
 /** What sorts, see network-program.ts; `undefined` where ranks are searched for. */
 export type Network = Uint32Array | undefined;
@@ -44,30 +43,14 @@ export type ColumnWork =
       readonly program: Uint32Array;
       readonly tables: Uint32Array;
     }
-  /** See mask-program.ts; the keys are secrets. */
+  /** By a kernel of another module: see `WasmColumns` of kernels.ts. The table is a secret. */
   | {
-      readonly op: 'addMasks';
-      readonly keys: Uint32Array;
-      readonly count: number;
-      readonly added: number;
-    }
-  | {
-      readonly op: 'quantize';
-      /** Of ChaCha20, for block 0; a secret. */
-      readonly state: Uint32Array;
-      readonly clip: number;
-      readonly scale: number;
-      readonly limit: number;
-    }
-  | { readonly op: 'dequantize'; readonly scale: number; readonly bits: number }
-  /** See packing.ts. Outputs of the first, and rows of the second, are packed; units start at words. */
-  | { readonly op: 'pack' | 'unpack'; readonly bits: number }
-  | {
-      readonly op: 'addSimulatedNoise';
-      readonly law: SimulatedNoise['law'];
-      readonly scale: number;
-      /** Of ChaCha20, for block 0. */
-      readonly state: Uint32Array;
+      readonly op: 'extra';
+      readonly library: string;
+      readonly module: WebAssembly.Module;
+      readonly kernel: string;
+      readonly table: Uint32Array;
+      readonly density?: Density | undefined;
     };
 
 /** Results that are sums over the columns of a block: one {@link UnitResult} for each unit. */
@@ -77,9 +60,8 @@ export type RowWork =
   | { readonly op: 'squaredDistances' };
 
 /** Where a column begins in the rows of a job, or in its outputs: they are as wide, unless packed. */
-export function placeIn(side: 'rows' | 'out', col: number, { work }: Pick<Job, 'work'>): number {
-  if (work.op !== (side === 'rows' ? 'unpack' : 'pack')) return col;
-  return packedWords(col, work.bits);
+export function placeIn(side: keyof Density, col: number, { work }: Pick<Job, 'work'>): number {
+  return work.op === 'extra' ? Math.ceil(col * (work.density?.[side] ?? 1)) : col;
 }
 
 /** The ways in which this body computes order statistics. */

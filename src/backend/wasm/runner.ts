@@ -26,7 +26,7 @@ import {
   type ReadRow,
   type UnitResult,
 } from './job.ts';
-import type { Kernels } from './kernels.ts';
+import type { ExtraKernel, Kernels } from './kernels.ts';
 import { blockColsFor, MIN_BLOCK_COLS, STEP_WORDS } from './network-block.ts';
 
 /** Bytes of all rows of a piece, unless it would be narrower than `MIN_COLS`: half a usual cache. */
@@ -69,6 +69,7 @@ interface Ranks {
 }
 
 type Combination = Extract<ColumnWork, { op: 'combine' }>;
+type Extra = Extract<ColumnWork, { op: 'extra' }>;
 
 /** A piece in the instance's memory, as kernels are told of it. */
 interface Piece {
@@ -127,6 +128,8 @@ export class Runner {
   /** Plans of combinations: a job has many units. */
   readonly #plans = new WeakMap<Combination, CombinePlan>();
   readonly #sumPlans = new WeakMap<Combination, SumPlan>();
+  /** Of other modules, by the names of their libraries. */
+  readonly #others = new Map<string, Runner>();
 
   /** `readRow`: for jobs of rows in files. */
   constructor(module: WebAssembly.Module, readRow?: ReadRow) {
@@ -143,10 +146,10 @@ export class Runner {
     if (work.op === 'screen') return this.#screen(job, range);
     if (work.op === 'pairs') return this.#pairs(job, range);
     if (work.op === 'squaredDistances') return this.#squaredDistances(job, range);
+    if (work.op === 'extra') return this.#otherFor(work).#extra(work, job, range);
     if (work.op === 'combine' && work.weights.length === 1) {
       return this.#weightedSum(job, work, range);
     }
-    if (work.op === 'pack' || work.op === 'unpack') return this.#repack(job, work, range);
     return this.#pieceByPiece(this.#method(job), job, range);
   }
 
@@ -190,43 +193,6 @@ export class Runner {
         return this.#sumRows(rows, work);
       case 'addLatticeNoise':
         return this.#addLatticeNoise(rows, work, firstCol);
-      case 'addMasks':
-        return {
-          rows,
-          table: work.keys,
-          isSecret: true,
-          apply: (p, keys) => {
-            const masks = [keys, work.count, work.added] as const;
-            const cols = roundUp(p.cols, MIN_COLS);
-            kernels.addMasks(p.x, cols, ...masks, (firstCol + p.from) / 16, p.out);
-          },
-        };
-      case 'quantize':
-        return {
-          rows,
-          table: work.state,
-          isSecret: true,
-          apply: (p, state) => {
-            const { clip, scale, limit } = work;
-            const cols = roundUp(p.cols, MIN_COLS);
-            const steps = [state, clip, scale, limit] as const;
-            kernels.quantize(p.x, cols, ...steps, (firstCol + p.from) / 16, p.out);
-          },
-        };
-      case 'dequantize':
-        return {
-          rows,
-          apply: (p) => kernels.dequantize(p.x, p.cols, work.scale, 32 - work.bits, p.out),
-        };
-      case 'addSimulatedNoise':
-        return {
-          rows,
-          table: work.state,
-          apply: (p, state) => {
-            const noise = [state, Number(work.law === 'laplace'), work.scale] as const;
-            kernels.addSimulatedNoise(p.x, p.cols, ...noise, (firstCol + p.from) / 4, p.out);
-          },
-        };
       default:
         throw new TypeError(`${work.op} is no operation on columns`);
     }
@@ -345,6 +311,35 @@ export class Runner {
         this.#kernels.addLatticeNoise(p.x, p.cols, ...noise, p.out);
       },
     };
+  }
+
+  #otherFor({ library, module }: Extra): Runner {
+    const other = this.#others.get(library) ?? new Runner(module, this.#readRow);
+    this.#others.set(library, other);
+    return other;
+  }
+
+  /** Row by row, each a piece after the other. */
+  #extra({ kernel, table }: Extra, job: Job, range: Range): undefined {
+    const { rows, out, firstCol = 0 } = job;
+    const apply = (this.#kernels as unknown as Record<string, ExtraKernel>)[kernel]!;
+    const [at, x, outAt] = this.#place([table.byteLength, 4 * MAX_COLS, 4 * MAX_COLS]) as [
+      number,
+      number,
+      number,
+    ];
+    const floats = this.#floats();
+    new Uint32Array(floats.buffer).set(table, at / 4);
+    for (const { from, to } of cut(range, MAX_COLS)) {
+      const there = { from: placeIn('rows', from, job), to: placeIn('rows', to, job) };
+      const [start, end] = [placeIn('out', from, job), placeIn('out', to, job)];
+      for (const [i, row] of rows.entries()) {
+        this.#bringIn([row], there, { x, stride: 0, unit: MIN_COLS });
+        apply(x, roundUp(to - from, MIN_COLS), at, (firstCol + from) / 16, outAt);
+        out[i]!.set(floats.subarray(outAt / 4, outAt / 4 + end - start), start);
+      }
+    }
+    this.#kernels.clear(at, table.byteLength);
   }
 
   /** Applies a method to a range, a piece after the other, and screens each, if the job wants that. */
@@ -599,28 +594,6 @@ export class Runner {
       },
     };
     return this.#sums(method, job, range).sums;
-  }
-
-  // Packing, which changes the width of rows
-
-  #repack(
-    job: Job,
-    { op, bits }: Extract<ColumnWork, { op: 'pack' | 'unpack' }>,
-    range: Range,
-  ): undefined {
-    // At most as wide packed as not. A kernel may read seven bytes after the last entry.
-    const [x, at] = this.#place([4 * MAX_COLS + 8, 4 * MAX_COLS]) as [number, number];
-    const floats = this.#floats();
-    for (const { from, to } of cut(range, MAX_COLS)) {
-      const [first, last] = [placeIn('rows', from, job), placeIn('rows', to, job)];
-      const [start, end] = [placeIn('out', from, job), placeIn('out', to, job)];
-      for (const [i, row] of job.rows.entries()) {
-        // Words come from arrays: none is left in a file.
-        floats.set((row as Float32Array).subarray(first, last), x / 4);
-        this.#kernels[op](x, bits, to - from, at);
-        job.out[i]!.set(floats.subarray(at / 4, at / 4 + end - start), start);
-      }
-    }
   }
 
   // Memory

@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Density } from '../kernels.ts';
 import { isInFile, type Job, type JobRow, placeIn, type UnitResult } from './job.ts';
 
 /** Whether every thread sees it. */
@@ -24,7 +25,7 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
   const from = unit * job.unitCols;
   const to = Math.min(job.cols, from + job.unitCols);
   let used = 0;
-  const part = (side: 'rows' | 'out', values: Float32Array): Float32Array =>
+  const part = (side: keyof Density, values: Float32Array): Float32Array =>
     values.subarray(placeIn(side, from, job), placeIn(side, to, job));
   const place = (there: Float32Array): Float32Array => {
     if (isShared(there)) return there;

@@ -5,8 +5,9 @@
  * @module
  */
 
-import { backendCodec, type Codec, hostCodec } from '../../secagg/codec.ts';
+import { type Codec, hostCodec } from '../../secagg/codec.ts';
 import { type EncodedSum, type EncodingPlan, planEncoding } from '../../secagg/encode.ts';
+import { backendCodec } from '../../secure-codec.ts';
 import { type Bench, open, orProblem, places, type Question, type Timing, timed } from './bench.ts';
 import { measure } from './stopwatch.ts';
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { BLOCKS_BYTES, fourBlocks, inOrder } from './chacha20';
+import { BLOCKS_BYTES, fourBlocks, inOrder } from '../chacha20';
 
 /** Four blocks word by word, and one after the other. */
 const words: usize = memory.data(256, 16);
@@ -21,18 +21,13 @@ const LEAST: f32 = 1 / CHANCES;
 
 /**
  * `cols` is a multiple of 64. The first column is the first of block `firstBlock`, which counts modulo
- * 2³².
+ * 2³². The table holds the 16 words of a state, then the clip and the scale as f32, and the limit.
  */
-export function quantize(
-  x: usize,
-  cols: i32,
-  state: usize,
-  clip: f32,
-  scale: f32,
-  limit: i32,
-  firstBlock: i32,
-  out: usize,
-): void {
+export function quantize(x: usize, cols: i32, table: usize, firstBlock: i32, out: usize): void {
+  const state = table;
+  const clip = load<f32>(table, 64);
+  const scale = load<f32>(table, 68);
+  const limit = load<i32>(table, 72);
   const end = x + <usize>cols * 4;
   for (let block = firstBlock; x < end; block += 4) {
     fourBlocks(state, block, 0, words);
@@ -64,11 +59,12 @@ function rounded(x: v128, random: v128, clip: f32, scale: f32, limit: i32): v128
 }
 
 /**
- * Products in f64, rounded to f32. Integers are what is left of words without the bits above them, of which
- * there are so many. `cols` is a multiple of 4.
+ * Products in f64, rounded to f32. Integers are what is left of words without the bits above them. `cols` is a
+ * multiple of 4. The table holds the scale, an f64, and the number of those bits.
  */
-export function dequantize(x: usize, cols: i32, scale: f64, above: i32, out: usize): void {
-  const factor = f64x2.splat(scale);
+export function dequantize(x: usize, cols: i32, table: usize, _: i32, out: usize): void {
+  const factor = f64x2.splat(load<f64>(table));
+  const above = load<i32>(table, 8);
   for (const end = x + <usize>cols * 4; x < end; x += 16, out += 16) {
     const integers = i32x4.shr_s(i32x4.shl(v128.load(x), above), above);
     const upper = v128.shuffle<i32>(integers, integers, 2, 3, 2, 3);

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { BLOCKS_BYTES, fourBlocks, inOrder } from './chacha20';
+import { BLOCKS_BYTES, fourBlocks, inOrder } from '../chacha20';
 
 const KEY: usize = 32;
 /** A state without its key: the constants, a counter and a nonce of zeros. */
@@ -20,17 +20,13 @@ const sums: usize = memory.data(256, 16);
 
 /**
  * `cols` is a multiple of 64. The first column is the first of block `firstBlock`, which counts modulo
- * 2³². Of `count` keys of eight words the first `added` are of streams to add.
+ * 2³². The table holds the number of keys, how many of them, from the first, are of streams to add, two
+ * words that mean nothing, and eight words for each key.
  */
-export function addMasks(
-  x: usize,
-  cols: i32,
-  keys: usize,
-  count: i32,
-  added: i32,
-  firstBlock: i32,
-  out: usize,
-): void {
+export function addMasks(x: usize, cols: i32, table: usize, firstBlock: i32, out: usize): void {
+  const count = load<i32>(table);
+  const added = load<i32>(table, 4);
+  const keys = table + 16;
   const end = x + <usize>cols * 4;
   const middle = keys + <usize>added * KEY;
   const last = keys + <usize>count * KEY;

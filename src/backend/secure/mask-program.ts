@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MaskKeys } from './kernels.ts';
+import type { MaskKeys } from '../kernels.ts';
 
 const KEY_WORDS = 8;
 

@@ -4,8 +4,12 @@
  * @module
  */
 
-/** Reads up to eight bytes from where each entry begins, so that seven after the last must be there. */
-export function unpack(x: usize, bits: i32, cols: i32, out: usize): void {
+/**
+ * Reads up to eight bytes from where each entry begins, so that seven after the last must be there. The
+ * table holds the number of bits.
+ */
+export function unpack(x: usize, cols: i32, table: usize, _: i32, out: usize): void {
+  const bits = load<i32>(table);
   const mask: u32 = <u32>0xffff_ffff >> (32 - bits);
   let bit: u32 = 0;
   for (const end = out + <usize>cols * 4; out < end; out += 4, bit += bits) {
@@ -14,8 +18,9 @@ export function unpack(x: usize, bits: i32, cols: i32, out: usize): void {
   }
 }
 
-/** Writes whole words, the last filled up with zeros. */
-export function pack(x: usize, bits: i32, cols: i32, out: usize): void {
+/** Writes whole words, the last filled up with zeros. The table holds the number of bits. */
+export function pack(x: usize, cols: i32, table: usize, _: i32, out: usize): void {
+  const bits = load<i32>(table);
   const mask: u32 = <u32>0xffff_ffff >> (32 - bits);
   let open: u64 = 0;
   let filled = 0;

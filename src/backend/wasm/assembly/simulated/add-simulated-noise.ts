@@ -8,7 +8,7 @@
  * @module
  */
 
-import { BLOCKS_BYTES, fourBlocks } from './chacha20';
+import { BLOCKS_BYTES, fourBlocks } from '../chacha20';
 
 /** Where four blocks stand while they are used. */
 const blocks: usize = memory.data(256, 16);
@@ -18,20 +18,21 @@ const ROOT_HALF: u32 = 0x3f35_04f3;
 const MANTISSA: u32 = 0x007f_ffff;
 
 /**
- * `cols` is a multiple of 16. The first column is the first of block `firstBlock`, which counts modulo
- * 2³².
+ * `cols` is a multiple of 16, the first of which is the first of sixteen `sixteenth`; blocks count modulo
+ * 2³². The table holds the 16 words of a state, then the scale as an f32, and 1 for the law of Laplace.
  */
 export function addSimulatedNoise(
   x: usize,
   cols: i32,
-  state: usize,
-  isLaplace: i32,
-  scale: f32,
-  firstBlock: i32,
+  table: usize,
+  sixteenth: i32,
   out: usize,
 ): void {
+  const state = table;
+  const scale = load<f32>(table, 64);
+  const isLaplace = load<i32>(table, 68);
   const end = x + <usize>cols * 4;
-  for (let block = firstBlock; x < end; block += 4) {
+  for (let block = 4 * sixteenth; x < end; block += 4) {
     fourBlocks(state, block, 0, blocks);
     for (let k: usize = 0; k < 4; k++) {
       const first = v128.load(blocks + 64 * k);
