@@ -70,12 +70,12 @@ export interface Refusal {
 }
 
 /** What was asked for, or why not. */
-export type Verdict<T> =
+export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly refusal: Refusal };
 
 /** It is granted. */
-export function granted<T>(value: T): Verdict<T> {
+export function granted<T>(value: T): Answer<T> {
   return { ok: true, value };
 }
 

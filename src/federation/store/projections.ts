@@ -6,6 +6,7 @@
  */
 
 import type { Json } from '../../core/canonical-json.ts';
+import { type ClientRecord, clientAfter } from '../registry.ts';
 import type { LoggedEvent } from './chain.ts';
 
 /** Tables by name, and how their keys are kept. */
@@ -44,6 +45,13 @@ export function rowsOf(event: LoggedEvent, before: RowBefore): readonly Row[] {
   if (type === LEDGER_LINE) {
     return [{ table: 'ledger', key: Number(body.line), state: body.text ?? null }];
   }
+  if (type.startsWith('client.') && typeof body.client === 'string') {
+    const known = before('clients', body.client) as unknown as ClientRecord | undefined;
+    const state = clientAfter(known, event);
+    return state && state !== known
+      ? [{ table: 'clients', key: state.client, state: plain(state) }]
+      : [];
+  }
   const round = body.round;
   if (typeof round !== 'number' || !/^(round\.|update\.committed$)/.test(type)) return [];
   return [{ table: 'rounds', key: round, state: { ...roundAfter(event, round, before) } }];
@@ -54,4 +62,9 @@ function roundAfter({ type, time }: LoggedEvent, round: number, before: RowBefor
   const row = known ?? { round, phase: 'opened', openedAt: time, changedAt: time, updates: 0 };
   if (type === 'update.committed') return { ...row, changedAt: time, updates: row.updates + 1 };
   return { ...row, changedAt: time, phase: type.slice('round.'.length) };
+}
+
+/** Records are plain JSON. */
+function plain(record: ClientRecord): Json {
+  return record as unknown as Json;
 }

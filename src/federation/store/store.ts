@@ -23,6 +23,8 @@ import { PrivacyError, StoreError } from '../../core/errors.ts';
 import { writeFileAtomic } from '../../formats/node-files.ts';
 import type { LedgerStorage } from '../../privacy/ledger/storage.ts';
 import { hex } from '../../secagg/suite.ts';
+import type { ClientRecord } from '../registry.ts';
+import { RUN_ID } from '../statement.ts';
 import { BLOB_NAME, Blobs } from './blobs.ts';
 import type { ChainHead, LoggedEvent, NewEvent } from './chain.ts';
 import { type Connection, openDatabase } from './database.ts';
@@ -64,8 +66,6 @@ export interface Recovery {
   /** Files that nobody had confirmed. */
   readonly swept: number;
 }
-
-const RUN_ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
 /**
  * Opens the run in `folder`, after verifying its log.
@@ -190,14 +190,27 @@ export class Store {
     return this.#parts.log.head;
   }
 
-  /** {@inheritDoc EventLog.append} */
+  /**
+   * Adds events, all or none. When the promise is kept, they are there for good, in the order of calls;
+   * calls at the same time share one sync.
+   *
+   * @param now - Milliseconds since 1970.
+   * @throws {TypeError | RangeError} if an event is none.
+   * @throws {StoreError} `disk-full`: nothing was added, and more can be once there is room; `failed`: the
+   *   run must be opened anew, and may hold the events; `closed`.
+   */
   append(events: readonly NewEvent[], now: number): Promise<readonly LoggedEvent[]> {
     return this.#parts.log.append(events, now);
   }
 
-  /** {@inheritDoc EventLog.read} */
+  /** Events in their order. Those that are added meanwhile come too, or do not. */
   events(range?: EventRange): AsyncIterable<LoggedEvent> {
     return this.#parts.log.read(range);
+  }
+
+  /** All clients, by their names: what a `Registry` begins with. */
+  async clients(): Promise<Map<string, ClientRecord>> {
+    return (await this.#parts.log.table('clients')) as unknown as Map<string, ClientRecord>;
   }
 
   /** How far each round is, by its number. */

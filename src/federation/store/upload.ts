@@ -14,7 +14,7 @@ import { Turns } from '../../core/turn.ts';
 import { encodeBitmap } from '../../secagg/bitmap.ts';
 import { hex, sameBytes } from '../../secagg/suite.ts';
 import { chunkRange, LEAF_PREFIX, merkleRoot } from '../merkle.ts';
-import { granted, type Refusal, refused, type Verdict } from '../refusals.ts';
+import { type Answer, granted, type Refusal, refused } from '../refusals.ts';
 import type { StoredBlob } from './blobs.ts';
 import type { ChunkMap, UploadPlan } from './chunk-map.ts';
 import type { OnStep } from './faults.ts';
@@ -66,7 +66,7 @@ export class Upload {
   #data: FileHandle | undefined;
   #isSealed: boolean;
   #failure: unknown;
-  #sealing: Promise<Verdict<StoredBlob>> | undefined;
+  #sealing: Promise<Answer<StoredBlob>> | undefined;
 
   /** @internal */
   constructor(parts: UploadParts) {
@@ -109,7 +109,7 @@ export class Upload {
    * @throws {StoreError} `disk-full`.
    * @throws whatever the pieces throw: then the chunk has not arrived.
    */
-  async write(index: number, pieces: Pieces, options: ChunkOptions = {}): Promise<Verdict<void>> {
+  async write(index: number, pieces: Pieces, options: ChunkOptions = {}): Promise<Answer<void>> {
     const { from, to } = chunkRange(this.plan, index);
     const known = this.#parts.map.leaves[index];
     const leaf = createHash('sha256').update(LEAF_PREFIX);
@@ -147,7 +147,7 @@ export class Upload {
    *
    * @throws {StoreError} `disk-full`.
    */
-  seal(): Promise<Verdict<StoredBlob>> {
+  seal(): Promise<Answer<StoredBlob>> {
     this.#sealing ??= this.#seal().finally(() => {
       this.#sealing = undefined;
     });
@@ -183,7 +183,7 @@ export class Upload {
     };
   }
 
-  async #seal(): Promise<Verdict<StoredBlob>> {
+  async #seal(): Promise<Answer<StoredBlob>> {
     const { map, path, adopt, onStep } = this.#parts;
     const size = this.plan.length;
     const data = this.#data;
@@ -259,19 +259,19 @@ function digestRefusal(
   );
 }
 
-function wrongLength(index: number, wanted: number): Verdict<never> {
+function wrongLength(index: number, wanted: number): Answer<never> {
   return refused('wrong-length', `chunk ${index} must have ${wanted} bytes`);
 }
 
-function conflict(index: number): Verdict<never> {
+function conflict(index: number): Answer<never> {
   return refused('conflict', `chunk ${index} has arrived before, with other bytes`);
 }
 
-function superseded(index: number): Verdict<never> {
+function superseded(index: number): Answer<never> {
   return refused('superseded', `chunk ${index} is being sent by another request`);
 }
 
-function incomplete(missing: number, chunks: number): Verdict<never> {
+function incomplete(missing: number, chunks: number): Answer<never> {
   return refused('incomplete', `${missing} of ${chunks} chunks have not arrived`);
 }
 

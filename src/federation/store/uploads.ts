@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { assertInteger } from '../../core/assert.ts';
 import { StoreError } from '../../core/errors.ts';
 import { hex, sameBytes } from '../../secagg/suite.ts';
-import { granted, refused, type Verdict } from '../refusals.ts';
+import { type Answer, granted, refused } from '../refusals.ts';
 import type { Blobs } from './blobs.ts';
 import { ChunkMap, type UploadPlan } from './chunk-map.ts';
 import type { OnStep } from './faults.ts';
@@ -56,7 +56,7 @@ export class Uploads {
    * @throws {TypeError | RangeError} if the id or plan is none.
    * @throws {StoreError} `disk-full` if there is no room for what is still to come.
    */
-  begin(id: string, plan: UploadPlan): Promise<Verdict<Upload>> {
+  begin(id: string, plan: UploadPlan): Promise<Answer<Upload>> {
     checkId(id);
     assertInteger('chunkSize', plan.chunkSize, 1);
     assertInteger('length', plan.length, 1, plan.chunkSize * MAX_CHUNKS);
