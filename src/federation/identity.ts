@@ -11,7 +11,7 @@ import { assertInteger } from '../core/assert.ts';
 import { SecureError } from '../core/errors.ts';
 import { parsed, Writer } from '../secagg/bytes.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
-import { hex, joined, KEY_BYTES, sameBytes, u64le } from '../secagg/suite.ts';
+import { hex, joined, KEY_BYTES, SIGNATURE_BYTES, sameBytes, u64le } from '../secagg/suite.ts';
 import { type Answer, granted, refused } from './refusals.ts';
 import { Transcript } from './transcript.ts';
 
@@ -234,7 +234,13 @@ export async function checkPossession(
 ): Promise<Answer<void>> {
   const { challenge, key, proof } = answer;
   const { purpose, run, crypto } = options;
-  if (key.length !== KEY_BYTES) return refused('malformed', `a key is ${KEY_BYTES} bytes`);
+  if (key.length !== KEY_BYTES || proof.length !== SIGNATURE_BYTES) {
+    const lengths = `${KEY_BYTES} and ${SIGNATURE_BYTES} bytes`;
+    return refused(
+      'malformed',
+      `a key and its proof are ${lengths}, got ${key.length} and ${proof.length}`,
+    );
+  }
   if (!isFresh(challenge, options)) {
     return refused(
       'stale-challenge',

@@ -8,7 +8,7 @@
 import type { Json } from '../core/canonical-json.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { allowList, type Certificate, certified } from '../secagg/enrolment.ts';
-import { hex, KEY_BYTES } from '../secagg/suite.ts';
+import { hex, KEY_BYTES, SIGNATURE_BYTES } from '../secagg/suite.ts';
 import { type ChallengeOptions, checkPossession, clientIdOf, type Identity } from './identity.ts';
 import { type Answer, granted, type Refusal, refused } from './refusals.ts';
 import { Transcript } from './transcript.ts';
@@ -323,12 +323,14 @@ export async function decideRotation(
   if (
     previous.length !== KEY_BYTES ||
     next.length !== KEY_BYTES ||
+    signature.length !== SIGNATURE_BYTES ||
+    nextSignature.length !== SIGNATURE_BYTES ||
     !Number.isSafeInteger(rotations) ||
     rotations < 0
   ) {
     return refused(
       'malformed',
-      'a rotation has two keys of 32 bytes, and how many there were before',
+      'a rotation has two keys of 32 bytes, two signatures of 64, and how many there were before',
     );
   }
   const record = registry.get(client);
