@@ -27,7 +27,7 @@ import type { ClientRecord } from '../registry.ts';
 import { RUN_ID } from '../statement.ts';
 import { BLOB_NAME, Blobs } from './blobs.ts';
 import type { ChainHead, LoggedEvent, NewEvent } from './chain.ts';
-import { type Connection, openDatabase } from './database.ts';
+import { type Connection, isBroken, isDiskFull, openDatabase } from './database.ts';
 import { EventLog, type EventRange } from './event-log.ts';
 import type { OnStep } from './faults.ts';
 import { syncFolder } from './files.ts';
@@ -95,8 +95,20 @@ export async function openStore(folder: string, options: StoreOptions): Promise<
     await head?.close();
     database?.close();
     await unlock();
-    throw error;
+    throw told(folder, error);
   }
+}
+
+/** What SQLite and the disk say, in the store's words. */
+function told(folder: string, cause: unknown): unknown {
+  if (isBroken(cause)) {
+    return new StoreError('damaged', `${folder}: the database is broken: ${String(cause)}`, {
+      cause,
+    });
+  }
+  return isDiskFull(cause)
+    ? new StoreError('disk-full', `${folder}: no room on the disk`, { cause })
+    : cause;
 }
 
 interface LogOptions {
@@ -269,9 +281,12 @@ export class Store {
 
   async #close(): Promise<void> {
     const { log, database, head, unlock } = this.#parts;
+    const written = log.close();
     await this.uploads.close();
-    await log.close();
+    await written;
     await head.close();
+    // One file then holds all; should it fail, the two files that there are do.
+    await database.exec('PRAGMA wal_checkpoint(TRUNCATE)').catch(() => {});
     database.close();
     await unlock();
   }
