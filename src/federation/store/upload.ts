@@ -200,25 +200,28 @@ export class Upload {
         `the chunks have the root ${hex(root)}, ${hex(this.plan.root)} was signed`,
       );
     }
-    await this.#sync(data);
-    onStep('upload.synced');
-    await map.seal(new Uint8Array(hash.digest()));
-    onStep('upload.sealed');
-    const name = hex(map.sealed!);
-    await adopt(path, name);
+    const name = new Uint8Array(hash.digest());
+    await writing(path, async () => {
+      await this.#sync(data);
+      onStep('upload.synced');
+      await map.seal(name);
+      onStep('upload.sealed');
+      await adopt(path, hex(name));
+    });
     this.#isSealed = true;
     this.#data = undefined;
     await data.close();
-    return granted({ name, size });
+    return granted({ name: hex(name), size });
   }
 
-  /** Once syncing has failed, the system may have dropped what was not written: asking again lies. */
+  /** Once syncing has failed, the system may have dropped what was not written: asking again would lie. */
   async #sync(data: FileHandle): Promise<void> {
     try {
-      await writing(this.#parts.path, () => data.datasync());
-    } catch (error) {
-      this.#failure = error;
-      throw error;
+      await data.datasync();
+    } catch (cause) {
+      const what = `the upload ${this.id} could not be synced: forget it, and have it sent anew`;
+      this.#failure = new StoreError('failed', what, { cause });
+      throw cause;
     }
   }
 

@@ -102,13 +102,42 @@ async function requireSound(promises: readonly string[]): Promise<void> {
   }
 }
 
+/**
+ * Each step the first time; then later ones of the log, which is written for the run, for updates and for
+ * the ledger, and of blobs, which come from uploads first.
+ */
+const POINTS: readonly (readonly [step: Step, time: number])[] = [
+  ...STEPS.filter((step) => step !== 'sweep.removed').map((step) => [step, 1] as const),
+  ['log.inserted', 2],
+  ['log.committed', 2],
+  ['log.committed', 4],
+  ['chunk.marked', 5],
+  ['upload.sealed', 3],
+  ['blob.renamed', 3],
+  ['blob.renamed', UPDATES + 1],
+  ['blob.folder-synced', UPDATES + 1],
+];
+
 describe('a process that is killed', () => {
-  test.each(STEPS.filter((step) => step !== 'sweep.removed'))(
-    'at %s loses nothing that it promised',
-    async (step: Step) => {
-      const first = await child(step, 1);
-      expect(first.signal).toBe('SIGKILL');
-      await requireSound(first.promises);
-    },
-  );
+  test.each(POINTS)('at %s, time %i, loses nothing that it promised', async (step, time) => {
+    const { promises, signal } = await child(step, time);
+    expect(signal).toBe('SIGKILL');
+    await requireSound(promises);
+  });
+
+  test('while it sweeps what the one before it left, loses nothing either', async () => {
+    const first = await child('blob.synced', 1);
+    const second = await child('sweep.removed', 1);
+    expect([first.signal, second.signal]).toEqual(['SIGKILL', 'SIGKILL']);
+    await requireSound([...first.promises, ...second.promises]);
+  });
+
+  test('at any time, again and again, loses nothing that any of them promised', async () => {
+    const promises: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      const ended = await child('none', 0, { after: Math.random() * 30 });
+      promises.push(...ended.promises);
+    }
+    await requireSound(promises);
+  });
 }, 60_000);
