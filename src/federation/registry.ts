@@ -17,6 +17,7 @@ import { Transcript } from './transcript.ts';
 export type EnrolmentPolicy =
   | {
       readonly kind: 'allow-list';
+      /** Whether a first public key is on the list. */
       readonly isListed: (key: Uint8Array) => boolean | Promise<boolean>;
     }
   | {
@@ -126,6 +127,7 @@ export class Registry {
     if (after !== undefined) this.#set(after);
   }
 
+  /** What is known of a client. */
   get(client: string): ClientRecord | undefined {
     return this.#clients.get(client);
   }

@@ -34,6 +34,7 @@ export class Blobs {
   readonly #onStep: OnStep;
   readonly #sync: () => Promise<void>;
 
+  /** @internal */
   constructor(folder: string, onStep: OnStep) {
     this.folder = folder;
     this.#onStep = onStep;
