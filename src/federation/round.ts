@@ -325,7 +325,7 @@ export class RoundMachine {
     };
     const before = place(this.state);
     const answer = act({ emit, time });
-    closeIfDue(this.state, { emit, time });
+    settle(this.state, { emit, time });
     const work = place(this.state) === before ? undefined : workOf(this.state);
     return { time, log, ...(answer && { answer }), ...(work && { work }) };
   }
@@ -352,11 +352,31 @@ function lapse(state: RunState, { emit, time }: Moment): void {
   const due = dueOf(round);
   if (round === undefined || due === undefined || time < due) return;
   if (round.phase === 'collect') {
-    closeIfDue(state, { emit, time });
+    settle(state, { emit, time });
     return;
   }
   const reason = `${WAITS[round.phase]} took longer than ${round.policy.processingMs} ms`;
   emit(failed(round, { code: 'stalled', reason }));
+}
+
+/**
+ * What follows from the state by itself: it closes, and it fails below its quorum. Looked at after every
+ * step, since a process may die between an event and what follows from it.
+ */
+function settle(state: RunState, moment: Moment): void {
+  closeIfDue(state, moment);
+  const { round } = state;
+  if (round?.closed === undefined || isOver(round)) return;
+  const { quorum } = round.policy;
+  const fewest = `where ${quorum} are the fewest`;
+  const came = round.closed.committed.length;
+  const kept = round.screened?.kept.length;
+  if (came < quorum) {
+    moment.emit(failed(round, { code: 'too-few', reason: `${came} updates, ${fewest}` }));
+  } else if (kept !== undefined && kept < quorum) {
+    const reason = `the screen left ${kept} updates, ${fewest}`;
+    moment.emit(failed(round, { code: 'screened-out', reason }));
+  }
 }
 
 function closeIfDue({ round }: RunState, { emit, time }: Moment): void {
@@ -365,10 +385,6 @@ function closeIfDue({ round }: RunState, { emit, time }: Moment): void {
   if (reason === undefined) return;
   const { committed, missing } = settledMembers(round);
   emit({ type: 'round.closed', body: { round: round.round, reason, committed, missing } });
-  const { quorum } = round.policy;
-  if (committed.length >= quorum) return;
-  const text = `${committed.length} updates, where ${quorum} are the fewest`;
-  emit(failed(round, { code: 'too-few', reason: text }));
 }
 
 function closingReason(
@@ -605,10 +621,6 @@ function screened(round: RoundState, { excluded, report }: Input<'screened'>, em
       ...(report !== undefined && { report }),
     },
   });
-  const { quorum } = round.policy;
-  if (kept.length >= quorum) return;
-  const reason = `the screen left ${kept.length} updates, where ${quorum} are the fewest`;
-  emit(failed(round, { code: 'screened-out', reason }));
 }
 
 /** The round and the member that a client's message is for, or why there is none. */

@@ -1,8 +1,8 @@
 /** Rounds under every interleaving: joins, commits, duplicates, refusals, deadlines and crashes. */
 
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { RoundPolicy } from '../../src/federation/events.ts';
+import type { RoundPolicy, RunEvent } from '../../src/federation/events.ts';
 import { isOver } from '../../src/federation/run-state.ts';
 import {
   beginning,
@@ -13,16 +13,21 @@ import {
   TestCoordinator,
 } from '../support/federation.ts';
 
-const SELECTED = 6;
 const CLIENTS = clientNames(8);
-const COLLECT_MS = 1000;
-const PROCESSING_MS = 500;
+/** Whoever comes late stands before, between and after the others. */
+const SELECTED = ['c-2', 'c-3', 'c-4', 'c-6', 'c-7'];
+/** One of them may be late. */
+const CAPACITY = SELECTED.length + 1;
+const COLLECT_MS = 300;
+const PROCESSING_MS = 1000;
 
 type Step =
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'join' | 'leave' | 'revoke' | 'refuse'; readonly client: string }
   | { readonly kind: 'declare' | 'commit'; readonly client: string; readonly version: number }
-  | { readonly kind: 'work' | 'work twice' | 'stale work' | 'crash' | 'tick' };
+  /** A result that somebody got before, in this process or another. */
+  | { readonly kind: 'stale work'; readonly at: number }
+  | { readonly kind: 'work' | 'work twice' | 'crash' | 'tick' };
 
 /** A step, and how many of its events are lost by a crash while they are written. */
 interface Torn {
@@ -57,16 +62,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       kind: fc.constantFrom(
         'work' as const,
         'work twice' as const,
-        'stale work' as const,
         'crash' as const,
         'tick' as const,
       ),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('stale work' as const), at: fc.nat({ max: 5 }) }),
+  },
 );
 const steps = fc.array(
   fc.record({ step, torn: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.nat({ max: 2 })) }),
-  { maxLength: 60 },
+  { maxLength: 50, size: 'max' },
 );
 const policy: fc.Arbitrary<RoundPolicy> = fc
   .record({
@@ -74,14 +82,14 @@ const policy: fc.Arbitrary<RoundPolicy> = fc
     lateJoin: fc.boolean(),
     secure: fc.boolean(),
     noise: fc.constantFrom('none' as const, 'none' as const, 'server' as const, 'clients' as const),
-    wanted: fc.integer({ min: 2, max: SELECTED }),
+    wanted: fc.integer({ min: 2, max: SELECTED.length }),
     quorum: fc.integer({ min: 0, max: 2 }),
   })
   .map((changes) =>
-    policyOf(SELECTED, {
+    policyOf(SELECTED.length, {
       ...changes,
       secure: changes.secure || changes.noise === 'clients',
-      capacity: SELECTED + 1,
+      capacity: CAPACITY,
       processingMs: PROCESSING_MS,
     }),
   );
@@ -100,7 +108,7 @@ class Model {
   readonly results: ReturnType<TestCoordinator['result']>[] = [];
 
   constructor(policy: RoundPolicy) {
-    const plan = { selected: CLIENTS.slice(0, SELECTED), policy, collectMs: COLLECT_MS };
+    const plan = { selected: SELECTED, policy, collectMs: COLLECT_MS };
     this.coordinator.take(this.coordinator.machine.open(plan, 0));
   }
 
@@ -143,7 +151,7 @@ class Model {
         break;
       }
       case 'stale work': {
-        const stale = this.results[0];
+        const stale = this.results.at(-1 - step.at);
         if (stale !== undefined) this.#handle(stale, 0);
         break;
       }
@@ -184,14 +192,34 @@ class Model {
       expect(round?.members.get(name), `the update of ${name}`).toMatchObject({ update: { blob } });
       if (round?.closed !== undefined) expect(round.closed.committed).toContain(name);
     }
-    expect(comparable(coordinator.refolded())).toEqual(comparable(coordinator.state));
     const events = coordinator.log.map(({ event }) => event);
     const ended = events.filter(
       ({ type }) => type === 'round.published' || type === 'round.failed',
     );
     expect(ended.length).toBeLessThanOrEqual(1);
-    const outputs = events.flatMap((e) => (e.type === 'round.aggregated' ? [e.body.charge] : []));
-    expect(outputs.length).toBeLessThanOrEqual(1);
+    this.#checkCharges(events);
+  }
+
+  /** Each output has a charge of its own, made before it; noise of a process that died is not used. */
+  #checkCharges(events: readonly RunEvent[]): void {
+    const { noise } = this.coordinator.state.round!.policy;
+    let charge: number | undefined;
+    let outputs = 0;
+    for (const event of events) {
+      if (event.type === 'run.resumed' && noise === 'server') charge = undefined;
+      if (event.type === 'privacy.reserved') charge = event.body.charge;
+      if (event.type !== 'round.aggregated') continue;
+      outputs++;
+      expect(event.body.charge).toBe(charge);
+      expect(event.body.charge === undefined).toBe(noise === 'none');
+    }
+    expect(outputs).toBeLessThanOrEqual(1);
+  }
+
+  /** The log alone tells the state. */
+  checkLog(): void {
+    const { coordinator } = this;
+    expect(comparable(coordinator.refolded())).toEqual(comparable(coordinator.state));
   }
 
   /** Nobody does anything more: the round must end by itself, at its deadline and its limit. */
@@ -213,7 +241,7 @@ function undisturbed(
   model: Model,
 ): TestCoordinator {
   const coordinator = new TestCoordinator(beginning(CLIENTS));
-  const plan = { selected: CLIENTS.slice(0, SELECTED), policy, collectMs: COLLECT_MS };
+  const plan = { selected: SELECTED, policy, collectMs: COLLECT_MS };
   coordinator.take(coordinator.machine.open(plan, 0));
   for (const name of committed) {
     if (!plan.selected.includes(name)) coordinator.handle({ kind: 'join', client: name });
@@ -222,6 +250,7 @@ function undisturbed(
     coordinator.handle({ kind: 'declare', round: 1, client: name, root, ...shape });
     coordinator.handle({ kind: 'commit', round: 1, client: name, root, blob });
   }
+  coordinator.finish();
   coordinator.now = COLLECT_MS;
   coordinator.take(coordinator.machine.tick(COLLECT_MS));
   coordinator.finish();
@@ -238,8 +267,10 @@ describe('a round under any interleaving', () => {
           model.apply(step);
           model.check();
         }
+        model.checkLog();
         model.runOut();
         model.check();
+        model.checkLog();
         const { closed, published, failure } = model.coordinator.state.round!;
         seen[published === undefined ? 'failed' : 'published']++;
         // Work that took too long is a disturbance of its own: there is no model to compare.
@@ -249,11 +280,11 @@ describe('a round under any interleaving', () => {
         expect(calm.published).toBe(published);
         expect(calm.failure).toEqual(failure);
       }),
-      { seed: 20261123, numRuns: 2000 },
+      { seed: 20261123, numRuns: 500 },
     );
     // The steps are such that both ends occur: a test of rounds that all fail would test nothing.
-    expect(seen.published).toBeGreaterThan(500);
-    expect(seen.failed).toBeGreaterThan(100);
+    expect(seen.published).toBeGreaterThan(100);
+    expect(seen.failed).toBeGreaterThan(30);
   });
 
   test('ends by its limit when work never comes back', () => {
@@ -270,7 +301,7 @@ describe('a round under any interleaving', () => {
         expect(isOver(coordinator.state.round!)).toBe(true);
         expect(coordinator.machine.due).toBeUndefined();
       }),
-      { seed: 20261124, numRuns: 300 },
+      { seed: 20261124, numRuns: 100 },
     );
   });
 });
