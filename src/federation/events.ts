@@ -89,11 +89,18 @@ export type ClosingReason = 'complete' | 'wanted' | 'deadline';
 
 /** What each type of event holds. Hashes are SHA-256 in hexadecimal digits, times milliseconds. */
 export interface EventBodies {
-  /** The run began, with this configuration and this model. */
-  readonly 'run.opened': { readonly run: string; readonly config: string; readonly model: string };
+  /** The log began: which run it is of, and the hash of its configuration. */
+  readonly 'run.created': {
+    readonly version: 1;
+    readonly run: string;
+    readonly config: string;
+  };
+  /** The run began with this model. */
+  readonly 'run.opened': { readonly model: string };
   /** Another process took the run up: charges without an output are void. */
   readonly 'run.resumed': Readonly<Record<never, never>>;
   readonly 'run.finished': { readonly rounds: number; readonly reason: string };
+  /** A client is enrolled, or its enrolment renewed: its key stays then. */
   readonly 'client.registered': {
     readonly client: string;
     /** Public key, 32 bytes in hexadecimal digits. */
@@ -133,9 +140,9 @@ export interface EventBodies {
     readonly policy: RoundPolicy;
   };
   /** A client that was not selected takes part. */
-  readonly 'round.joined': { readonly round: number; readonly client: string };
+  readonly 'client.joined': { readonly round: number; readonly client: string };
   /** A member will send nothing. */
-  readonly 'round.left': {
+  readonly 'client.left': {
     readonly round: number;
     readonly client: string;
     readonly reason: string;
@@ -164,6 +171,8 @@ export interface EventBodies {
     /** The evidence, a blob. */
     readonly report?: string;
   };
+  /** A line of the privacy ledger, which is kept in the same log. */
+  readonly 'ledger.line': { readonly line: number; readonly text: string };
   /** Charged to the budget; noise may be drawn after this. */
   readonly 'privacy.reserved': {
     readonly round: number;
@@ -218,6 +227,7 @@ export const MAX_REASON = 400;
 /** No event lists more clients. */
 const MAX_CLIENTS = 2 ** 20;
 const MAX_ATTRIBUTES = 32;
+const MAX_LINE = 2 ** 20;
 
 const count = z.int().min(0);
 const positive = z.int().min(1);
@@ -249,7 +259,8 @@ const policy = z.strictObject({
 });
 
 const SCHEMAS: { readonly [T in EventType]: z.ZodType<EventBodies[T]> } = {
-  'run.opened': z.strictObject({ run: id, config: hash, model: hash }),
+  'run.created': z.strictObject({ version: z.literal(1), run: id, config: hash }),
+  'run.opened': z.strictObject({ model: hash }),
   'run.resumed': z.strictObject({}),
   'run.finished': z.strictObject({ rounds: count, reason: text }),
   'client.registered': z.strictObject({
@@ -276,8 +287,8 @@ const SCHEMAS: { readonly [T in EventType]: z.ZodType<EventBodies[T]> } = {
     deadline: count,
     policy,
   }),
-  'round.joined': z.strictObject({ round, client: id }),
-  'round.left': z.strictObject({ round, client: id, reason: text }),
+  'client.joined': z.strictObject({ round, client: id }),
+  'client.left': z.strictObject({ round, client: id, reason: text }),
   'update.declared': z.strictObject({
     round,
     client: id,
@@ -301,6 +312,7 @@ const SCHEMAS: { readonly [T in EventType]: z.ZodType<EventBodies[T]> } = {
     excluded: exclusions,
     report: hash.exactOptional(),
   }),
+  'ledger.line': z.strictObject({ line: count, text: z.string().max(MAX_LINE) }),
   'privacy.reserved': z.strictObject({ round, charge: count, epsilon: z.number().min(0) }),
   'round.unmasked': z.strictObject({
     round,

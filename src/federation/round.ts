@@ -232,7 +232,10 @@ export const MAX_DECLARATIONS = 4;
 const NAMED = 8;
 
 /** Events of clients that are not of a round. */
-export type ClientEvent = Extract<EventType, `client.${string}`>;
+export type ClientEvent = Exclude<
+  Extract<EventType, `client.${string}`>,
+  'client.joined' | 'client.left'
+>;
 
 type Emit = (event: RunEvent) => void;
 
@@ -492,14 +495,14 @@ function join(state: RunState, { client }: Input<'join'>, { emit, time }: Moment
   if (round.members.size >= capacity) {
     return refused('full', `round ${round.round} has the ${capacity} members that it may have`);
   }
-  emit({ type: 'round.joined', body: { round: round.round, client } });
+  emit({ type: 'client.joined', body: { round: round.round, client } });
   return DONE;
 }
 
 function leave({ round }: RunState, { client, reason }: Input<'leave'>, { emit }: Moment): Answer {
   const member = round?.members.get(client);
   if (round?.phase !== 'collect' || member === undefined || !isUnsettled(member)) return AGAIN;
-  emit({ type: 'round.left', body: { round: round.round, client, reason: shortReason(reason) } });
+  emit({ type: 'client.left', body: { round: round.round, client, reason: shortReason(reason) } });
   return DONE;
 }
 

@@ -151,7 +151,7 @@ export function emptyRun(reputation: ReputationOptions = {}): RunState {
  */
 export function fold(state: RunState, { event, time }: TimedEvent): RunState {
   const own = state as OwnRun;
-  if (own.run === undefined && event.type !== 'run.opened') {
+  if (own.run === undefined && event.type !== 'run.created') {
     throw impossible(event, 'the run has not begun');
   }
   if (own.finished !== undefined && event.type.startsWith('round.')) {
@@ -173,10 +173,13 @@ type Fold<T extends EventType> = (own: OwnRun, event: RunEvent<T>, time: number)
 
 /** What each event changes. Each checks all before it changes anything. */
 const FOLDS: { readonly [T in EventType]: Fold<T> } = {
-  'run.opened': (own, event) => {
+  'run.created': (own, event) => {
     require(event, own.run === undefined, 'the run has begun already');
     own.run = event.body.run;
     own.config = event.body.config;
+  },
+  'run.opened': (own, event) => {
+    require(event, own.model === undefined, 'the run has a model already');
     own.model = event.body.model;
   },
   'run.resumed': (own, _event, time) => {
@@ -196,14 +199,14 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     own.finished = event.body.reason;
   },
   'client.registered': (own, event, time) => {
-    const { client, key, expires, attributes = {} } = event.body;
-    require(event, !own.clients.has(client), `${client} is registered already`);
+    const { client, key, expires, attributes } = event.body;
+    const known = own.clients.get(client);
     own.clients.set(client, {
-      key,
-      registered: time,
+      key: known?.key ?? key,
+      registered: known?.registered ?? time,
       ...(expires !== undefined && { expires }),
-      revoked: false,
-      attributes,
+      revoked: known?.revoked ?? false,
+      attributes: attributes ?? known?.attributes ?? {},
     });
   },
   'client.key-rotated': (own, event) => {
@@ -250,7 +253,7 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     };
     own.reputation.advance(round);
   },
-  'round.joined': (own, event) => {
+  'client.joined': (own, event) => {
     const round = roundOf(own, event, 'collect');
     const { client } = event.body;
     clientOf(own, event);
@@ -258,7 +261,7 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     require(event, round.policy.lateJoin, 'nobody may join late');
     setMember(round, client, SILENT);
   },
-  'round.left': (own, event) => {
+  'client.left': (own, event) => {
     const round = roundOf(own, event, 'collect');
     const member = memberOf(round, event);
     require(event, isUnsettled(member), 'it is settled already');
@@ -316,6 +319,8 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     round.screened = { kept, excluded };
     round.phase = afterScreen(round.policy);
   },
+  // The ledger reads its own lines.
+  'ledger.line': () => {},
   'privacy.reserved': (own, event) => {
     const round = roundOf(own, event, 'account');
     const { charge } = event.body;
@@ -418,7 +423,7 @@ function roundOf(own: OwnRun, event: RoundEvent, phase?: RoundPhase): OwnRound {
 
 function memberOf(
   round: OwnRound,
-  event: RunEvent<'round.left' | 'update.declared' | 'update.committed' | 'update.refused'>,
+  event: RunEvent<'client.left' | 'update.declared' | 'update.committed' | 'update.refused'>,
 ): Member {
   const member = round.members.get(event.body.client);
   if (member === undefined) throw impossible(event, `${event.body.client} is no member`);

@@ -48,7 +48,7 @@ describe('an event', () => {
       { ...OPENED, selected: ['c-2', 'c-1'] },
       /selected: must be ascending/,
     ],
-    ['a client twice', { ...OPENED, selected: ['c-1', 'c-1'] }, /selected: must be ascending/],
+    ['a second first model', { type: 'run.opened', body: { model: hashOf(2) } }],
     ['a path for a hash', { ...OPENED, model: '../../etc/passwd' }, /model: must be 64/],
     ['nothing', null, /round\.opened:/],
   ])('with %s is refused, and the message says where', (_, body, message) => {
@@ -74,12 +74,9 @@ describe('fold', () => {
   test.each([
     [
       'a second beginning',
-      { type: 'run.opened', body: { run: 'r', config: hashOf(1), model: hashOf(2) } },
+      { type: 'run.created', body: { version: 1, run: 'r', config: hashOf(1) } },
     ],
-    [
-      'a client twice',
-      { type: 'client.registered', body: { client: 'c-1', key: hashOf(1), enrolment: 'open' } },
-    ],
+    ['a second first model', { type: 'run.opened', body: { model: hashOf(2) } }],
     ['a stranger', { type: 'client.revoked', body: { client: 'c-9', reason: '' } }],
     ['a round that is not the next', { type: 'round.opened', body: { ...OPENED, round: 2 } }],
     ['another model', { type: 'round.opened', body: { ...OPENED, model: hashOf('old') } }],

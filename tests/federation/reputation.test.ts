@@ -46,7 +46,7 @@ describe('reputation', () => {
     const ledger = new Reputation({
       halfLife: 2,
       quarantineBelow: 0.3,
-      releaseAt: 0.5,
+      releaseAt: 0.45,
       quarantineRounds: 3,
     });
     ledger.hold(evidence('c-1'));

@@ -48,17 +48,18 @@ export function policyOf(members: number, changes: Partial<RoundPolicy> = {}): R
 
 /** The beginning of a run with these clients. */
 export function beginning(clients: readonly string[]): TimedEvent[] {
-  const opened: RunEvent = {
-    type: 'run.opened',
-    body: { run: 'run-1', config: hashOf('config'), model: hashOf('model 0') },
+  const created: RunEvent = {
+    type: 'run.created',
+    body: { version: 1, run: 'run-1', config: hashOf('config') },
   };
+  const opened: RunEvent = { type: 'run.opened', body: { model: hashOf('model 0') } };
   const registered = clients.map(
     (client): RunEvent => ({
       type: 'client.registered',
       body: { client, key: hashOf(client), enrolment: 'allow-list' },
     }),
   );
-  return [opened, ...registered].map((event) => ({ time: 0, event }));
+  return [created, opened, ...registered].map((event) => ({ time: 0, event }));
 }
 
 /** State that can be compared: maps as arrays. */
