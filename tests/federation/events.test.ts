@@ -48,7 +48,7 @@ describe('an event', () => {
       { ...OPENED, selected: ['c-2', 'c-1'] },
       /selected: must be ascending/,
     ],
-    ['a second first model', { type: 'run.opened', body: { model: hashOf(2) } }],
+    ['a client twice', { ...OPENED, selected: ['c-1', 'c-1'] }, /selected: must be ascending/],
     ['a path for a hash', { ...OPENED, model: '../../etc/passwd' }, /model: must be 64/],
     ['nothing', null, /round\.opened:/],
   ])('with %s is refused, and the message says where', (_, body, message) => {
@@ -76,6 +76,7 @@ describe('fold', () => {
       'a second beginning',
       { type: 'run.created', body: { version: 1, run: 'r', config: hashOf(1) } },
     ],
+    ['a second first model', { type: 'run.opened', body: { model: hashOf(2) } }],
     ['a second first model', { type: 'run.opened', body: { model: hashOf(2) } }],
     ['a stranger', { type: 'client.revoked', body: { client: 'c-9', reason: '' } }],
     ['a round that is not the next', { type: 'round.opened', body: { ...OPENED, round: 2 } }],
