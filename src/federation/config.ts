@@ -293,7 +293,10 @@ function rangeProblems({ rule, reputation, limits }: RunConfig): ConfigProblem[]
 /** A key too many is a problem at its own path. */
 function problemsOf(issue: z.core.$ZodIssue): ConfigProblem[] {
   if (issue.code !== 'unrecognized_keys') {
-    return [{ path: pathOf(issue.path), reason: issue.message }];
+    // Messages that stand beside a check of the schema do not know what came.
+    const isOwn = issue.code === 'invalid_format' || issue.code === 'custom';
+    const reason = isOwn ? `${issue.message}, got ${show(issue.input)}` : issue.message;
+    return [{ path: pathOf(issue.path), reason }];
   }
   return issue.keys.map((name) => ({
     path: pathOf([...issue.path, name]),
@@ -327,7 +330,7 @@ function sentence(issue: z.core.$ZodRawIssue): string | undefined {
       return `${name} must be one of ${options.map(String).join(', ')}`;
     }
     default:
-      return issue.message === undefined ? undefined : `${issue.message}, got ${came}`;
+      return undefined;
   }
 }
 

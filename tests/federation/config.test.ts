@@ -66,8 +66,8 @@ describe('a configuration', () => {
   });
 
   test.each([
-    [{ rounds: undefined }, 'rounds: is missing: an integer is needed'],
-    [{ rounds: '20' }, 'rounds: must be an integer, got "20"'],
+    [{ rounds: undefined }, 'rounds: is missing: a number is needed'],
+    [{ rounds: '20' }, 'rounds: must be a number, got "20"'],
     [{ model: '' }, 'model: must be a text that is not empty, got ""'],
     [{ name: 'Über' }, 'name: must be 1 to 64 lower-case letters, digits and dashes, got "Über"'],
     [
