@@ -120,6 +120,30 @@ export interface CompositionReport {
   readonly facts: RoundFacts;
 }
 
+/** Sampling that counts is accounted for under some relations alone. */
+function amplifiedRelation(config: RunConfig): CompositionProblem | undefined {
+  const { privacy, selection } = config;
+  if (privacy?.kind !== 'central' || !isSecretDraw(roundFacts(config))) return undefined;
+  const { relation } = privacy;
+  const fits =
+    (selection.scheme !== 'uniform' || relation === 'replace-one') &&
+    (selection.scheme !== 'poisson' || relation !== 'replace-one');
+  if (fits) return undefined;
+  const other = selection.scheme === 'uniform' ? 'replace-one' : 'add-remove or zero-out';
+  const reason = `no gain by ${selection.scheme} sampling is known under ${relation}, take ${other}`;
+  return problem('privacy.relation', reason);
+}
+
+/** Whether sampling counts. */
+function isSecretDraw({ selection, closing, participation, adversary }: RoundFacts): boolean {
+  return (
+    selection === 'uniform' &&
+    closing === 'all' &&
+    participation === 'hidden' &&
+    adversary === 'outsider'
+  );
+}
+
 /** Optimisers that need a number from each client beside its update. */
 const NEED_SCALARS: readonly string[] = ['fed-nova', 'q-fed-avg'];
 /** Rules that are a sum over a public constant, or a sum and a sum of weights. */
@@ -352,6 +376,11 @@ const GENERAL: readonly Check[] = [
             'take 0, or another relation',
         )
       : undefined,
+  ({ selection: { scheme, overSelection } }) =>
+    overSelection > 1 && (scheme === 'everybody' || scheme === 'poisson')
+      ? problem('selection.overSelection', `${scheme} asks for no number that could be exceeded`)
+      : undefined,
+  amplifiedRelation,
   ({ selection, round }) => {
     const members = 'count' in selection ? fixedMembers({ selection }) : undefined;
     const wanted = round.wanted ?? ('count' in selection ? selection.count : undefined);

@@ -10,8 +10,9 @@
  * Where clients add the noise, `account` stands before `unmask`: a sum that holds noise is released as it
  * is unmasked, and every release is charged before.
  *
- * Whoever runs the machine writes `log` first, and answers and begins the work once that is on disk. So
- * what was answered is in the log, and a process that is killed at any point is taken up by folding the log
+ * Whoever runs the machine writes `log` first, and answers and begins the work once that is on disk, with
+ * everything that was logged before: a repeated request is answered without an event, but not before the
+ * event of the first is safe. So what was answered is in the log, and a process that is killed at any point is taken up by folding the log
  * and calling `resume`. Work may be done twice, by two processes; its result is taken once.
  *
  * Clients drop out and come late: that is the normal case. A round closes when no member is left to wait
@@ -192,7 +193,10 @@ export type RoundWork =
 export interface Effects {
   /** The time of the events. */
   readonly time: number;
-  /** To be logged, in this order, before anything else of this is done. */
+  /**
+   * To be logged, in this order, before anything else of this is done. Where it is empty, what was given
+   * out before must be on disk all the same.
+   */
   readonly log: readonly RunEvent[];
   readonly answer?: Answer;
   readonly work?: RoundWork;

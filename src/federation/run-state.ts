@@ -174,12 +174,12 @@ type Fold<T extends EventType> = (own: OwnRun, event: RunEvent<T>, time: number)
 /** What each event changes. Each checks all before it changes anything. */
 const FOLDS: { readonly [T in EventType]: Fold<T> } = {
   'run.created': (own, event) => {
-    require(event, own.run === undefined, 'the run has begun already');
+    demand(event, own.run === undefined, 'the run has begun already');
     own.run = event.body.run;
     own.config = event.body.config;
   },
   'run.opened': (own, event) => {
-    require(event, own.model === undefined, 'the run has a model already');
+    demand(event, own.model === undefined, 'the run has a model already');
     own.model = event.body.model;
   },
   'run.resumed': (own, _event, time) => {
@@ -194,8 +194,8 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     }
   },
   'run.finished': (own, event) => {
-    require(event, own.round === undefined || isOver(own.round), 'a round goes on');
-    require(event, own.finished === undefined, 'the run is finished already');
+    demand(event, own.round === undefined || isOver(own.round), 'a round goes on');
+    demand(event, own.finished === undefined, 'the run is finished already');
     own.finished = event.body.reason;
   },
   'client.registered': (own, event, time) => {
@@ -212,7 +212,7 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
   'client.key-rotated': (own, event) => {
     const { client, previous, key } = event.body;
     const known = clientOf(own, event);
-    require(event, known.key === previous, `${client} has another key`);
+    demand(event, known.key === previous, `${client} has another key`);
     own.clients.set(client, { ...known, key });
   },
   'client.revoked': (own, event) => {
@@ -229,15 +229,15 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     }
   },
   'client.penalised': (own, event) => {
-    require(event, event.body.round <= (own.round?.round ?? 0), 'that round has not begun');
+    demand(event, event.body.round <= (own.round?.round ?? 0), 'that round has not begun');
     own.reputation.hold(event.body);
   },
   'round.opened': (own, event, time) => {
     const { round, model, selected, deadline, policy } = event.body;
     const next = (own.round?.round ?? 0) + 1;
-    require(event, own.round === undefined || isOver(own.round), 'another round goes on');
-    require(event, round === next, `the next round is ${next}`);
-    require(event, model === own.model, 'updates must be differences to the latest model');
+    demand(event, own.round === undefined || isOver(own.round), 'another round goes on');
+    demand(event, round === next, `the next round is ${next}`);
+    demand(event, model === own.model, 'updates must be differences to the latest model');
     for (const client of selected) clientOf(own, event, client);
     own.round = {
       round,
@@ -257,20 +257,20 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     const round = roundOf(own, event, 'collect');
     const { client } = event.body;
     clientOf(own, event);
-    require(event, !round.members.has(client), `${client} is a member already`);
-    require(event, round.policy.lateJoin, 'nobody may join late');
+    demand(event, !round.members.has(client), `${client} is a member already`);
+    demand(event, round.policy.lateJoin, 'nobody may join late');
     setMember(round, client, SILENT);
   },
   'client.left': (own, event) => {
     const round = roundOf(own, event, 'collect');
     const member = memberOf(round, event);
-    require(event, isUnsettled(member), 'it is settled already');
+    demand(event, isUnsettled(member), 'it is settled already');
     setMember(round, event.body.client, { ...member, status: 'out', reason: event.body.reason });
   },
   'update.declared': (own, event) => {
     const round = roundOf(own, event, 'collect');
     const member = memberOf(round, event);
-    require(event, member.status !== 'committed', 'its update is committed');
+    demand(event, member.status !== 'committed', 'its update is committed');
     const { round: _, client, ...declaration } = event.body;
     setMember(round, client, {
       status: 'declared',
@@ -283,14 +283,14 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     const round = roundOf(own, event, 'collect');
     const { round: _, client, ...update } = event.body;
     const member = memberOf(round, event);
-    require(event, member.status === 'declared', 'it has declared no update');
-    require(event, member.declaration?.root === update.root, 'it has declared another update');
+    demand(event, member.status === 'declared', 'it has declared no update');
+    demand(event, member.declaration?.root === update.root, 'it has declared another update');
     setMember(round, client, { ...member, status: 'committed', update });
   },
   'update.refused': (own, event) => {
     const round = roundOf(own, event, 'collect');
     const member = memberOf(round, event);
-    require(event, member.status !== 'committed', 'its update is committed');
+    demand(event, member.status !== 'committed', 'its update is committed');
     const { declaration: _, ...rest } = member;
     const refusals = member.refusals + 1;
     setMember(
@@ -305,8 +305,8 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     const round = roundOf(own, event, 'collect');
     const { reason, committed, missing } = event.body;
     const members = settledMembers(round);
-    require(event, sameIds(committed, members.committed), 'others have committed');
-    require(event, sameIds(missing, members.missing), 'others are missing');
+    demand(event, sameIds(committed, members.committed), 'others have committed');
+    demand(event, sameIds(missing, members.missing), 'others are missing');
     round.closed = { reason, committed, missing };
     round.processingSince = time;
     round.phase = 'screen';
@@ -315,7 +315,7 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     const round = roundOf(own, event, 'screen');
     const { kept, excluded } = event.body;
     const told = [...kept, ...excluded.map(({ client }) => client)].sort(compareClients);
-    require(event, sameIds(told, round.closed!.committed), 'each update is kept or excluded once');
+    demand(event, sameIds(told, round.closed!.committed), 'each update is kept or excluded once');
     round.screened = { kept, excluded };
     round.phase = afterScreen(round.policy);
   },
@@ -324,7 +324,7 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
   'privacy.reserved': (own, event) => {
     const round = roundOf(own, event, 'account');
     const { charge } = event.body;
-    require(event, charge > (own.charge ?? -1), 'a charge is above all before');
+    demand(event, charge > (own.charge ?? -1), 'a charge is above all before');
     own.charge = charge;
     round.charge = charge;
     round.phase = round.policy.noise === 'clients' ? 'unmask' : 'aggregate';
@@ -333,14 +333,14 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     const round = roundOf(own, event, 'unmask');
     const { sums, lost } = event.body;
     const told = [...sums.flatMap(({ clients }) => clients), ...lost].sort(compareClients);
-    require(event, sameIds(told, round.screened!.kept), 'each client is in one sum or lost');
+    demand(event, sameIds(told, round.screened!.kept), 'each client is in one sum or lost');
     round.sums = sums;
     round.phase = round.policy.noise === 'server' ? 'account' : 'aggregate';
   },
   'round.aggregated': (own, event) => {
     const round = roundOf(own, event, 'aggregate');
     const { blob, charge } = event.body;
-    require(event, charge === round.charge, `it is released under charge ${show(round.charge)}`);
+    demand(event, charge === round.charge, `it is released under charge ${show(round.charge)}`);
     round.aggregate = blob;
     round.phase = 'publish';
   },
@@ -358,7 +358,7 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
   'round.failed': (own, event) => {
     const round = roundOf(own, event);
     const { code, reason } = event.body;
-    require(event, !isOver(round), 'the round is over');
+    demand(event, !isOver(round), 'the round is over');
     round.failure = { code, reason };
     round.phase = 'failed';
     own.failuresInARow++;
@@ -444,7 +444,7 @@ function sameIds(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((id, i) => id === b[i]);
 }
 
-function require(event: RunEvent, holds: boolean, otherwise: string): void {
+function demand(event: RunEvent, holds: boolean, otherwise: string): void {
   if (!holds) throw impossible(event, otherwise);
 }
 

@@ -167,6 +167,22 @@ describe('what goes together', () => {
       { secure: { ...GROUPS, minSum: 16 }, rule: 'median' },
       /^secure\.groupSize: groups of 5 make no sums of 16/,
     ],
+    [
+      { selection: { scheme: 'everybody', overSelection: 1.3 } },
+      /^selection\.overSelection: everybody asks for no number/,
+    ],
+    [
+      { privacy: { ...CENTRAL, relation: 'zero-out', secrecy: SECRECY } },
+      /^privacy\.relation: no gain by uniform sampling is known under zero-out, take replace-one/,
+    ],
+    [
+      {
+        privacy: { ...CENTRAL, secrecy: SECRECY },
+        rule: 'mean',
+        selection: { scheme: 'poisson', rate: 0.1, from: 'enrolled' },
+      },
+      /^privacy\.relation: no gain by poisson sampling is known under replace-one/,
+    ],
   ])('refuses %j', (changes, message) => {
     expect(check(changes).problems).toEqual([expect.stringMatching(message)]);
   });

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { FormatError } from '../../src/core/errors.ts';
-import { EVENT_TYPES, MAX_REASON, parseEvent, shortReason } from '../../src/federation/events.ts';
+import {
+  EVENT_TYPES,
+  MAX_REASON,
+  parseEvent,
+  type RunEvent,
+  shortReason,
+} from '../../src/federation/events.ts';
 import { emptyRun, fold, foldAll } from '../../src/federation/run-state.ts';
 import { beginning, clientNames, comparable, hashOf, policyOf } from '../support/federation.ts';
 
@@ -61,6 +67,16 @@ describe('an event', () => {
     expect(reason).toHaveLength(MAX_REASON);
     const body = { client: 'c-1', reason };
     expect(parseEvent('client.revoked', body)).toEqual({ type: 'client.revoked', body });
+  });
+
+  test('does not reach the prototype through attributes', () => {
+    const body: unknown = JSON.parse(
+      `{"client":"c-1","key":"${hashOf(1)}","enrolment":"open","attributes":{"__proto__":"x","site":"b"}}`,
+    );
+    const { attributes } = (parseEvent('client.registered', body) as RunEvent<'client.registered'>)
+      .body;
+    expect(Object.getPrototypeOf(attributes)).toBe(Object.prototype);
+    expect(attributes?.site).toBe('b');
   });
 
   test('of any type refuses a field too many', () => {
