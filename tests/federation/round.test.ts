@@ -123,6 +123,21 @@ describe('a round', () => {
     expect(declare(coordinator, 'c-1')).toMatchObject({ ok: false, code: 'wrong-round' });
   });
 
+  test('fails all the same if the process died between its closing and what follows from it', () => {
+    const short = opened({ quorum: 3 });
+    send(short, 'c-1');
+    short.now = 60_000;
+    short.take(short.machine.tick(60_000), 1);
+    expect(typesOf(short)).toEqual(['round.opened', 'round.closed', 'round.failed']);
+    expect(short.state.round?.failure?.code).toBe('too-few');
+    const screened = opened({ quorum: 10 });
+    for (const client of TEN) send(screened, client);
+    const excluded = [{ client: 'c-3', reason: 'its norm is 10⁹' }];
+    screened.handle({ kind: 'screened', round: 1, excluded }, 1);
+    expect(screened.state.round?.failure?.code).toBe('screened-out');
+    expect(typesOf(screened).slice(2)).toEqual(['round.screened', 'round.failed']);
+  });
+
   test('does not wait for whoever leaves, is revoked, or is refused too often', () => {
     const coordinator = opened({}, ['c-1', 'c-2', 'c-3', 'c-4']);
     send(coordinator, 'c-1');
