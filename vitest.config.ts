@@ -67,6 +67,7 @@ const config: ViteUserConfig = defineConfig({
           pool: 'forks',
           // Vitest leaves one processor free, which of two is half.
           maxWorkers: Math.max(2, availableParallelism() - 1),
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
         },
       },
@@ -76,7 +77,7 @@ const config: ViteUserConfig = defineConfig({
           include: TIMED,
           pool: 'forks',
           maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           testTimeout: 60_000,
         },
       },
