@@ -354,6 +354,17 @@ export class TestClient {
     return this.commit(update);
   }
 
+  /** An update of zeros but for its first entry, for a model that was downloaded. */
+  async nudge(model: string, first: number): Promise<Uint8Array> {
+    const { body } = await this.send('GET', `/v1/models/${model}`);
+    const { tensors } = await readSafetensorsHeader(bytesSource('model', body));
+    const start = Math.min(...[...tensors.values()].map(({ from }) => from));
+    const file = body.slice();
+    file.fill(0, start);
+    new DataView(file.buffer).setFloat32(start, first, true);
+    return file;
+  }
+
   /** The values of a model. */
   async model(name: string): Promise<number[]> {
     const { body } = await this.send('GET', `/v1/models/${name}`);

@@ -20,7 +20,6 @@ export const PROBLEMS = {
   quarantined: 403,
   'not-selected': 403,
   'wrong-signature': 403,
-  'no-such-round': 404,
   'no-such-model': 404,
   'no-such-update': 404,
   'no-such-path': 404,
@@ -47,7 +46,6 @@ export const PROBLEMS = {
   failed: 500,
   'not-implemented': 501,
   stopping: 503,
-  paused: 503,
   'no-space': 507,
 } as const;
 
