@@ -72,6 +72,8 @@ export interface CoordinatorOptions {
   readonly enrolment: EnrolmentPolicy;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
+  /** Until the disk is tried anew, where it was full, in milliseconds. Default: five seconds. */
+  readonly retryMs?: number;
   /** Told of each event once it is on disk. */
   readonly onEvent?: (event: LoggedEvent) => void;
   /** Told of what goes wrong beside any request. */
@@ -118,7 +120,7 @@ export interface RoundView {
   readonly model?: string;
   readonly modelBytes?: number;
   readonly deadline?: number;
-  /** Whether the client that asked takes part. */
+  /** Whether the client that asked takes part, or may. */
   readonly selected: boolean;
   /** Whether its update is in. */
   readonly committed: boolean;
@@ -332,6 +334,13 @@ export class Coordinator {
     return { ok: true, value: { client } };
   }
 
+  /** Holds something against a client: how it behaved, or what an operator has seen. */
+  async penalise(client: string, kind: string, reason: string): Promise<void> {
+    const round = this.state.round?.round ?? 0;
+    const body = { client, round, kind, weight: 1, reason };
+    await this.#step(() => this.#machine.record({ type: 'client.penalised', body }, this.#now()));
+  }
+
   /** The round as a client sees it, or anybody. */
   async view(client?: string): Promise<RoundView> {
     const { round, finished, model } = this.state;
@@ -342,9 +351,16 @@ export class Coordinator {
       ...(finished !== undefined && { finished }),
       ...(base !== undefined && { model: base, modelBytes: await this.#sizeOf(base) }),
       ...(round !== undefined && { deadline: round.deadline }),
-      selected: member !== undefined && member.status !== 'out',
+      selected: member === undefined ? this.#mayJoin(client) : member.status !== 'out',
       committed: member?.status === 'committed',
     };
+  }
+
+  /** Whether a client that is no member would become one by declaring an update. */
+  #mayJoin(client: string | undefined): boolean {
+    const { round, reputation } = this.state;
+    if (client === undefined || round?.phase !== 'collect' || !round.policy.lateJoin) return false;
+    return round.members.size < round.policy.capacity && !reputation.isQuarantined(client);
   }
 
   /** Whether a blob is a model that was published, or the first. */
@@ -372,6 +388,11 @@ export class Coordinator {
     });
     if (!accepted.ok) return { ok: false, ...accepted.refusal };
     const { id, weight } = accepted.value;
+    const { round: open } = this.state;
+    if (open?.policy.lateJoin === true && !open.members.has(sender)) {
+      const joined = await this.#handle({ kind: 'join', client: sender });
+      if (!joined.ok) return refusedBy(joined);
+    }
     const before = this.#declared(sender);
     const { round, length, chunkSize, root, dtype, samples, clipNorm, expires } = statement;
     const answer = await this.#handle({
@@ -601,7 +622,7 @@ export class Coordinator {
   #retryLater(): void {
     if (this.#isClosed) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#retry(), RETRY_MS);
+    this.#timer = setTimeout(() => void this.#retry(), this.#options.retryMs ?? RETRY_MS);
   }
 
   /** Reads the log, and goes on from there if it takes events again. */
@@ -799,7 +820,13 @@ export class Coordinator {
       });
       return Object.fromEntries(pairs);
     });
-    return { round: round.round, model: round.model, lengths };
+    const { privacy } = this.config;
+    return {
+      round: round.round,
+      model: round.model,
+      lengths,
+      ...(privacy?.kind === 'local' && { clipNorm: privacy.clipNorm }),
+    };
   }
 
   async #faultsOf(

@@ -27,8 +27,8 @@ import { hex } from '../../src/secagg/suite.ts';
 /** Entries of the model's two tensors. */
 export const MODEL_COLS = 7;
 
-/** A model file: `a` of 2×3 and `b` of 1, all the same value; `dtype` F32. */
-export async function modelFile(values: readonly number[]): Promise<Uint8Array> {
+/** A model file in F32: `a` of 2×3 and `b` of 1; with `more`, also `c` of so many zeros. */
+export async function modelFile(values: readonly number[], more = 0): Promise<Uint8Array> {
   const all = Float32Array.from(values);
   const bytes = (from: number, to: number) => [new Uint8Array(all.slice(from, to).buffer)];
   const parts: Uint8Array[] = [];
@@ -39,9 +39,13 @@ export async function modelFile(values: readonly number[]): Promise<Uint8Array> 
     [
       { name: 'a', dtype: 'F32', shape: [2, 3], data: bytes(0, 6) },
       { name: 'b', dtype: 'F32', shape: [1], data: bytes(6, 7) },
+      ...(more > 0
+        ? ([{ name: 'c', dtype: 'F32', shape: [more], data: [new Uint8Array(4 * more)] }] as const)
+        : []),
     ],
   );
-  return Buffer.concat(parts);
+  // A Buffer's slices share its memory.
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 /** The values of a model or update of {@link modelFile}'s shape. */
@@ -77,6 +81,7 @@ export interface RunOptions {
   readonly model?: Uint8Array;
   readonly enrolment?: CoordinatorOptions['enrolment'];
   readonly port?: number;
+  readonly retryMs?: number;
   readonly logTo?: { write(line: string): void };
 }
 
@@ -127,6 +132,7 @@ export class ServedRun {
       backend,
       enrolment: options.enrolment ?? { kind: 'open' },
       now,
+      ...(options.retryMs !== undefined && { retryMs: options.retryMs }),
       onEvent: (event) => {
         events.push(event);
         server?.happened(event);

@@ -340,6 +340,7 @@ export class FederationApp {
       chunkSize: config.wire.chunkBytes,
       dtypes: takenTypes(coordinator),
       sampleCap: config.limits.samplesCap,
+      ...(config.privacy?.kind === 'local' && { clipNorm: config.privacy.clipNorm }),
       training: config.training ?? {},
     };
   }
