@@ -6,13 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createBackend } from '../../src/backend/create-node.ts';
+import type { Backend } from '../../src/backend/kernels.ts';
 import { parseConfig } from '../../src/federation/config.ts';
 import { Coordinator, type CoordinatorOptions } from '../../src/federation/coordinator.ts';
 import type { Pace } from '../../src/federation/http/flow.ts';
 import { FederationServer } from '../../src/federation/http/server.ts';
 import { Identity, possessionToSign } from '../../src/federation/identity.ts';
 import { merkleRootOf } from '../../src/federation/merkle.ts';
-import type { RunConfigInput } from '../../src/federation/run-config.ts';
+import type { RunConfig, RunConfigInput } from '../../src/federation/run-config.ts';
 import { type Statement, signStatement } from '../../src/federation/statement.ts';
 import type { LoggedEvent } from '../../src/federation/store/chain.ts';
 import type { OnStep } from '../../src/federation/store/faults.ts';
@@ -93,6 +94,15 @@ export function nodeCrypto(): Promise<CryptoProvider> {
   return sharedCrypto;
 }
 
+/** What a served run stands on. */
+interface Parts {
+  readonly store: Store;
+  readonly backend: Backend;
+  readonly crypto: CryptoProvider;
+  readonly config: RunConfig;
+  readonly events: LoggedEvent[];
+}
+
 /** A run that is served. */
 export class ServedRun {
   readonly store: Store;
@@ -113,7 +123,7 @@ export class ServedRun {
   }
 
   static async start(options: RunOptions): Promise<ServedRun> {
-    const { folder, mode = 'create', onStep, pace, now = Date.now, port = 0 } = options;
+    const { folder, mode = 'create', onStep, now = Date.now } = options;
     const crypto = await nodeCrypto();
     const backend = await createBackend('reference');
     const { config } = parseConfig(options.config ?? configOf());
@@ -124,6 +134,20 @@ export class ServedRun {
       ...(onStep && { onStep }),
     });
     const events: LoggedEvent[] = [];
+    try {
+      return await ServedRun.#serve(options, { store, backend, crypto, config, events });
+    } catch (error) {
+      await store.close();
+      await backend.close();
+      throw error;
+    }
+  }
+
+  static async #serve(
+    options: RunOptions,
+    { store, backend, crypto, config, events }: Parts,
+  ): Promise<ServedRun> {
+    const { mode = 'create', pace, now = Date.now, port = 0 } = options;
     let server: FederationServer | undefined;
     const coordinator = await Coordinator.open({
       store,
