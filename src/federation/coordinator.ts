@@ -230,6 +230,12 @@ export class Coordinator {
     return this.#registry;
   }
 
+  /** Number types that updates may have on the wire. */
+  get dtypes(): string[] {
+    // Blocks of integers are not read yet.
+    return this.config.wire.dtypes.filter((dtype) => dtype !== 'I8');
+  }
+
   /** Whether no round will follow. */
   get isFinished(): boolean {
     return this.state.finished !== undefined;
@@ -413,15 +419,15 @@ export class Coordinator {
       },
     });
     if (!answer.ok) return refusedBy(answer);
-    if (before !== undefined && before !== id) await this.store.uploads.forget(before);
     const member = this.state.round?.members.get(sender);
-    if (member?.status === 'committed') {
-      const chunks = chunkCount({ length, chunkSize });
-      const value = { update: id, upload: undefined, chunks, repeated: true, committed: true };
-      return { ok: true, value };
-    }
     // The one that was declared first, if only the claim or its time differ.
     const update = member?.declaration?.signed?.update ?? id;
+    if (before !== undefined && before !== update) await this.store.uploads.forget(before);
+    if (member?.status === 'committed') {
+      const chunks = chunkCount({ length, chunkSize });
+      const value = { update, upload: undefined, chunks, repeated: true, committed: true };
+      return { ok: true, value };
+    }
     const begun = await this.store.uploads.begin(update, {
       length,
       chunkSize,
@@ -477,6 +483,7 @@ export class Coordinator {
       return this.#committed(client, update);
     }
     const { upload } = found.value;
+    const { dtype = '', root = '' } = round!.members.get(client)?.declaration ?? {};
     const sealed = await upload!.seal();
     if (!sealed.ok) {
       const { code, status, message } = sealed.refusal;
@@ -486,8 +493,6 @@ export class Coordinator {
       return this.#refuse({ round: number, client, update }, { code, status, message });
     }
     const { name } = sealed.value;
-    const member = this.state.round?.members.get(client);
-    const { dtype = '', root = '' } = member?.declaration ?? {};
     const faults = await this.#faultsOf(name, { dtype, model: round!.model });
     if (faults.length > 0) {
       const message = `the update does not fit the model: ${faults.join('; ')}`;
@@ -810,7 +815,7 @@ export class Coordinator {
     const { round } = this.state;
     if (round?.phase !== 'collect') return undefined;
     const lengths = await this.#withModel(round.model, (model) => {
-      const pairs = this.config.wire.dtypes.flatMap((dtype) => {
+      const pairs = this.dtypes.flatMap((dtype) => {
         const range = updateLengths(model, dtype);
         if (range === undefined) return [];
         const { least, most } = range;

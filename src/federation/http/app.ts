@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { IncomingMessage } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { type Context, Hono } from 'hono';
@@ -188,7 +188,7 @@ export class FederationApp {
       throw new Problem('stopping', 'the server is stopping', { retryAfter: LATER });
     }
     const { trouble } = this.#options.coordinator;
-    if (trouble !== undefined) throw problemOfStore(trouble);
+    if (trouble !== undefined) throw problemOfStore(trouble, trouble);
   }
 
   // Keys
@@ -295,7 +295,7 @@ export class FederationApp {
       optimizer: config.optimizer,
       modes: [...composition.modes],
       enrolment: enrolment.kind,
-      dtypes: takenTypes(coordinator),
+      dtypes: coordinator.dtypes,
       chunkSize: wire.chunkBytes,
       limits: { ...limits },
       training: config.training ?? {},
@@ -311,7 +311,7 @@ export class FederationApp {
       after === undefined ||
       coordinator.isFinished ||
       (coordinator.state.round?.round ?? 0) !== after;
-    const gone = goneSignal(c.env.incoming);
+    const gone = goneSignal(c.env.outgoing);
     const end = AbortSignal.any([AbortSignal.timeout(wait * 1000), this.#stopping.signal, gone]);
     while (!isNews() && !end.aborted) {
       coordinator.heard(client);
@@ -338,7 +338,7 @@ export class FederationApp {
       ...(modelBytes !== undefined && { modelBytes }),
       ...(deadline !== undefined && { deadline }),
       chunkSize: config.wire.chunkBytes,
-      dtypes: takenTypes(coordinator),
+      dtypes: coordinator.dtypes,
       sampleCap: config.limits.samplesCap,
       ...(config.privacy?.kind === 'local' && { clipNorm: config.privacy.clipNorm }),
       training: config.training ?? {},
@@ -515,7 +515,9 @@ export class FederationApp {
       c.env.incoming.destroy();
       return c.body(null, 408 as never);
     }
-    if (error instanceof StoreError) return this.#answer(c, problemOfStore(error));
+    if (error instanceof StoreError) {
+      return this.#answer(c, problemOfStore(error, this.#options.coordinator.trouble));
+    }
     this.#options.log.error({ path: c.req.path, err: error }, 'failed');
     return this.#answer(c, new Problem('failed', 'the server failed on this request'));
   }
@@ -542,16 +544,15 @@ function granted<T>(outcome: Outcome<T>, place: Place, details: ProblemDetails =
   throw problemOf(outcome, place, details);
 }
 
-function problemOfStore(error: StoreError): Problem {
+function problemOfStore(error: StoreError, trouble?: StoreError): Problem {
+  // An upload that ended while something of it came.
+  if (error.code === 'closed' && trouble === undefined) {
+    return new Problem('round-closed', 'the round closed while this came');
+  }
   if (error.code === 'disk-full') {
     return new Problem('no-space', 'there is no room on the disk', { retryAfter: LATER });
   }
   return new Problem('stopping', 'the server cannot write its log', { retryAfter: LATER });
-}
-
-function takenTypes({ config }: Coordinator): string[] {
-  // Blocks of integers are not read yet.
-  return config.wire.dtypes.filter((dtype) => dtype !== 'I8');
 }
 
 function parsedJson(bytes: Uint8Array): unknown {
@@ -609,10 +610,10 @@ function rangeIn(
   return from < to ? { from, to } : 'none';
 }
 
-/** Aborts when whoever asked has gone. */
-function goneSignal(incoming: IncomingMessage): AbortSignal {
+/** Aborts when whoever asked has gone, or was answered: a connection outlives many requests. */
+function goneSignal(outgoing: ServerResponse): AbortSignal {
   const controller = new AbortController();
-  incoming.socket.once('close', () => controller.abort());
+  outgoing.once('close', () => controller.abort());
   return controller.signal;
 }
 

@@ -299,6 +299,35 @@ test('409 key-in-use, and sessions of a key that was changed end', async () => {
   );
 });
 
+test('an update that is declared again until later keeps its chunks; another replaces it', async () => {
+  await using own = await temporaryFolder();
+  await using small = await ServedRun.start({ folder: own.path });
+  const [a] = [await TestClient.joined(small.url), await TestClient.joined(small.url)];
+  const open = await a.round();
+  const statement = a.statement(file, open);
+  const { body } = await a.declare(statement);
+  await a.chunk(body.update, 0, file);
+  const later = await a.declare({ ...statement, expires: statement.expires + 1000 });
+  expect(later).toMatchObject({ status: 200, body: { update: body.update, missing: 'AA==' } });
+  const other = await a.declare(a.statement(await modelFile([9, 1, 1, 1, 1, 1, 1]), open));
+  expect(other).toMatchObject({ status: 201, body: { missing: 'AQ==' } });
+  expect(told(await a.commit(body.update))).toBe('404 no-such-update');
+  expect(small.store.uploads.all.map(({ id }) => id)).toEqual([other.body.update]);
+});
+
+test('a chunk that is on its way when the round closes is told so', async () => {
+  await using own = await temporaryFolder();
+  await using small = await ServedRun.start({ folder: own.path });
+  const [a] = [await TestClient.joined(small.url), await TestClient.joined(small.url)];
+  const { body } = await a.declare(a.statement(file, await a.round()));
+  const hanging = halfSent(a, { update: body.update, bytes: file });
+  await hanging.sent;
+  small.coordinator.pause();
+  await small.coordinator.cancel('for the test');
+  await expect.poll(() => small.store.uploads.all.length).toBe(0);
+  expect(await hanging.finish()).toContain('"round-closed"');
+});
+
 test('501 not-implemented: masked updates', async () => {
   const reply = await client.send('POST', '/v1/rounds/1/secure', { bytes: new Uint8Array(3) });
   expect(told(reply)).toBe('501 not-implemented');
