@@ -130,7 +130,7 @@ export class PrivateRounds {
   /** The ledger with a charge that was made before. */
   #under(record: number): Charging {
     const charge = this.#charges.get(record);
-    
+    this.#charges.delete(record);
     const ledger = this.#ledger;
     return {
       budget: ledger.budget,
