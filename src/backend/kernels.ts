@@ -406,7 +406,7 @@ export interface ExtraOperation {
   check?(): void;
   /** Forgets what is secret. */
   release?(): void;
-  /** Hears of columns as {@link MaskKeys} does: from a body on the CPU of its own, from `webgpu` by its word. */
+  /** As that of {@link MaskKeys}. Bodies on the CPU call it; on a GPU `webgpu` does, which cuts the work. */
   onDispatch?(columns: ColumnRange): void;
   /** What the operation means: fills the rows of `out` from those of `x`. */
   reference(x: readonly Float32Array[], out: readonly Float32Array[], place: Place): void;
@@ -415,7 +415,7 @@ export interface ExtraOperation {
   webgpu(x: Tile, place: Place, tools: never): Promise<Tile>;
 }
 
-/** A kernel of a module with a memory of its own, which makes each row of a result of one row. */
+/** A kernel of a module with a memory of its own, which makes one row of another. */
 export interface WasmColumns {
   /** Tells modules apart: a thread makes one instance of each. */
   readonly library: string;

@@ -59,9 +59,26 @@ export type RowWork =
   | { readonly op: 'pairs' }
   | { readonly op: 'squaredDistances' };
 
-/** Where a column begins in the rows of a job, or in its outputs: they are as wide, unless packed. */
-export function placeIn(side: keyof Density, col: number, { work }: Pick<Job, 'work'>): number {
-  return work.op === 'extra' ? Math.ceil(col * (work.density?.[side] ?? 1)) : col;
+/** Columns [from, to) of some rows. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Columns of a unit. */
+export function rangeOf({ unitCols, cols }: Job, unit: number): Range {
+  const from = unit * unitCols;
+  return { from, to: Math.min(cols, from + unitCols) };
+}
+
+/** Where columns lie in the rows of a job, or in its outputs: they are as wide, unless packed. */
+export function wordsOf(
+  side: keyof Density,
+  { from, to }: Range,
+  { work }: Pick<Job, 'work'>,
+): Range {
+  const density = (work.op === 'extra' && work.density?.[side]) || 1;
+  return { from: Math.ceil(from * density), to: Math.ceil(to * density) };
 }
 
 /** The ways in which this body computes order statistics. */

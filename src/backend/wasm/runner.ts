@@ -22,9 +22,11 @@ import {
   isInFile,
   type Job,
   type JobRow,
-  placeIn,
+  type Range,
   type ReadRow,
+  rangeOf,
   type UnitResult,
+  wordsOf,
 } from './job.ts';
 import type { ExtraKernel, Kernels } from './kernels.ts';
 import { blockColsFor, MIN_BLOCK_COLS, STEP_WORDS } from './network-block.ts';
@@ -54,12 +56,6 @@ const DISTANCE_BYTES = 8;
 /** Of a row that is screened: see assembly/screen.ts. */
 const SCREEN_STATE_BYTES = 24;
 const PAGE_BYTES = 2 ** 16;
-
-/** Columns [from, to) of a job's tile. */
-interface Range {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** Ranks, and the program of a network that sorts for them. */
 interface Ranks {
@@ -96,6 +92,8 @@ interface Screening {
 
 /** Where columns of rows are brought in. */
 interface Staging {
+  /** What says how wide they are. */
+  readonly work: Job['work'];
   readonly x: number;
   readonly stride: number;
   /** Columns are filled up with zeros to a multiple of this. */
@@ -140,17 +138,16 @@ export class Runner {
 
   /** Does one unit: writes the job's outputs, or returns what a row operation gives. */
   run(job: Job, unit: number): UnitResult | undefined {
-    const from = unit * job.unitCols;
-    const range = { from, to: Math.min(job.cols, from + job.unitCols) };
+    const range = rangeOf(job, unit);
     const { work } = job;
     if (work.op === 'screen') return this.#screen(job, range);
     if (work.op === 'pairs') return this.#pairs(job, range);
     if (work.op === 'squaredDistances') return this.#squaredDistances(job, range);
-    if (work.op === 'extra') return this.#otherFor(work).#extra(work, job, range);
     if (work.op === 'combine' && work.weights.length === 1) {
       return this.#weightedSum(job, work, range);
     }
-    return this.#pieceByPiece(this.#method(job), job, range);
+    const runner = work.op === 'extra' ? this.#otherFor(work) : this;
+    return runner.#pieceByPiece(runner.#method(job), job, range);
   }
 
   // Column operations
@@ -193,6 +190,8 @@ export class Runner {
         return this.#sumRows(rows, work);
       case 'addLatticeNoise':
         return this.#addLatticeNoise(rows, work, firstCol);
+      case 'extra':
+        return this.#extra(rows, work, firstCol);
       default:
         throw new TypeError(`${work.op} is no operation on columns`);
     }
@@ -319,35 +318,25 @@ export class Runner {
     return other;
   }
 
-  /** Row by row, each a piece after the other. */
-  #extra({ kernel, table }: Extra, job: Job, range: Range): undefined {
-    const { rows, out, firstCol = 0 } = job;
-    const apply = (this.#kernels as unknown as Record<string, ExtraKernel>)[kernel]!;
-    const [at, x, outAt] = this.#place([table.byteLength, 4 * MAX_COLS, 4 * MAX_COLS]) as [
-      number,
-      number,
-      number,
-    ];
-    const floats = this.#floats();
-    new Uint32Array(floats.buffer).set(table, at / 4);
-    for (const { from, to } of cut(range, MAX_COLS)) {
-      const there = { from: placeIn('rows', from, job), to: placeIn('rows', to, job) };
-      const [start, end] = [placeIn('out', from, job), placeIn('out', to, job)];
-      for (const [i, row] of rows.entries()) {
-        this.#bringIn([row], there, { x, stride: 0, unit: MIN_COLS });
-        apply(x, roundUp(to - from, MIN_COLS), at, (firstCol + from) / 16, outAt);
-        out[i]!.set(floats.subarray(outAt / 4, outAt / 4 + end - start), start);
-      }
-    }
-    this.#kernels.clear(at, table.byteLength);
+  /** A kernel of this module, which makes a row at a time. */
+  #extra(rows: readonly JobRow[], { kernel, table }: Extra, firstCol: number): Method {
+    const make = (this.#kernels as unknown as Record<string, ExtraKernel>)[kernel]!;
+    return {
+      rows,
+      table,
+      isSecret: true,
+      unit: MIN_COLS,
+      apply: (p, at) => {
+        for (let below = 0; below < p.rows * p.stride; below += p.stride) {
+          make(p.x + below, p.cols, at, (firstCol + p.from) / 16, p.out + below);
+        }
+      },
+    };
   }
 
   /** Applies a method to a range, a piece after the other, and screens each, if the job wants that. */
-  #pieceByPiece(
-    method: Method,
-    { out, screens = 0, firstCol = 0 }: Job,
-    range: Range,
-  ): RowScreen | undefined {
+  #pieceByPiece(method: Method, job: Job, range: Range): RowScreen | undefined {
+    const { work, out, screens = 0, firstCol = 0 } = job;
     const { rows, table = new Uint32Array(0), scratchBytes = 0 } = method;
     const unit = Math.max(method.unit ?? MIN_BLOCK_COLS, screens > 0 ? MIN_COLS : 0);
     // Whole units also so that what is summed up in each is the same whatever the width of the range.
@@ -367,14 +356,14 @@ export class Runner {
     this.#kernels.clear(scratch, scratchBytes);
     if (method.scratch !== undefined) words.set(method.scratch, scratch / 4);
     const screening = this.#startScreen({ rows: screens, states, numbers });
-    for (const piece of this.#pieces(rows, range, { x, stride, unit, stage, widest })) {
-      const { from, to } = piece;
+    for (const piece of this.#pieces(rows, range, { work, x, stride, unit, stage, widest })) {
       this.#screenPiece(screening, piece, firstCol);
       method.apply({ ...piece, rows: rows.length, out: outAt }, tableAt, scratch);
       const floats = this.#floats();
+      const there = wordsOf('out', piece, job);
       for (const [k, row] of out.entries()) {
         const start = (outAt + k * stride) / 4;
-        row.set(floats.subarray(start, start + to - from), from);
+        row.set(floats.subarray(start, start + there.to - there.from), there.from);
       }
     }
     if (method.isSecret) this.#kernels.clear(tableAt, table.byteLength);
@@ -630,11 +619,11 @@ export class Runner {
   *#pieces(
     rows: readonly JobRow[],
     range: Range,
-    { stage, widest, ...place }: Staging,
+    { work, stage, widest, ...place }: Staging,
   ): Generator<Range & Pick<Piece, 'x' | 'stride' | 'cols'>> {
     const { stride, unit } = place;
     for (const there of cut(range, stage)) {
-      this.#bringIn(rows, there, place);
+      this.#bringIn(rows, wordsOf('rows', there, { work }), place);
       for (const { from, to } of cut(there, widest)) {
         const x = place.x + 4 * (from - there.from);
         yield { from, to, x, stride, cols: roundUp(to - from, unit) };

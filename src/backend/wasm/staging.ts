@@ -7,7 +7,7 @@
  */
 
 import type { Density } from '../kernels.ts';
-import { isInFile, type Job, type JobRow, placeIn, type UnitResult } from './job.ts';
+import { isInFile, type Job, type JobRow, rangeOf, type UnitResult, wordsOf } from './job.ts';
 
 /** Whether every thread sees it. */
 export function isShared(row: JobRow): boolean {
@@ -22,11 +22,13 @@ export function slotBytes({ rows, out, unitCols, cols }: Job): number {
 
 /** One unit as a job of its own: rows that are not shared are copied into `slot`. */
 export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job {
-  const from = unit * job.unitCols;
-  const to = Math.min(job.cols, from + job.unitCols);
+  const range = rangeOf(job, unit);
+  const { from, to } = range;
   let used = 0;
-  const part = (side: keyof Density, values: Float32Array): Float32Array =>
-    values.subarray(placeIn(side, from, job), placeIn(side, to, job));
+  const part = (side: keyof Density, values: Float32Array): Float32Array => {
+    const words = wordsOf(side, range, job);
+    return values.subarray(words.from, words.to);
+  };
   const place = (there: Float32Array): Float32Array => {
     if (isShared(there)) return there;
     used += there.byteLength;
@@ -55,7 +57,7 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
 /** Copies the outputs of a unit that was staged to where the job wants them. */
 export function bringHome(job: Job, unit: number, staged: Job): void {
   for (const [k, row] of job.out.entries()) {
-    if (!isShared(row)) row.set(staged.out[k]!, placeIn('out', unit * job.unitCols, job));
+    if (!isShared(row)) row.set(staged.out[k]!, wordsOf('out', rangeOf(job, unit), job).from);
   }
 }
 

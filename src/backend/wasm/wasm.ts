@@ -35,10 +35,10 @@ import {
   type Job,
   type JobRow,
   type Network,
-  placeIn,
   type Team,
   type UnitResult,
   type WasmRegime,
+  wordsOf,
 } from './job.ts';
 import { kernelModule } from './module.ts';
 import { networkProgram } from './network-program.ts';
@@ -365,7 +365,7 @@ export class WasmKernels implements TileKernels {
       home,
     }: Extent = {},
   ): Promise<RowTile> {
-    const width = placeIn('out', cols, { work });
+    const { to: width } = wordsOf('out', { from: 0, to: cols }, { work });
     const isHome = home !== undefined && (this.#team === undefined || isShared(home));
     const slabs = isHome ? [] : [this.#slabs.take(outputs * width)];
     const out = isHome ? [home] : rowsIn(slabs[0]!, outputs, width);
