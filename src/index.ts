@@ -10,6 +10,22 @@ import { createBackend } from './backend/create-node.ts';
 
 export type { AggregateFiles, AggregateFilesOptions, Progress } from './aggregate-files.ts';
 export { createBackend } from './backend/create-node.ts';
+export { openIdentity, readIdentity, saveIdentity } from './federation/identity-file.ts';
+export { Blobs, type StoredBlob } from './federation/store/blobs.ts';
+export type { ChainHead, LoggedEvent, NewEvent } from './federation/store/chain.ts';
+export type { UploadPlan } from './federation/store/chunk-map.ts';
+export type { EventRange } from './federation/store/event-log.ts';
+export type { RoundRow } from './federation/store/projections.ts';
+export {
+  type CreateOptions,
+  openStore,
+  type Recovery,
+  type ResumeOptions,
+  type Store,
+  type StoreOptions,
+} from './federation/store/store.ts';
+export type { ChunkOptions, Pieces, Upload } from './federation/store/upload.ts';
+export type { Uploads } from './federation/store/uploads.ts';
 export { type FileSource, fileSource, writeFileAtomic } from './formats/node-files.ts';
 export * from './portable.ts';
 export { dropTornLine, FileStorage } from './privacy/ledger/file-ledger.ts';

@@ -64,6 +64,8 @@ export {
   type BackendErrorCode,
   FormatError,
   type FormatErrorCode,
+  StoreError,
+  type StoreErrorCode,
 } from './core/errors.ts';
 export type {
   Options as RuleOptions,
@@ -73,6 +75,61 @@ export type {
   Values as RuleValues,
 } from './core/parameter.ts';
 export type { Displacement, Sensitivity } from './core/sensitivity.ts';
+export {
+  CHALLENGE_MS,
+  type ChallengeOptions,
+  checkPossession,
+  clientIdOf,
+  Identity,
+  issueChallenge,
+  type Possession,
+  type Purpose,
+  possessionToSign,
+} from './federation/identity.ts';
+export {
+  type ChunkPlan,
+  chunkCount,
+  chunkRange,
+  leafHash,
+  merkleRoot,
+  merkleRootOf,
+  type Sha256,
+} from './federation/merkle.ts';
+export { type Answer, REFUSALS, type Refusal, type RefusalCode } from './federation/refusals.ts';
+export {
+  type ClientEvent,
+  type ClientRecord,
+  clientAfter,
+  type Decision,
+  decideRegistration,
+  decideRevocation,
+  decideRotation,
+  type EnrolmentPolicy,
+  enrolAnybody,
+  enrolListed,
+  type RegistrationOptions,
+  type RegistrationRequest,
+  Registry,
+  type RotationOptions,
+  type RotationRequest,
+  requestRotation,
+  rotationToSign,
+  standing,
+} from './federation/registry.ts';
+export {
+  type AcceptedStatement,
+  checkStatement,
+  type OpenRound,
+  parseStatement,
+  type SignedStatement,
+  STATEMENT_LIMITS,
+  type Statement,
+  type StatementContext,
+  type StatementLimits,
+  signStatement,
+  statementId,
+  statementToSign,
+} from './federation/statement.ts';
 export { type Append, type ByteSource, blobSource, bytesSource } from './formats/byte-source.ts';
 export {
   type CarriedTensor,

@@ -89,6 +89,8 @@ const NODE_ONLY: readonly RegExp[] = [
   /^backend\/wasm\/(read-row-node|worker-node)\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
+  /^federation\/store\//,
+  /^federation\/identity-file\.ts$/,
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,
@@ -99,7 +101,7 @@ const NODE_ONLY: readonly RegExp[] = [
 ];
 
 /** Packages that work under Node alone. */
-const NODE_PACKAGES = ['webgpu', 'commander'];
+const NODE_PACKAGES = ['webgpu', 'commander', 'libsql'];
 
 /** Development packages that nothing imports or runs by name, and why they are there. */
 const UNNAMED_PACKAGES: Readonly<Record<string, string>> = {
