@@ -127,7 +127,7 @@ export class StrictCoordinator {
   /** Chunks that were written, by index, again if they came again. */
   readonly written: number[] = [];
   /** Committed updates by round. */
-  readonly taken = new Map<number, TakenUpdate[]>();
+  readonly taken: Map<number, TakenUpdate[]> = new Map();
   /** Most chunks that were on their way at once. */
   mostInFlight = 0;
   /** The number of the round that is open; above `rounds` when the run is over. */
