@@ -55,6 +55,13 @@ export interface Tolerance {
   readonly rel: number;
 }
 
+/** The fields of a case that hold one series of its answer. */
+export interface SeriesFields {
+  readonly name: string;
+  readonly expected: string;
+  readonly tol: string;
+}
+
 const LARGEST_INDEX = 2 ** 28;
 const LARGEST_FILE = 2 ** 32;
 const LARGEST_SIDE = 2 ** 28;
@@ -101,13 +108,37 @@ export class Golden {
   }
 
   /**
+   * A case whose answer is several series by name, each with one row of d numbers for each round: one
+   * case for each of them. `rows` is the number of clients in a round.
+   *
+   * @throws {FormatError} `malformed`; the message names the case and the field.
+   */
+  readSeries(entry: GoldenEntry, series: readonly SeriesFields[]): Map<string, GoldenCase> {
+    const { fields } = entry;
+    const params = fields.object('params');
+    const shape = matrixShape(fields);
+    const rows = fields.integer('n', 1, LARGEST_SIDE);
+    const count = shape[0] * shape[1];
+    const context = { packs: this.#packs, rows, cols: shape[1], count, params };
+    const common = { ...entry, params, input: fields.string('input'), rows, shape };
+    const none = { ignoredCols: new Set<number>(), ignoredRows: new Set<number>() };
+    return new Map(
+      series.map(({ name, expected, tol }) => {
+        const accepted = [readReference(fields.object(expected), context)];
+        const tolerance = toleranceOf(fields.object(tol), context);
+        return [name, { ...common, ...none, accepted, tolerance }];
+      }),
+    );
+  }
+
+  /**
    * Reads the updates of an input.
    *
    * @throws {FormatError} if the file cannot be read, or is not what the index says.
    */
   async input(name: string): Promise<GoldenInput> {
     const fields = this.#inputs.object(name);
-    const [rows, cols] = matrixShape(fields);
+    const [rows, cols] = answerShape(fields);
     const file = fields.string('file');
     const bytes = await readVerified(this.#open, file, { fields, size: 4 * rows * cols });
     return { rows, cols, values: new Float32Array(bytes) };
