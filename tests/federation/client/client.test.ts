@@ -182,6 +182,248 @@ describe('whatever goes wrong on the way, the update counts once:', () => {
   });
 });
 
+describe('an upload', () => {
+  test('goes on where another process left it, and sends nothing twice', async () => {
+    const identity = await Identity.create(crypto);
+    let isDown = true;
+    await using server = await start({
+      model: await modelOf(ENTRIES),
+      fault: ({ path }) => (isDown && path.endsWith('/chunks/2') ? { kind: 'drop' } : undefined),
+    });
+    using before = await connected(server.url, { identity, parallel: 1, patienceMs: 50 });
+    const crash = all(before.participate({ train: adding(1) }));
+    await expect(crash).rejects.toMatchObject({ code: 'unreachable' });
+    expect(server.written).toEqual([0, 1]);
+    isDown = false;
+    using after = await connected(server.url, { identity });
+    const rounds = await all(after.participate({ train: adding(1) }));
+    expect(rounds.map(({ outcome }) => outcome)).toEqual(['committed']);
+    expect(server.written).toEqual([0, 1, 2]);
+  });
+
+  test('sends again what the server has lost', async () => {
+    const losses: number[] = [];
+    await using server: StrictCoordinator = await start({
+      model: await modelOf(ENTRIES),
+      fault: ({ path, before }) => {
+        if (path.endsWith('/commit') && before === 0) {
+          losses.push(1);
+          server.loseChunk(1);
+        }
+        return undefined;
+      },
+    });
+    using client = await connected(server.url);
+    await all(client.participate({ train: adding(1) }));
+    expect(losses).toEqual([1]);
+    expect(server.written.toSorted()).toEqual([0, 1, 1, 2]);
+  });
+
+  test.each([
+    { parallel: 1, creditChunks: 4, most: 1 },
+    { parallel: 3, creditChunks: 8, most: 3 },
+    { parallel: 8, creditChunks: 2, most: 2 },
+  ])(
+    'has at most $most chunks on their way: $parallel at once, credit for $creditChunks',
+    async ({ parallel, creditChunks, most }) => {
+      // Twelve chunks and a part of one.
+      await using server = await start({ model: await modelOf(12.5 * (CHUNK / 4)), creditChunks });
+      using client = await connected(server.url, { parallel });
+      await all(client.participate({ train: adding(1) }));
+      expect(server.mostInFlight).toBeLessThanOrEqual(most);
+      expect(server.written.length).toBe(13);
+    },
+  );
+
+  test.each(['F32', 'F16', 'BF16'] as const)('is in %s where that is wished for', async (dtype) => {
+    await using server = await start({
+      model: await modelOf(5),
+      dtypes: ['F32', 'I8', 'BF16', 'F16'],
+    });
+    using client = await connected(server.url, { dtype });
+    await all(client.participate({ train: adding(1 / 3) }));
+    const { statement, file } = server.taken.get(1)![0]!;
+    expect(statement.dtype).toBe(dtype);
+    // Halves of the gaps between neighbours around 1/3: 2⁻²⁶, 2⁻¹³ and 2⁻¹⁰.
+    const unit = { F32: 2 ** -26, F16: 2 ** -13, BF16: 2 ** -10 }[dtype];
+    const { bias } = await valuesOf(file);
+    for (const value of bias!) expect(Math.abs(value - 1 / 3)).toBeLessThanOrEqual(unit);
+  });
+
+  test('is in the first type that is known where nothing is wished for', async () => {
+    await using server = await start({ model: await modelOf(5), dtypes: ['I8', 'BF16', 'F32'] });
+    using client = await connected(server.url);
+    await all(client.participate({ train: adding(1) }));
+    expect(server.taken.get(1)![0]!.statement.dtype).toBe('BF16');
+  });
+});
+
+describe('a round that goes on without the client', () => {
+  test('is late where training takes longer than the round, and is told to stop', async () => {
+    await using server = await start({ model: await modelOf(3), rounds: 2, collectMs: 300 });
+    let stopped = 0;
+    using client = await connected(server.url);
+    const train: Train = async (task) => {
+      if (task.round === 2) return adding(1)(task);
+      await new Promise((done) => task.signal.addEventListener('abort', done));
+      stopped++;
+      setTimeout(() => server.closeRound(), 50);
+      return adding(1)(task);
+    };
+    const rounds = await all(client.participate({ train }));
+    expect(rounds.map(({ round, outcome }) => [round, outcome])).toEqual([
+      [1, 'late'],
+      [2, 'committed'],
+    ]);
+    expect(stopped).toBe(1);
+  });
+
+  test('is late where the server closes it in the middle of the upload', async () => {
+    let commits = 0;
+    await using server = await start({
+      model: await modelOf(ENTRIES),
+      rounds: 2,
+      fault: ({ path }) =>
+        path.endsWith('/commit') && commits++ === 0
+          ? { kind: 'refuse', status: 409, code: 'round-closed' }
+          : undefined,
+    });
+    using client = await connected(server.url);
+    const rounds = client.participate({ train: adding(1) });
+    const { value } = await rounds.next();
+    expect(value).toMatchObject({ round: 1, outcome: 'late', refusal: 'round-closed' });
+    await server.closeRound();
+    expect((await all(rounds)).map(({ outcome }) => outcome)).toEqual(['committed']);
+  });
+
+  test('is declined where training gives nothing, and refused where the server says so', async () => {
+    await using server = await start({
+      model: await modelOf(3),
+      rounds: 3,
+      fault: ({ path, before }) =>
+        path === '/v1/rounds/2/updates' && before === 0
+          ? { kind: 'refuse', status: 422, code: 'samples' }
+          : undefined,
+    });
+    using client = await connected(server.url);
+    const found: Participation[] = [];
+    const train: Train = (task) => (task.round === 1 ? undefined : adding(1)(task));
+    for await (const part of client.participate({ train })) {
+      found.push(part);
+      if (part.outcome !== 'committed') await server.closeRound();
+    }
+    expect(found.map(({ outcome, refusal }) => [outcome, refusal])).toEqual([
+      ['declined', undefined],
+      ['refused', 'samples'],
+      ['committed', undefined],
+    ]);
+  });
+});
+
+describe('what ends a client', () => {
+  test.each([
+    ['revoked', 403],
+    ['not-enrolled', 403],
+  ])('being %s', async (code, status) => {
+    await using server = await start({
+      model: await modelOf(3),
+      fault: first(1, /updates$/, { kind: 'refuse', status, code }),
+    });
+    using client = await connected(server.url);
+    await expect(all(client.participate({ train: adding(1) }))).rejects.toMatchObject({
+      name: 'FederationError',
+      code: 'refused',
+      status,
+      refusal: code,
+    });
+  });
+
+  test('a policy that does not admit it', async () => {
+    await using server = await start({
+      model: await modelOf(3),
+      fault: first(1, /clients$/, { kind: 'refuse', status: 403, code: 'not-enrolled' }),
+    });
+    await expect(connected(server.url)).rejects.toMatchObject({ refusal: 'not-enrolled' });
+  });
+
+  test('a model that never has the bytes that were announced', async () => {
+    await using server = await start({
+      model: await modelOf(3),
+      fault: first(9, /models/, { kind: 'garble' }),
+    });
+    using client = await connected(server.url);
+    await expect(all(client.participate({ train: adding(1) }))).rejects.toMatchObject({
+      code: 'wrong-model',
+    });
+    expect(server.log.filter((line) => line.includes('/models/')).length).toBe(3);
+  });
+
+  test.each<[string, (task: Parameters<Train>[0]) => unknown, string]>([
+    [
+      'lacks a tensor',
+      () => ({ difference: { bias: new Float32Array(2) }, samples: 1 }),
+      'layers.0',
+    ],
+    [
+      'has one too many',
+      (task) => {
+        const names = [...task.model.tensors].map(([name, { values }]) => [name, values] as const);
+        return { difference: new Map([...names, ['more', new Float32Array(1)]]), samples: 1 };
+      },
+      '"more": the model has no such tensor',
+    ],
+    [
+      'has one of another length',
+      () => ({
+        difference: { bias: new Float32Array(3), 'layers.0': new Float32Array(3) },
+        samples: 1,
+      }),
+      '"bias": needs a Float32Array of 2, got 3',
+    ],
+    ['is not finite', (task) => adding(Number.NaN)(task), 'has training diverged?'],
+    ['is beyond its type', (task) => adding(1e5)(task), 'beyond the range of F16'],
+    ['has no samples', (task) => adding(1, 0)(task), 'samples must be at least 1, got 0'],
+    ['is none', () => ({ samples: 1 }), 'tensors by name, got undefined'],
+  ])('an update that %s', async (_, train, message) => {
+    await using server = await start({ model: await modelOf(3), dtypes: ['F16'] });
+    using client = await connected(server.url);
+    const rounds = all(client.participate({ train: train as Train }));
+    await expect(rounds).rejects.toMatchObject({ code: 'bad-update' });
+    await expect(rounds).rejects.toThrow(message);
+  });
+
+  test('training that throws, and its cause is kept', async () => {
+    await using server = await start({ model: await modelOf(3) });
+    using client = await connected(server.url);
+    const cause = new Error('no memory');
+    const train: Train = () => {
+      throw cause;
+    };
+    await expect(all(client.participate({ train }))).rejects.toMatchObject({
+      code: 'training',
+      message: 'training of round 1: no memory',
+      cause,
+    });
+  });
+
+  test('its signal, while it waits and while it trains', async () => {
+    await using server = await start({ model: await modelOf(3), wanted: 2 });
+    for (const where of ['training', 'waiting']) {
+      const end = new AbortController();
+      const reason = new Error('enough');
+      using client = await connected(server.url, {
+        onStatus: ({ doing }) => doing === where && setTimeout(() => end.abort(reason), 20),
+      });
+      const train: Train = (task) =>
+        where === 'training' ? new Promise(() => {}) : adding(1)(task);
+      const rounds = all(client.participate({ train, signal: end.signal }));
+      // It waits for an answer while it is told nothing: the second request is the one.
+      if (where === 'waiting') setTimeout(() => end.abort(reason), 500);
+      await expect(rounds).rejects.toBe(reason);
+    }
+  });
+});
+
 test('errors of the client are of one class', () => {
   expect(new FederationError('refused', 'no', { status: 403, refusal: 'revoked' })).toMatchObject({
     name: 'FederationError',
