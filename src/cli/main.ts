@@ -39,6 +39,13 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     },
   ],
   [
+    'join',
+    {
+      summary: 'take part in a federation: train what a coordinator sends',
+      load: async () => (await import('./join.ts')).joinCommand(),
+    },
+  ],
+  [
     'conformance',
     {
       summary: 'run golden vectors against the rules, stages and attacks of this version',
