@@ -160,7 +160,9 @@ describe.skipIf(why !== undefined)(`the client in Python${why ? ` (${why})` : ''
     await using other = await start({
       fault: ({ path }) => (path.includes('models') ? { kind: 'garble' } : undefined),
     });
-    expect((await take(other.url)).stderr).toMatch(/^aggregis_client: model [0-9a-f]{64} came with/);
+    expect((await take(other.url)).stderr).toMatch(
+      /^aggregis_client: model [0-9a-f]{64} came with/,
+    );
   });
 
   test('is in one round with a client in Node, at the real coordinator', async () => {
@@ -174,7 +176,9 @@ describe.skipIf(why !== undefined)(`the client in Python${why ? ` (${why})` : ''
     const inNode = (async () => {
       for await (const { outcome } of node.participate({
         train: ({ model: { tensors } }) => ({
-          difference: new Map([...tensors].map(([name, { values }]) => [name, values.map(() => 1)])),
+          difference: new Map(
+            [...tensors].map(([name, { values }]) => [name, values.map(() => 1)]),
+          ),
           samples: 7,
         }),
       })) {
