@@ -45,7 +45,7 @@ import {
   type RoundStatus,
   type RoundWork,
 } from './round.ts';
-import { RoundWorker } from './round-work.ts';
+import { factsOf, RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
 import { emptyRun, fold, isOver, type RunState } from './run-state.ts';
 import { candidatesOf, type SelectionScheme, select } from './selection.ts';
@@ -379,11 +379,12 @@ export class Coordinator {
   /** Takes a signed statement, and makes room for the update. */
   async declare(sender: string, signed: SignedStatement): Promise<Outcome<DeclaredUpdate>> {
     const { statement } = signed;
+    const record = this.#registry.get(sender);
     const accepted = await checkStatement(signed, {
       run: this.store.run,
       open: await this.#openRound(statement),
       sender,
-      record: this.#registry.get(sender),
+      record,
       limits: {
         ...STATEMENT_LIMITS,
         maxLength: this.config.limits.updateBytes,
@@ -398,6 +399,10 @@ export class Coordinator {
     if (open?.policy.lateJoin === true && !open.members.has(sender)) {
       const joined = await this.#handle({ kind: 'join', client: sender });
       if (!joined.ok) return refusedBy(joined);
+    }
+    if (this.state.clients.get(sender)?.key !== record?.key) {
+      const message = 'the key was changed while this came: sign with the new one';
+      return { ok: false, code: 'bad-signature', status: 403, message };
     }
     const before = this.#declared(sender);
     const { round, length, chunkSize, root, dtype, samples, clipNorm, expires } = statement;
@@ -783,16 +788,11 @@ export class Coordinator {
 
   async #worked(work: RoundWork, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const { round, clients } = this.state;
+    const reference = this.#lastAggregate;
     let result: RoundInput;
     try {
-      result = await this.#worker.do(work, {
-        participants: round?.screened?.kept.length ?? 0,
-        population: clients.size,
-        model: round!.model,
-        signal,
-        ...(this.#lastAggregate !== undefined && { reference: this.#lastAggregate }),
-      });
+      const facts = factsOf(this.state, { signal, ...(reference !== undefined && { reference }) });
+      result = await this.#worker.do(work, facts);
     } catch (error) {
       if (signal.aborted) return;
       throw error;

@@ -25,11 +25,12 @@ import { readOptimizerState, writeOptimizerState } from './optimizers/state-file
 import type { PrivateRounds } from './private-rounds.ts';
 import type { RoundInput, RoundWork } from './round.ts';
 import type { RunConfig } from './run-config.ts';
+import type { RunState } from './run-state.ts';
 import type { Store } from './store/store.ts';
 
 /** What work is done on and with. */
 export interface WorkerOptions {
-  readonly store: Store;
+  readonly store: Pick<Store, 'blobs'>;
   readonly config: RunConfig;
   /** Stays open. */
   readonly backend: Backend;
@@ -48,6 +49,19 @@ export interface WorkFacts {
   /** The model that the round's updates are differences to, a blob. */
   readonly model: string;
   readonly signal: AbortSignal;
+}
+
+/** The facts of the round that a run is in. */
+export function factsOf(
+  { round, clients }: RunState,
+  more: Pick<WorkFacts, 'signal' | 'reference'>,
+): WorkFacts {
+  return {
+    participants: round?.screened?.kept.length ?? 0,
+    population: clients.size,
+    model: round!.model,
+    ...more,
+  };
 }
 
 type Work<K extends RoundWork['kind']> = Extract<RoundWork, { readonly kind: K }>;
@@ -163,7 +177,7 @@ export class RoundWorker {
         restart: () => {},
         ...(before !== undefined && { reference: before }),
       });
-      report = { rule: config.rule, kernels, clients };
+      report = { rule: config.rule, backend: backend.info, kernels, clients };
       await writeRow(append, rowOf(value), { file, layout });
     });
     return { kind: 'aggregated', round, blob: name, ...(await this.#reported(report)) };
@@ -245,7 +259,7 @@ export class RoundWorker {
 class Files {
   readonly #open: FileSource[] = [];
 
-  async open({ blobs }: Store, name: string): Promise<FileSource> {
+  async open({ blobs }: Pick<Store, 'blobs'>, name: string): Promise<FileSource> {
     const source = await blobs.open(name);
     this.#open.push(source);
     return source;

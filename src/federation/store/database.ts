@@ -6,6 +6,7 @@
  * @module
  */
 
+import { pathToFileURL } from 'node:url';
 import { StoreError } from '../../core/errors.ts';
 
 /** What a row's cell may hold. Blobs come back as `ArrayBuffer`. */
@@ -26,6 +27,9 @@ export interface Connection {
   close(): void;
 }
 
+/** How long a reader waits for whoever puts a database right after a crash. */
+const READING_MS = 5_000;
+
 type Driver = new (path: string, options: { timeout: number }) => Connection;
 
 /**
@@ -36,6 +40,33 @@ type Driver = new (path: string, options: { timeout: number }) => Connection;
 export async function openDatabase(path: string): Promise<Connection> {
   const DatabaseFile = await driver();
   return new DatabaseFile(path, { timeout: 0 });
+}
+
+/**
+ * Opens a database file for reading alone; somebody else may write it meanwhile.
+ *
+ * @throws {StoreError} `unavailable` if the driver is not installed or does not run here.
+ */
+export async function readDatabase(path: string): Promise<Connection> {
+  const DatabaseFile = await driver();
+  const url = pathToFileURL(path).href;
+  const open = async (mode: string): Promise<Connection> => {
+    const database = new DatabaseFile(`${url}?${mode}`, { timeout: READING_MS });
+    try {
+      await database.prepare('SELECT 1 FROM sqlite_schema');
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  };
+  try {
+    return await open('mode=ro');
+  } catch (error) {
+    // In a folder that cannot be written, SQLite cannot note that somebody reads. Nobody writes there.
+    if (!/^SQLITE_(CANTOPEN|READONLY)/.test(sqliteCode(error))) throw error;
+    return open('immutable=1');
+  }
 }
 
 async function driver(): Promise<Driver> {
