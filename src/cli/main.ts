@@ -46,6 +46,13 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     },
   ],
   [
+    'report',
+    {
+      summary: 'show what happened in a run, and verify it',
+      load: async () => (await import('./report.ts')).reportCommand(),
+    },
+  ],
+  [
     'conformance',
     {
       summary: 'run golden vectors against the rules, stages and attacks of this version',
