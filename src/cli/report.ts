@@ -131,7 +131,7 @@ export function evaluator(
   return async (model) => {
     if (task !== DIGITS_MODEL) return undefined;
     await using source = await blobs.open(model);
-    return readsDigits(source);
+    return await readsDigits(source);
   };
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { stat } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { StoreError } from '../../core/errors.ts';
 
@@ -49,9 +50,10 @@ export async function openDatabase(path: string): Promise<Connection> {
  */
 export async function readDatabase(path: string): Promise<Connection> {
   const DatabaseFile = await driver();
-  const url = pathToFileURL(path).href;
   const open = async (mode: string): Promise<Connection> => {
-    const database = new DatabaseFile(`${url}?${mode}`, { timeout: READING_MS });
+    const database = new DatabaseFile(`${pathToFileURL(path).href}?${mode}`, {
+      timeout: READING_MS,
+    });
     try {
       await database.prepare('SELECT 1 FROM sqlite_schema');
       return database;
@@ -60,13 +62,10 @@ export async function readDatabase(path: string): Promise<Connection> {
       throw error;
     }
   };
-  try {
-    return await open('mode=ro');
-  } catch (error) {
-    // In a folder that cannot be written, SQLite cannot note that somebody reads. Nobody writes there.
-    if (!/^SQLITE_(CANTOPEN|READONLY)/.test(sqliteCode(error))) throw error;
-    return open('immutable=1');
-  }
+  // Without a write-ahead log nobody writes, and nothing need be noted beside the file. Should somebody
+  // begin meanwhile, the file stays as it is until that log is long.
+  if ((await stat(`${path}-wal`).catch(() => undefined)) === undefined) return open('immutable=1');
+  return open('mode=ro');
 }
 
 async function driver(): Promise<Driver> {
