@@ -29,9 +29,10 @@ import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { parseCount, parsePositive, parseWhole } from './arguments.ts';
 import { ofOption, UsageError } from './failure.ts';
 import { interruptible } from './interruptible.ts';
+import { addTrustOptions, clientFetch, type TrustFlags } from './tls-options.ts';
 
 /** The options as commander gives them. */
-interface Flags {
+interface Flags extends TrustFlags {
   readonly key?: string;
   readonly data?: string;
   readonly part?: Part;
@@ -82,7 +83,7 @@ A stack trace is printed with AGGREGIS_DEBUG=1.`;
 
 /** The command. */
 export function joinCommand(): Command {
-  return new Command('join')
+  const command = new Command('join')
     .summary('take part in a federation: train what a coordinator sends')
     .description('Takes part in the federation at an address: trains what its coordinator sends.')
     .argument('<url>', 'where the coordinator is, such as http://127.0.0.1:8790', parseUrl)
@@ -101,6 +102,7 @@ export function joinCommand(): Command {
     .option('--json', 'tell what happens as lines of JSON')
     .addHelpText('after', DETAILS)
     .action(run);
+  return addTrustOptions(command);
 }
 
 async function run(url: string, flags: Flags): Promise<void> {
@@ -147,6 +149,7 @@ async function join(joining: Joining): Promise<void> {
   const { url, flags, crypto, signal } = joining;
   const { key, dtype, rounds, patience } = flags;
   const identity = key ? await openIdentity(key, crypto) : await Identity.create(crypto);
+  const fetch = await clientFetch(url, flags);
   const teller = new Teller(flags);
   // Before anything is asked of the coordinator: what is wrong here is told at once.
   await using training = await trainingOf(joining);
@@ -160,6 +163,7 @@ async function join(joining: Joining): Promise<void> {
     nonFinite: flags.attack !== undefined,
     onStatus: (status) => teller.status(status),
     ...(dtype && { dtype }),
+    ...(fetch && { fetch }),
   });
   teller.joined(client);
   const train = training.for(client);

@@ -37,14 +37,15 @@ import {
   threadsOption,
 } from './arguments.ts';
 import { Interrupted, UsageError } from './failure.ts';
+import { addTlsOptions, fingerprintTo, serverTls, type TlsFlags } from './tls-options.ts';
 import { version } from './version.ts';
 
 /** The options as commander gives them. */
-interface Flags extends BackendFlags {
+interface Flags extends BackendFlags, TlsFlags {
   readonly config?: string;
   readonly run: string;
   readonly resume?: true;
-  readonly host: string;
+  readonly host?: string;
   readonly port: number;
   readonly clients?: number;
   readonly rounds?: number;
@@ -67,7 +68,9 @@ Everything is in the folder of the run: what was answered is there after any cra
 Ctrl-C no further round is opened, and the server ends with the one that is open; a second Ctrl-C ends at once,
 and loses nothing either.
 
-The server speaks HTTP without TLS: put a proxy that does before it for others than this machine.
+The server speaks HTTP to this machine alone. For others, --tls-cert and --tls-key bring a certificate; or --lan
+makes one, kept in the folder of the run, listens to the local network and tells its fingerprint: clients join with
+--fingerprint and trust that certificate alone.
 
 Exit codes:
   0    all rounds are done
@@ -80,13 +83,13 @@ A stack trace is printed with AGGREGIS_DEBUG=1.`;
 
 /** The command. */
 export function serveCommand(): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .summary('coordinate a federation: take updates in, send models out')
     .description('Coordinates a federation: takes updates in, aggregates them, sends models out.')
     .option('--config <file>', 'what to run, JSON or a module (default: the digits task)')
     .option('--run <folder>', 'where the run is kept', 'aggregis-run')
     .option('--resume', 'go on with the run in the folder')
-    .option('--host <address>', 'address to listen at', '127.0.0.1')
+    .option('--host <address>', 'address to listen at (default: 127.0.0.1, with --lan 0.0.0.0)')
     .option('--port <number>', 'port, 0 for any that is free', parseWhole, 8790)
     .option('--clients <count>', 'clients of a round', parseCount)
     .option('--rounds <count>', 'rounds', parseCount)
@@ -104,6 +107,7 @@ export function serveCommand(): Command {
     .option('--json', 'tell what happens as lines of JSON')
     .addHelpText('after', DETAILS)
     .action(run);
+  return addTlsOptions(command);
 }
 
 async function run(flags: Flags): Promise<void> {
@@ -130,6 +134,7 @@ interface Served {
 }
 
 async function serve({ flags, store, config, backend, model }: Served): Promise<void> {
+  const tls = await serverTls(flags, flags.run);
   const teller = new Teller(flags, { store, config });
   const crypto = await createNodeCrypto();
   let server: FederationServer | undefined;
@@ -151,11 +156,12 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
       coordinator,
       crypto,
       log: requestLog(flags.log, process.stderr),
-      host: flags.host,
+      host: flags.host ?? (flags.lan ? '0.0.0.0' : '127.0.0.1'),
       port: flags.port,
       version: version(),
+      ...(tls && { tls }),
     });
-    teller.listening(server.url);
+    teller.listening(server.urls, fingerprintTo(flags, tls));
     await untilOver(coordinator, { flags, teller });
   } finally {
     await server?.stop();
@@ -298,12 +304,27 @@ class Teller {
     this.#run = run;
   }
 
-  listening(url: string): void {
+  listening([url = '', ...others]: readonly string[], fingerprint?: string): void {
     const { store, config } = this.#run;
     const what = `${config.rounds} rounds, ${config.rule}, ${config.optimizer}`;
-    this.#say(
-      { event: 'listening', url, run: store.run, folder: this.#flags.run },
+    const trust = fingerprint === undefined ? {} : { fingerprint };
+    const lines = [
       `${url}  run ${store.run} in ${quote(this.#flags.run)}: ${what}`,
+      ...others.map((other) => `${other}  the same`),
+      ...(fingerprint === undefined
+        ? []
+        : [`fingerprint ${fingerprint}`, `  aggregis join ${url} --fingerprint ${fingerprint}`]),
+    ];
+    this.#say(
+      {
+        event: 'listening',
+        url,
+        ...(others.length > 0 && { others }),
+        run: store.run,
+        folder: this.#flags.run,
+        ...trust,
+      },
+      lines.join('\n'),
     );
   }
 

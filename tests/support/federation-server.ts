@@ -9,6 +9,7 @@ import { createBackend } from '../../src/backend/create-node.ts';
 import type { Backend } from '../../src/backend/kernels.ts';
 import { parseConfig } from '../../src/federation/config.ts';
 import { Coordinator, type CoordinatorOptions } from '../../src/federation/coordinator.ts';
+import type { ServerTls } from '../../src/federation/http/certificate.ts';
 import type { Pace } from '../../src/federation/http/flow.ts';
 import { FederationServer } from '../../src/federation/http/server.ts';
 import { Identity, possessionToSign } from '../../src/federation/identity.ts';
@@ -84,6 +85,7 @@ export interface RunOptions {
   readonly port?: number;
   readonly retryMs?: number;
   readonly logTo?: { write(line: string): void };
+  readonly tls?: ServerTls;
 }
 
 let sharedCrypto: Promise<CryptoProvider> | undefined;
@@ -177,6 +179,7 @@ export class ServedRun {
       port,
       version: '0.0.0-test',
       ...(pace && { pace }),
+      ...(options.tls && { tls: options.tls }),
     });
     return new ServedRun({ store, coordinator, server, events }, async () => {
       await server.stop(100);
