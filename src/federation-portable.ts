@@ -26,6 +26,7 @@ export { type Clock, systemClock } from './federation/client/clock.ts';
 export type { Fetch } from './federation/client/http.ts';
 export type { Model, Tensor, Tensors } from './federation/client/model.ts';
 export type { NewsItem, OpenSocket, Socket } from './federation/client/news.ts';
+export { type RotationOptions, rotateKey } from './federation/client/rotation.ts';
 export type { Train, TrainingTask } from './federation/client/train.ts';
 export type { LocalUpdate, WireDtype } from './federation/client/update.ts';
 export type { Receipt } from './federation/client/upload.ts';

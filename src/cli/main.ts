@@ -46,6 +46,20 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     },
   ],
   [
+    'keys',
+    {
+      summary: "show or change a client's key",
+      load: async () => (await import('./keys.ts')).keysCommand(),
+    },
+  ],
+  [
+    'admin',
+    {
+      summary: 'pause a coordinator, end its round, put a client out',
+      load: async () => (await import('./admin.ts')).adminCommand(),
+    },
+  ],
+  [
     'report',
     {
       summary: 'show what happened in a run, and verify it',

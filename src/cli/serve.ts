@@ -13,6 +13,7 @@ import type { Backend } from '../backend/kernels.ts';
 import type { Json } from '../core/canonical-json.ts';
 import { parseConfig } from '../federation/config.ts';
 import { Coordinator } from '../federation/coordinator.ts';
+import { AdminServer } from '../federation/http/admin.ts';
 import { type LogLevel, requestLog } from '../federation/http/log.ts';
 import { FederationServer } from '../federation/http/server.ts';
 import type { RunConfig, RunConfigInput } from '../federation/run-config.ts';
@@ -138,6 +139,7 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
   const teller = new Teller(flags, { store, config });
   const crypto = await createNodeCrypto();
   let server: FederationServer | undefined;
+  let admin: AdminServer | undefined;
   const coordinator = await Coordinator.open({
     store,
     config,
@@ -161,9 +163,11 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
       version: version(),
       ...(tls && { tls }),
     });
+    admin = await AdminServer.start(coordinator);
     teller.listening(server.urls, fingerprintTo(flags, tls));
     await untilOver(coordinator, { flags, teller });
   } finally {
+    await admin?.stop();
     await server?.stop();
     await coordinator.close();
     await teller.close();

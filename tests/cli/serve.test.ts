@@ -1,63 +1,10 @@
 /** `aggregis serve` as a process: a run to its end, kills, interrupts, and what is refused. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { TestClient, temporaryFolder } from '../support/federation-server.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
-
-/** A server that runs. */
-class Served implements AsyncDisposable {
-  readonly child: ChildProcess;
-  readonly news: Record<string, unknown>[] = [];
-  stderr = '';
-  readonly exit: Promise<unknown>;
-  #heard: () => void = () => {};
-
-  constructor(words: readonly string[]) {
-    const main = join(ROOT, 'src/cli/main.ts');
-    const args = ['--import', import.meta.resolve('tsx'), main, 'serve', ...words];
-    this.child = spawn(process.execPath, [...args, '--json', '--port', '0', '--linger', '0'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.exit = once(this.child, 'exit').then(([code, signal]) => code ?? signal);
-    createInterface({ input: this.child.stdout! }).on('line', (line) => {
-      this.news.push(JSON.parse(line));
-      this.#heard();
-    });
-    this.child.stderr!.on('data', (text) => {
-      this.stderr += String(text);
-    });
-  }
-
-  /** The first news of that kind. */
-  async told(event: string): Promise<Record<string, unknown>> {
-    for (;;) {
-      const found = this.news.find((one) => one.event === event);
-      if (found !== undefined) return found;
-      const next = new Promise<void>((done) => {
-        this.#heard = done;
-      });
-      const ended = this.exit.then(() => {
-        throw new Error(`ended before ${event}: ${this.stderr}`);
-      });
-      await Promise.race([next, ended]);
-    }
-  }
-
-  async url(): Promise<string> {
-    return String((await this.told('listening')).url);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill('SIGKILL');
-    await this.exit;
-  }
-}
+import { Served } from '../support/served-process.ts';
 
 test('a run of digits that is killed between commit and close goes on with what was answered', async () => {
   await using folder = await temporaryFolder();

@@ -1,0 +1,102 @@
+/** A coordinator at work, over HTTPS: its operator, keys that change, an interrupt; and no secret anywhere. */
+
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { nodeFetch } from '../../src/federation/client/node-fetch.ts';
+import { readIdentity } from '../../src/federation/identity-file.ts';
+import { aggregis } from '../support/cli.ts';
+import { nodeCrypto, TestClient, temporaryFolder } from '../support/federation-server.ts';
+import { Served } from '../support/served-process.ts';
+
+test('an operator and clients work on a run, an interrupt ends it after its round, and nothing tells a secret', async () => {
+  await using folder = await temporaryFolder();
+  const run = join(folder.path, 'run');
+  const options = ['--run', run, '--clients', '1', '--rounds', '3', '--backend', 'reference'];
+  const secrets: string[] = [];
+  const told: string[] = [];
+  await using server = new Served([...options, '--log', 'debug']);
+  const url = await server.url();
+  const cli = async (...words: string[]) => {
+    const outcome = await aggregis(words);
+    told.push(outcome.stdout, outcome.stderr);
+    expect(outcome.code, outcome.stderr).toBe(0);
+    return outcome.stdout;
+  };
+  const { token } = JSON.parse(await readFile(join(run, 'admin.json'), 'utf8'));
+  secrets.push(token);
+  const key = join(folder.path, 'key');
+  const own = JSON.parse(await cli('keys', 'show', '--key', key, '--json'));
+  secrets.push(...(await secretsIn(key)));
+  const identity = (await readIdentity(key, await nodeCrypto()))!;
+  const before = await TestClient.joined(url, identity);
+  secrets.push(before.token);
+  const round = await before.round();
+  expect(JSON.parse(await cli('keys', 'rotate', url, '--key', key, '--json')).client).toBe(
+    own.client,
+  );
+  secrets.push(...(await secretsIn(key)));
+  const after = await TestClient.joined(url, (await readIdentity(key, await nodeCrypto()))!);
+  secrets.push(after.token);
+  expect(await cli('admin', 'status', run)).toMatch(/phase +collect/);
+  const stranger = await TestClient.joined(url);
+  secrets.push(stranger.token);
+  await cli('admin', 'revoke', run, stranger.identity.id, '--reason', 'for the test');
+  expect((await stranger.current()).body.error.code).toBe('revoked');
+  // What is refused is logged, too.
+  await after.declare(after.statement(new Uint8Array(8), round), { signature: '00'.repeat(64) });
+  server.child.kill('SIGINT');
+  await expect.poll(() => server.stderr).toContain('no further round is opened');
+  expect((await after.submit(await after.nudge(round.model, 1), round)).status).toBe(200);
+  expect(await server.exit).toBe(130);
+  expect(server.news.map(({ event }) => event)).toContain('published');
+  expect(server.stderr).toMatch(/to go on: aggregis serve --run \S+ --resume/);
+  await cli('report', run);
+  told.push(await cli('report', run, '--ndjson'), await cli('report', run, '--verify'));
+  const logged = [server.stdout, server.stderr, ...told].join('\n');
+  expect(logged).toContain('refused');
+  const files = await readdir(run, { recursive: true, withFileTypes: true });
+  const kept = files
+    .filter((file) => file.isFile())
+    .map((file) => join(file.parentPath, file.name));
+  const everything =
+    logged + (await Promise.all(kept.map((path) => readFile(path, 'latin1')))).join('');
+  expect(secrets.length).toBeGreaterThan(10);
+  for (const secret of secrets) expect(everything.includes(secret), secret.slice(0, 4)).toBe(false);
+}, 90_000);
+
+test('over HTTPS with a certificate of its own, join takes part by the fingerprint that serve tells', async () => {
+  await using folder = await temporaryFolder();
+  const run = join(folder.path, 'run');
+  const options = ['--run', run, '--clients', '1', '--rounds', '1', '--backend', 'reference'];
+  await using server = new Served([...options, '--lan', '--host', '127.0.0.1']);
+  const { url, fingerprint } = (await server.told('listening')) as {
+    url: string;
+    fingerprint: string;
+  };
+  expect(url).toMatch(/^https:/);
+  const wrong = await aggregis(['join', url, '--fingerprint', '0'.repeat(64)]);
+  expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('has the fingerprint') });
+  const health = await nodeFetch({ fingerprint })(`${url}/healthz`, {});
+  expect(await health.json()).toMatchObject({ status: 'ok' });
+  const joined = await aggregis(['join', url, '--fingerprint', fingerprint, '--part', '1/10']);
+  expect(joined.code, joined.stderr).toBe(0);
+  expect(await server.exit).toBe(0);
+  const mixed = await aggregis(['join', 'http://127.0.0.1:1', '--fingerprint', fingerprint]);
+  expect(mixed).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('goes with a URL of https:'),
+  });
+}, 60_000);
+
+/** The private parts of a key's file, as they could be written anywhere. */
+async function secretsIn(path: string): Promise<string[]> {
+  const bytes = await readFile(path);
+  const secret = bytes.subarray(20, 52);
+  return [
+    secret.toString('hex'),
+    secret.toString('base64'),
+    secret.toString('base64url'),
+    secret.toString('latin1'),
+  ];
+}
