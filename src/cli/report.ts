@@ -6,7 +6,7 @@
  * @module
  */
 
-import { chmod } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { createBackend } from '../backend/create-node.ts';
@@ -17,13 +17,13 @@ import type { RunConfig } from '../federation/run-config.ts';
 import { historyOf, type RunHistory } from '../federation/run-history.ts';
 import { type RunReader, readRun } from '../federation/store/run-reader.ts';
 import { verifyRun } from '../federation/verify/verify.ts';
+import { eventFileHead, scalarRecord } from '../formats/event-file.ts';
 import { writeFileAtomic } from '../formats/node-files.ts';
 import { quote, visible } from '../formats/quote.ts';
-import { DIGITS_MODEL, readsDigits } from '../lab/digits-task.ts';
 import { runPage } from '../lab/run-report/page.ts';
+import { scalarsOf } from '../lab/run-report/series.ts';
 import {
   type Audience,
-  type Evaluate,
   type RunSummary,
   showsClients,
   summaryOf,
@@ -37,6 +37,7 @@ import {
   threadsOption,
 } from './arguments.ts';
 import { UsageError } from './failure.ts';
+import { evaluator } from './run-figures.ts';
 
 /** The options as commander gives them. */
 interface Flags extends BackendFlags {
@@ -45,6 +46,7 @@ interface Flags extends BackendFlags {
   readonly verify?: true;
   readonly json?: true;
   readonly ndjson?: true;
+  readonly tensorboard?: string;
   readonly model?: string;
   readonly round?: number;
 }
@@ -81,6 +83,7 @@ export function reportCommand(): Command {
     .option('--verify', 'check everything that can be checked, one line for each')
     .option('--json', 'print figures, or results of checks, as JSON')
     .option('--ndjson', 'print the events of the run, a line of JSON for each')
+    .option('--tensorboard <folder>', 'write figures of rounds there, for TensorBoard')
     .option('--model <file>', 'write a published model there, as safetensors')
     .option('--round <n>', 'with --model: of which round (default: the latest)', parseCount)
     .addOption(backendOption('with --verify: where to compute, if the run does not say'))
@@ -99,6 +102,7 @@ async function run(folder: string, flags: Flags): Promise<void> {
   const audience: Audience = flags.public || config.reports.public ? 'public' : 'operator';
   const history = await historyOf(reader, config, { figures: true });
   const summary = await summaryOf(history, { audience, evaluate: evaluator(reader, config) });
+  if (flags.tensorboard !== undefined) return writeBoard(flags.tensorboard, { history, summary });
   if (flags.json) {
     await print(`${JSON.stringify(jsonOf(history, summary), undefined, 2)}\n`);
     if (flags.out === undefined) return;
@@ -110,30 +114,26 @@ async function run(folder: string, flags: Flags): Promise<void> {
   if (!flags.json) await print(`${quote(out)}: ${sentence(summary)}\n`);
 }
 
-function checkFlags({ public: isPublic, verify: checks, ndjson, model, round, out }: Flags): void {
-  const modes = Object.entries({ '--verify': checks, '--ndjson': ndjson, '--model': model });
+function checkFlags(flags: Flags): void {
+  const { public: isPublic, verify: checks, ndjson, model, round, out, tensorboard } = flags;
+  const modes = Object.entries({
+    '--verify': checks,
+    '--ndjson': ndjson,
+    '--model': model,
+    '--tensorboard': tensorboard,
+  });
   const asked = modes.flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (asked.length > 1) throw new UsageError(`${asked[0]} does not go with ${asked[1]}`);
   const [mode] = asked;
   if (mode !== undefined && out !== undefined)
     throw new UsageError(`--out does not go with ${mode}`);
-  if (mode !== undefined && isPublic) throw new UsageError(`--public does not go with ${mode}`);
+  if (mode !== undefined && mode !== '--tensorboard' && isPublic) {
+    throw new UsageError(`--public does not go with ${mode}`);
+  }
   if (round !== undefined && model === undefined) throw new UsageError('--round goes with --model');
 }
 
 // Figures
-
-/** How well models do, for the task that is known here. */
-export function evaluator(
-  { blobs }: Pick<RunReader, 'blobs'>,
-  { model: task }: RunConfig,
-): Evaluate {
-  return async (model) => {
-    if (task !== DIGITS_MODEL) return undefined;
-    await using source = await blobs.open(model);
-    return await readsDigits(source);
-  };
-}
 
 /** The summary, with clients where they may be told of. */
 function jsonOf(history: RunHistory, summary: RunSummary): object {
@@ -156,6 +156,23 @@ function sentence({ rounds, planned, finished }: RunSummary): string {
   const published = rounds.filter(({ outcome }) => outcome === 'published').length;
   const end = finished === undefined ? 'the run goes on' : finished;
   return `${published} of ${planned} rounds published, ${end}`;
+}
+
+async function writeBoard(
+  folder: string,
+  { history, summary }: { readonly history: RunHistory; readonly summary: RunSummary },
+): Promise<void> {
+  const seconds = Math.floor(history.begun / 1000);
+  const parts = [eventFileHead(seconds)];
+  history.rounds.forEach(({ times }, i) => {
+    if (times.over === undefined) return;
+    parts.push(scalarRecord(scalarsOf(summary.rounds[i]!, times.over)));
+  });
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, `events.out.tfevents.${seconds}.${history.run}`);
+  await writeFileAtomic(path, (append) => append(Buffer.concat(parts)));
+  if (summary.audience === 'operator') await chmod(path, 0o600);
+  await print(`${quote(path)}: ${sentence(summary)}\n`);
 }
 
 // Events and models

@@ -38,11 +38,12 @@ import {
   threadsOption,
 } from './arguments.ts';
 import { Interrupted, UsageError } from './failure.ts';
+import { addSinkOptions, type SinkFlags, Sinks } from './sinks.ts';
 import { addTlsOptions, fingerprintTo, serverTls, type TlsFlags } from './tls-options.ts';
 import { version } from './version.ts';
 
 /** The options as commander gives them. */
-interface Flags extends BackendFlags, TlsFlags {
+interface Flags extends BackendFlags, TlsFlags, SinkFlags {
   readonly config?: string;
   readonly run: string;
   readonly resume?: true;
@@ -108,7 +109,7 @@ export function serveCommand(): Command {
     .option('--json', 'tell what happens as lines of JSON')
     .addHelpText('after', DETAILS)
     .action(run);
-  return addTlsOptions(command);
+  return addSinkOptions(addTlsOptions(command));
 }
 
 async function run(flags: Flags): Promise<void> {
@@ -137,6 +138,8 @@ interface Served {
 async function serve({ flags, store, config, backend, model }: Served): Promise<void> {
   const tls = await serverTls(flags, flags.run);
   const teller = new Teller(flags, { store, config });
+  const warn = (message: string): void => teller.warn(message);
+  const sinks = await Sinks.open(flags, { store, config, warn });
   const crypto = await createNodeCrypto();
   let server: FederationServer | undefined;
   let admin: AdminServer | undefined;
@@ -145,10 +148,11 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
     config,
     crypto,
     backend,
-    enrolment: enrolmentOf(config, (message) => teller.warn(message)),
+    enrolment: enrolmentOf(config, warn),
     onEvent: (event) => {
       server?.happened(event);
       teller.happened(event);
+      sinks.happened(event);
     },
     onTrouble: (what, cause) => teller.warn(`${what}: ${String(cause)}`),
     ...(model && { model }),
@@ -171,6 +175,7 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
     await server?.stop();
     await coordinator.close();
     await teller.close();
+    await sinks.close();
     await crypto.close();
   }
 }

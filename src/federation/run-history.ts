@@ -7,7 +7,7 @@
 import { compareClients, type EventBodies, type FailureCode, type TimedEvent } from './events.ts';
 import { type ClientFigures, readReport } from './report-file.ts';
 import type { RunConfig } from './run-config.ts';
-import type { Member, RunState } from './run-state.ts';
+import type { RunState } from './run-state.ts';
 import type { RunReader } from './store/run-reader.ts';
 import { beginning, replay } from './verify/check.ts';
 
@@ -83,6 +83,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 interface OwnRound extends Mutable<Omit<RoundHistory, 'times' | 'refusals'>> {
   times: Mutable<RoundTimes>;
   refusals: Refusal[];
+  readonly members: Set<string>;
+  readonly committed: Set<string>;
   /** Blobs. */
   reports: string[];
 }
@@ -138,20 +140,47 @@ function clientsOf({ clients, reputation }: RunState): ClientHistory[] {
     }));
 }
 
-/** What stands when a round is over, or as far as it is. */
-function settle(own: OwnRound | undefined, { round, reputation }: RunState): void {
-  if (own === undefined || round === undefined) return;
+/** What became of its members, as far as its events tell. */
+function outcomesOf(own: OwnRound): Map<string, MemberOutcome> {
   const refused = new Set(own.refusals.map(({ client }) => client));
-  const outcome = ([client, { status }]: [string, Member]): [string, MemberOutcome] => {
-    if (status !== 'committed') return [client, refused.has(client) ? 'refused' : 'missing'];
-    return [client, own.excluded.has(client) ? 'excluded' : 'counted'];
+  const outcome = (client: string): MemberOutcome => {
+    if (!own.committed.has(client)) return refused.has(client) ? 'refused' : 'missing';
+    return own.excluded.has(client) ? 'excluded' : 'counted';
   };
-  own.outcomes = new Map([...round.members].map(outcome));
+  return new Map([...own.members].map((client) => [client, outcome(client)]));
+}
+
+/** What stands when a round is over, or as far as it is. */
+function settle(own: OwnRound | undefined, { reputation }: RunState): void {
+  if (own === undefined) return;
+  own.outcomes = outcomesOf(own);
   own.trust = new Map(reputation.clients.map((client) => [client, reputation.trust(client)]));
 }
 
+/** The round that goes on, told as its events come: for those who do not wait for the end. */
+export class RoundRecorder {
+  readonly #rounds: OwnRound[] = [];
+
+  /** Takes the next event. */
+  take(event: TimedEvent): void {
+    note(this.#rounds, event);
+    // What is over has been told.
+    if (this.#rounds.length > 1) this.#rounds.shift();
+  }
+
+  /** The latest round, with the figures of its reports; nobody's trust. */
+  async told(run: Pick<RunReader, 'blobs'>): Promise<RoundHistory | undefined> {
+    const [own] = this.#rounds;
+    if (own === undefined) return undefined;
+    // More may come of it meanwhile.
+    const copy = { ...own, outcomes: outcomesOf(own) };
+    await readFigures(run, copy);
+    return copy;
+  }
+}
+
 /** Figures of later reports stand for those of earlier ones. */
-async function readFigures(run: RunReader, round: OwnRound): Promise<void> {
+async function readFigures(run: Pick<RunReader, 'blobs'>, round: OwnRound): Promise<void> {
   const all = new Map<string, ClientFigures>();
   for (const name of round.reports) {
     const report = await readReport(run.blobs, name);
@@ -174,11 +203,13 @@ function withoutEmpty(before: ClientFigures | undefined): Partial<ClientFigures>
   };
 }
 
-function begunBy({ round, model }: EventBodies['round.opened'], time: number): OwnRound {
+function begunBy({ round, model, selected }: EventBodies['round.opened'], time: number): OwnRound {
   return {
     round,
     times: { opened: time },
     base: model,
+    members: new Set(selected),
+    committed: new Set(),
     outcomes: new Map(),
     excluded: new Map(),
     refusals: [],
@@ -197,6 +228,12 @@ function note(rounds: OwnRound[], { time, event }: TimedEvent): void {
   const round = rounds.at(-1);
   if (round === undefined || !('round' in event.body) || event.body.round !== round.round) return;
   switch (event.type) {
+    case 'client.joined':
+      round.members.add(event.body.client);
+      break;
+    case 'update.committed':
+      round.committed.add(event.body.client);
+      break;
     case 'update.refused':
       round.refusals.push(event.body);
       break;

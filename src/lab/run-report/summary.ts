@@ -9,6 +9,7 @@
  */
 
 import { type Mode, modesOf } from '../../federation/composition.ts';
+import type { RunConfig } from '../../federation/run-config.ts';
 import type { RoundHistory, RoundTimes, RunHistory } from '../../federation/run-history.ts';
 import type { Evaluation } from '../model.ts';
 
@@ -86,7 +87,7 @@ export async function summaryOf(
   const { privacy } = config;
   const rounds: RoundSummary[] = [];
   for (const round of history.rounds) {
-    rounds.push(await roundSummary(round, { history, audience, evaluate }));
+    rounds.push(await roundSummary(round, { config, audience, evaluate }));
   }
   return {
     run,
@@ -110,11 +111,11 @@ export async function summaryOf(
 export async function roundSummary(
   round: RoundHistory,
   {
-    history,
+    config,
     audience,
     evaluate,
   }: {
-    readonly history: Pick<RunHistory, 'config'>;
+    readonly config: Pick<RunConfig, 'privacy'>;
     readonly audience: Audience;
     readonly evaluate: Evaluate;
   },
@@ -130,7 +131,7 @@ export async function roundSummary(
     ...(evaluation && { accuracy: evaluation.accuracy, loss: evaluation.loss }),
   };
   // How many took part, and how long it took, follow from updates and from who has some.
-  if (audience === 'public' && history.config.privacy !== undefined) return released;
+  if (audience === 'public' && config.privacy !== undefined) return released;
   const medianNorm = median([...round.figures.values()].flatMap(({ norm }) => norm ?? []));
   return {
     ...released,
