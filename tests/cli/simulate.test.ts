@@ -135,7 +135,10 @@ describe('aggregis simulate --epsilon', () => {
 
   const FEW = ['--clients', '40', '--cohort', '20'];
   test.each([
-    [['--epsilon', '8', ...FEW, '--rules', 'median'], 'no bound on one unit’s influence on "median"'],
+    [
+      ['--epsilon', '8', ...FEW, '--rules', 'median'],
+      'no bound on one unit’s influence on "median"',
+    ],
     [['--epsilon', '8', '--cohort', '50', '--clients', '40'], '--cohort must be at most --clients'],
     [['--epsilon', '8', '--out', 'x'], '--epsilon does not go with --out'],
     [['--epsilon', '0'], 'It must be a number above 0'],
