@@ -78,6 +78,7 @@ const FOR_BROWSERS = ['browser.ts', 'private.ts', 'secure.ts'];
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
+  /^analysis\/inspect-files\.ts$/,
   /^core\/spawn-node\.ts$/,
   /^backend\/wasm\/(read-row-node|worker-node)\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,

@@ -18,6 +18,7 @@ import {
   type ScreenOptions,
   type Updates,
 } from '../screen.ts';
+import { type ArticleScore, articleScores } from './article.ts';
 import { combined, THRESHOLD } from './combined.ts';
 import type { Detector, Scene, TrustedRow } from './detector.ts';
 import { detectors as allDetectors } from './detectors/list.ts';
@@ -57,6 +58,11 @@ export interface InspectOptions extends ScreenOptions {
   readonly memories?: ReadonlyMap<string, ClientMemory>;
   /** How rows are projected for what is remembered. With it, one more pass brings rows to the host. */
   readonly sketch?: SketchOptions;
+  /**
+   * The global model that updates are differences to. With it, the scores of a much copied article
+   * are added, for comparison: see {@link ArticleScore}. One more pass.
+   */
+  readonly model?: Float32Array | RowSource;
   /** The detectors to ask. Default: all there are. */
   readonly detectors?: readonly Detector[];
 }
@@ -86,6 +92,8 @@ export interface ClientInspection extends Screening {
   readonly suspected: boolean;
   /** The finding that weighs most, in words, where the update is suspected. */
   readonly reason?: string;
+  /** With {@link InspectOptions.model}. Counts for nothing in `score`. */
+  readonly article?: ArticleScore;
 }
 
 /** An inspection. */
@@ -155,6 +163,7 @@ const OPTIONS: Readonly<Record<keyof InspectOptions, true>> = {
   root: true,
   memories: true,
   sketch: true,
+  model: true,
   detectors: true,
 };
 
@@ -186,14 +195,14 @@ async function run(updates: Updates, options: Run): Promise<Inspection> {
   const held: Matrix[] = [];
   try {
     const own: Own = {};
-    for (const name of ['step', 'root'] as const) {
-      const cols = options.cols ?? own.step?.cols;
+    for (const name of ['step', 'root', 'model'] as const) {
+      const cols = options.cols ?? own.step?.cols ?? own.root?.cols;
       const row = await ownRow(name, options[name], { backend, cols });
       if (row === undefined) continue;
       own[name] = row;
       held.push(row);
     }
-    const cols = options.cols ?? own.step?.cols ?? own.root?.cols;
+    const cols = options.cols ?? held[0]?.cols;
     const gate = gateOf(updates, {
       ...options,
       ...(cols !== undefined && { cols }),
@@ -210,8 +219,9 @@ async function run(updates: Updates, options: Run): Promise<Inspection> {
     const asked = await ask(options.detectors ?? allDetectors, scene);
     const memories =
       sketch && memoriesAfter(scene.clients, { ...scene, past: scene.past! }, sketch);
+    const article = await articleOf(scene, own.model);
     return {
-      clients: reportsOf(screened.screenings, asked),
+      clients: reportsOf(screened.screenings, { asked, article }),
       detectors: asked.map(({ detector }) => detector.name),
       threshold: THRESHOLD,
       f: scene.f,
@@ -239,6 +249,16 @@ async function attempted<T>(work: () => Promise<T>): Promise<{ value: T } | { fa
 interface Own {
   step?: Matrix;
   root?: Matrix;
+  model?: Matrix;
+}
+
+async function articleOf(
+  { x, ops, past }: Scene,
+  model: Matrix | undefined,
+): Promise<ArticleScore[] | undefined> {
+  if (model === undefined) return undefined;
+  const pastNorms = Array.from({ length: x.rows }, (_, i) => past?.memories[i]?.norms);
+  return await articleScores(x, model, { ops, pastNorms });
 }
 
 async function sceneOf(
@@ -316,7 +336,10 @@ async function ask(detectors: readonly Detector[], scene: Scene): Promise<Asked[
   return asked;
 }
 
-function reportsOf(screenings: readonly Screening[], asked: readonly Asked[]): ClientInspection[] {
+function reportsOf(
+  screenings: readonly Screening[],
+  { asked, article }: { asked: readonly Asked[]; article: readonly ArticleScore[] | undefined },
+): ClientInspection[] {
   let row = 0;
   return screenings.map((screening) => {
     if (screening.verdict === 'excluded') {
@@ -332,6 +355,7 @@ function reportsOf(screenings: readonly Screening[], asked: readonly Asked[]): C
       score,
       suspected,
       ...(suspected && main && { reason: `${main.detector}: ${main.words}` }),
+      ...(article && { article: article[i]! }),
     };
   });
 }

@@ -14,6 +14,7 @@
 
 import type { Backend, Matrix } from '../backend/kernels.ts';
 import { assertInteger, show } from '../core/assert.ts';
+import { FormatError } from '../core/errors.ts';
 import { type Moments, medianOf, NO_MOMENTS, withNumber } from './statistics.ts';
 
 /** How rows are projected. Sketches made in different ways cannot be compared. */
@@ -205,4 +206,40 @@ export function readMemory(name: string, value: unknown): ClientMemory {
     return [key, { count, mean, squares }];
   });
   return { width, seed, sum, ...Object.fromEntries(moments) } as ClientMemory;
+}
+
+/** All that a server remembers, as a file holds it. */
+export interface Memories {
+  readonly sketch: SketchOptions;
+  readonly memories: ReadonlyMap<string, ClientMemory>;
+}
+
+const FORMAT = 'aggregis/memories/v1';
+
+/** Memories as JSON, in the order of the map. */
+export function writeMemories({ sketch, memories }: Memories): string {
+  const clients = [...memories];
+  return `${JSON.stringify({ format: FORMAT, sketch: checkedSketch(sketch), clients })}\n`;
+}
+
+/**
+ * Memories out of what {@link writeMemories} made.
+ *
+ * @param name - What messages call the text.
+ * @throws {FormatError} `malformed` if it is something else.
+ */
+export function readMemories(name: string, text: string): Memories {
+  try {
+    const { format, sketch, clients } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    if (format !== FORMAT) throw new TypeError(`format must be ${FORMAT}, got ${show(format)}`);
+    const checked = checkedSketch(sketch as SketchOptions);
+    const entries = (clients as readonly [string, unknown][]).map(([client, memory]) => {
+      if (typeof client !== 'string') throw new TypeError('clients must be named');
+      return [client, readMemory(client, memory)] as const;
+    });
+    return { sketch: checked, memories: new Map(entries) };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new FormatError('malformed', `${name}: holds no memories: ${why}`, { cause });
+  }
 }

@@ -18,7 +18,11 @@ export interface Verdict {
 }
 
 /** Compares the entries of a result, row-major in the shape of the case. */
-export function compare(result: Float32Array, wanted: GoldenCase, input: GoldenInput): Verdict {
+export function compare(
+  result: ArrayLike<number>,
+  wanted: GoldenCase,
+  input: GoldenInput,
+): Verdict {
   const { abs, rel } = wanted.tolerance;
   const absolute = typeof abs === 'number' ? abs : numbersOf(abs, input);
   const ratios = wanted.accepted.map((reference) =>

@@ -14,6 +14,7 @@ import { type ByteCase, isByteRule, readByteCase } from './byte-subjects.ts';
 import { compare } from './compare.ts';
 import type { Golden, GoldenCase, GoldenEntry } from './golden.ts';
 import type { GoldenInput } from './reference.ts';
+import { isScoreRule, readScoreCase, type ScoreCase } from './score-subjects.ts';
 import { isKnown, type Subject, subjectFor } from './subjects.ts';
 
 /** What became of one case. */
@@ -69,6 +70,8 @@ export async function runConformance(
       cases.push(failed(entry, plan));
     } else if ('compute' in plan) {
       cases.push(byteOutcomeOf(entry, plan));
+    } else if ('score' in plan) {
+      cases.push(await scoreOutcomeOf(entry, plan, { golden, backend }));
     } else {
       const { input } = plan.wanted;
       if (updates?.golden !== golden || updates.name !== input) {
@@ -87,7 +90,7 @@ interface Task {
   readonly golden: Golden;
   readonly entry: GoldenEntry;
   /** What to run, or why it cannot be run. */
-  readonly plan: Plan | ByteCase | Error;
+  readonly plan: Plan | ByteCase | ScoreCase | Error;
 }
 
 interface Plan {
@@ -103,8 +106,8 @@ function prepare(
   const unknown = new Map<string, number>();
   for (const golden of goldens) {
     for (const entry of golden.entries.filter(({ rule }) => wants(rule))) {
-      const plan =
-        isKnown(entry.rule) || isByteRule(entry.rule) ? planOf(golden, entry) : undefined;
+      const isOurs = [isKnown, isByteRule, isScoreRule].some((knows) => knows(entry.rule));
+      const plan = isOurs ? planOf(golden, entry) : undefined;
       if (plan === undefined) unknown.set(entry.rule, (unknown.get(entry.rule) ?? 0) + 1);
       else tasks.push({ golden, entry, plan });
     }
@@ -113,9 +116,13 @@ function prepare(
 }
 
 /** Undefined where the case needs a part that we do not have. */
-function planOf(golden: Golden, entry: GoldenEntry): Plan | ByteCase | Error | undefined {
+function planOf(
+  golden: Golden,
+  entry: GoldenEntry,
+): Plan | ByteCase | ScoreCase | Error | undefined {
   try {
     if (isByteRule(entry.rule)) return readByteCase(entry.rule, entry.fields);
+    if (isScoreRule(entry.rule)) return readScoreCase(golden, entry);
     const wanted = golden.read(entry);
     return { wanted, subject: subjectFor(wanted.rule, wanted.params, wanted.rows) };
   } catch (error) {
@@ -166,6 +173,26 @@ function byteOutcomeOf(entry: GoldenEntry, { compute, expected }: ByteCase): Cas
     const result = compute();
     const ok = result.length === expected.length && result.every((byte, i) => byte === expected[i]);
     return { ...namesOf(entry), ok, worst: ok ? 0 : Number.POSITIVE_INFINITY };
+  } catch (error) {
+    return failed(entry, error);
+  }
+}
+
+async function scoreOutcomeOf(
+  entry: GoldenEntry,
+  { score, parts, input }: ScoreCase,
+  { golden, backend }: { readonly golden: Golden; readonly backend: Backend },
+): Promise<CaseOutcome> {
+  const updates = await golden.input(input);
+  try {
+    const scores = await score(updates.values, backend);
+    const verdicts = [...parts].map(([part, wanted]) => {
+      const found = scores.get(part);
+      if (found === undefined) throw new Error(`there is no score called ${part}`);
+      return compare(found, wanted, updates);
+    });
+    const worst = Math.max(...verdicts.map((verdict) => verdict.worst));
+    return { ...namesOf(entry), ok: verdicts.every(({ ok }) => ok), worst };
   } catch (error) {
     return failed(entry, error);
   }

@@ -66,6 +66,13 @@ export class Fields {
     return this.#array(key, `numbers or ${NON_FINITE.map(show).join(', ')}`, loose).map(Number);
   }
 
+  /** Lists of finite numbers. */
+  numberLists(key: string): number[][] {
+    const isNumbers = (value: unknown): boolean =>
+      Array.isArray(value) && value.every(Number.isFinite);
+    return this.#array(key, 'lists of finite numbers', isNumbers) as number[][];
+  }
+
   /** Integers in [min, max]. */
   integers(key: string, min = 0, max: number = Number.MAX_SAFE_INTEGER): number[] {
     const needed = `integers in [${min}, ${max}]`;

@@ -101,13 +101,40 @@ export class Golden {
   }
 
   /**
+   * A case whose answer is several vectors by name, of n numbers each, as one case for each of them.
+   *
+   * @throws {FormatError} `malformed`; the message names the case and the field.
+   */
+  readParts(entry: GoldenEntry): Map<string, GoldenCase> {
+    const { fields } = entry;
+    const [params, expected, tol] = ['params', 'expected', 'tol'].map((key) => fields.object(key));
+    const [n, d] = [fields.integer('n', 1, LARGEST_SIDE), fields.integer('d', 1, LARGEST_SIDE)];
+    const context = { packs: this.#packs, rows: n, cols: d, count: n, params: params! };
+    const parts = expected!.keys().map((part): [string, GoldenCase] => [
+      part,
+      {
+        ...entry,
+        params: params!,
+        input: fields.string('input'),
+        rows: n,
+        shape: [1, n],
+        accepted: [readReference(expected!.object(part), context)],
+        tolerance: toleranceOf(tol!.object(part), context),
+        ignoredCols: new Set(),
+        ignoredRows: new Set(),
+      },
+    ]);
+    return new Map(parts);
+  }
+
+  /**
    * Reads the updates of an input.
    *
    * @throws {FormatError} if the file cannot be read, or is not what the index says.
    */
   async input(name: string): Promise<GoldenInput> {
     const fields = this.#inputs.object(name);
-    const [rows, cols] = matrixShape(fields);
+    const [rows, cols] = answerShape(fields);
     const file = fields.string('file');
     const bytes = await readVerified(this.#open, file, { fields, size: 4 * rows * cols });
     return { rows, cols, values: new Float32Array(bytes) };
