@@ -62,6 +62,8 @@ export interface Detector {
    * `docs/detection.md` for how it was found.
    */
   readonly threshold: number;
+  /** Whether it adds to what others find, and never suspects alone. Default false. */
+  readonly corroborates?: boolean;
   /**
    * One measure for each client; undefined where the round lacks what the detector looks at. Of a
    * single client it can say nothing, either.

@@ -142,7 +142,6 @@ export function remembered(
     selfAgreements: NO_MOMENTS,
     sum: new Float64Array(width),
   };
-  const shortened = norm > medianNorm ? medianNorm / norm : 1;
   const self = before === undefined ? undefined : sketchCosine(sketch, past.sum);
   return {
     width,
@@ -152,8 +151,17 @@ export function remembered(
     agreements: withNumber(past.agreements, agreement, REMEMBERED),
     selfAgreements:
       self === undefined ? past.selfAgreements : withNumber(past.selfAgreements, self, REMEMBERED),
-    sum: Array.from(sketch, (value, k) => past.sum[k]! + shortened * value),
+    sum: sumWith(past.sum, { sketch, norm, medianNorm }),
   };
+}
+
+/** The sum of what a client has sent, with one more update. */
+export function sumWith(
+  sum: ArrayLike<number> | undefined,
+  { sketch, norm, medianNorm }: Pick<RoundOfClient, 'sketch' | 'norm' | 'medianNorm'>,
+): number[] {
+  const shortened = norm > medianNorm ? medianNorm / norm : 1;
+  return Array.from(sketch, (value, k) => (sum?.[k] ?? 0) + shortened * value);
 }
 
 /** Memories after a round, by client. */

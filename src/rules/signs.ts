@@ -40,7 +40,7 @@ export async function signStatistics(
   return { norms: squares.slice(0, n).map(Math.sqrt), shares };
 }
 
-/** The largest cluster of some points, and how far each point is from its centre, in kernels. */
+/** The largest cluster of some points, and how far each point is from its centre. */
 export interface SignCluster {
   /** Ascending. */
   readonly members: readonly number[];
@@ -79,10 +79,7 @@ export function signCluster(points: readonly SignShares[]): SignCluster {
   });
   const sizes = centers.map((_, label) => labels.filter((own) => own === label).length);
   const largest = sizes.indexOf(Math.max(...sizes));
-  const away = Float64Array.from(points, (p) => {
-    const distanceTo = distance(p, centers[largest]!);
-    return distanceTo === 0 ? 0 : distanceTo / bandwidth;
-  });
+  const away = Float64Array.from(points, (p) => distance(p, centers[largest]!));
   return { members: [...labels.keys()].filter((k) => labels[k] === largest), away };
 }
 

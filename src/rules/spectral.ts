@@ -22,14 +22,21 @@ export function spectralScores(all: Geometry): Float64Array {
   const rows = finiteRows(all);
   const scores = new Float64Array(all.n).fill(Number.POSITIVE_INFINITY);
   if (rows.length === 0) return scores;
-  const geometry = restrict(all, rows);
-  const around = productsAround(geometry, new Float64Array(rows.length).fill(1 / rows.length));
-  const { value, vector } = topEigenpair(around, rows.length);
-  const squares = vector.map((entry) => (value > 0 ? entry ** 2 : 0));
+  const squares = topProjections(restrict(all, rows)).map((projection) => projection ** 2);
   const largest = Math.max(...squares);
-  const shares = squares.map((square) =>
-    largest > 0 ? Math.round((square / largest) * TIES) / TIES : 0,
-  );
-  for (const [k, row] of rows.entries()) scores[row] = shares[k]!;
+  for (const [k, row] of rows.entries()) {
+    scores[row] = largest > 0 ? Math.round((squares[k]! / largest) * TIES) / TIES : 0;
+  }
   return scores;
+}
+
+/**
+ * Projections of the centred rows on their top right singular vector, whose sign is any. All rows must
+ * be finite. O(n³)
+ */
+export function topProjections(geometry: Geometry): Float64Array {
+  const { n } = geometry;
+  const around = productsAround(geometry, new Float64Array(n).fill(1 / n));
+  const { value, vector } = topEigenpair(around, n);
+  return vector.map((entry) => (value > 0 ? Math.sqrt(value) * entry : 0));
 }
