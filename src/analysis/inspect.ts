@@ -78,6 +78,8 @@ export interface Finding {
   readonly threshold: number;
   /** Whether the deviation is above the threshold. */
   readonly fired: boolean;
+  /** Whether it counts beside other findings alone. */
+  readonly corroborates: boolean;
   /** The score in words: the end of a sentence about the update. */
   readonly words: string;
 }
@@ -323,13 +325,13 @@ interface Asked {
 async function ask(detectors: readonly Detector[], scene: Scene): Promise<Asked[]> {
   const asked: Asked[] = [];
   for (const detector of detectors) {
-    const { name, threshold } = detector;
+    const { name, threshold, corroborates = false } = detector;
     const measures = await detector.examine(scene);
     if (measures === undefined) continue;
     const findings = measures.map((measure) => {
-      return (
-        measure && { detector: name, threshold, ...measure, fired: measure.deviation > threshold }
-      );
+      if (measure === undefined) return undefined;
+      const fired = measure.deviation > threshold;
+      return { detector: name, ...measure, threshold, fired, corroborates };
     });
     asked.push({ detector, findings });
   }

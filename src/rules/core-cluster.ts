@@ -20,6 +20,8 @@ export interface CoreCluster {
   readonly members: readonly number[];
   /** The cosine distance at which a row joins, over that at which the cluster came to be; 1 for members. */
   readonly reach: Float64Array;
+  /** The cosine distance at which the cluster came to be. */
+  readonly epsilon: number;
 }
 
 /** The rows whose directions hang together by the least steps: see FLAME. O(n² log n) */
@@ -52,5 +54,5 @@ export function coreCluster(geometry: Geometry): CoreCluster {
     const nearest = Math.min(...members.map((j) => (i === j ? 0 : distances[i * n + j]!)));
     reach[i] = members.includes(i) ? 1 : nearest / Math.max(epsilon, TIE);
   }
-  return { members, reach };
+  return { members, reach, epsilon };
 }

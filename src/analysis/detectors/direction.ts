@@ -15,7 +15,7 @@ export const direction: Detector = {
   name: 'direction',
   looksAt: 'angle to the geometric median of the round',
   paper: 'Pillutla et al. 2022',
-  threshold: 6,
+  threshold: 5,
   examine({ agreement }) {
     return agreement.length < 3
       ? undefined

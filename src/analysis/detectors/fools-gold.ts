@@ -23,7 +23,7 @@ export const foolsGold: Detector = {
   name: 'fools-gold',
   looksAt: 'likeness to another client, over all rounds',
   paper: 'Fung et al. 2020',
-  threshold: 6,
+  threshold: 3,
   corroborates: true,
   examine(scene) {
     const { n } = scene.geometry;

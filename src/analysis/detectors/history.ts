@@ -22,7 +22,7 @@ export const history: Detector = {
   name: 'history',
   looksAt: 'norm and direction, beside those of the client’s own past',
   paper: '–',
-  threshold: 6,
+  threshold: 9,
   examine(scene) {
     const { past, norms } = scene;
     if (past === undefined) return undefined;

@@ -15,7 +15,7 @@ export const root: Detector = {
   name: 'root',
   looksAt: 'angle to an update of the server’s own',
   paper: 'Cao et al. 2021',
-  threshold: 0.2,
+  threshold: 0.3,
   examine({ root, norms }) {
     if (root === undefined) return undefined;
     return Array.from(cosinesTo(root, norms), (score) => ({

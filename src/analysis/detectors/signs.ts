@@ -11,7 +11,7 @@ import { signCluster, signStatistics } from '../../rules/signs.ts';
 import type { Detector } from '../detector.ts';
 import { deviationsOf } from '../statistics.ts';
 
-/** Distances between shares spread by no less. */
+/** Distances between shares spread by no less; of d entries, by no less than 1/√d. */
 const LEAST_SPREAD = 0.02;
 
 /**
@@ -22,12 +22,12 @@ export const signs: Detector = {
   name: 'signs',
   looksAt: 'shares of positive, zero and negative entries',
   paper: 'Xu et al. 2022',
-  threshold: 6,
+  threshold: 25,
   async examine({ x, ops }) {
     if (x.rows < 3) return undefined;
     const { shares } = await signStatistics(x, ops);
     const { away } = signCluster(shares);
-    const deviations = deviationsOf(away, LEAST_SPREAD);
+    const deviations = deviationsOf(away, Math.max(LEAST_SPREAD, 1 / Math.sqrt(x.cols)));
     return shares.map((own, i) => ({
       score: away[i]!,
       deviation: deviations[i]!,

@@ -22,7 +22,7 @@ export const spectral: Detector = {
   name: 'spectral',
   looksAt: 'projection on the direction of greatest spread',
   paper: 'Shejwalkar and Houmansadr 2021',
-  threshold: 6,
+  threshold: 80,
   examine({ geometry, norms }) {
     if (geometry.n < 3) return undefined;
     const scores = spectralScores(geometry);
