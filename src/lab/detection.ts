@@ -15,13 +15,11 @@ import { parseAttack } from '../attacks/list.ts';
 import type { Backend } from '../backend/kernels.ts';
 import { createCohort, type Training } from './cohort.ts';
 import type { Dataset } from './dataset.ts';
+import { localUpdate } from './model.ts';
 import { streamOf } from './sampling.ts';
 
 // Every call brings its backend, so the laboratory knows no platform that could make one.
 const inspect = inspectWith(() => Promise.reject(new TypeError('backend must be given')));
-
-/** Examples that the server holds itself, for its root update. */
-const ROOT_EXAMPLES = 100;
 
 /** A training whose rounds are inspected. */
 export interface DetectionOptions {
@@ -40,8 +38,8 @@ export interface DetectionOptions {
   readonly training?: Partial<Training>;
   /** Example numbers of each client; see `createCohort`. */
   readonly parts?: readonly (readonly number[])[];
-  /** Whether the server has data of its own, for a root update. Default false. */
-  readonly root?: boolean;
+  /** Examples of the server's own, for a root update. */
+  readonly root?: Dataset;
   /** Stays open. */
   readonly backend: Backend;
 }
@@ -59,7 +57,7 @@ export async function* sightings(options: DetectionOptions): AsyncGenerator<Sigh
   const cohort = createCohort(data, options);
   const parameters = cohort.initialParameters.slice();
   const memories = new Map<string, ClientMemory>();
-  const batchesOfRoot = streamOf(seed, 'root');
+  const ofRoot = streamOf(seed, 'root');
   let step: Float32Array | undefined;
   for (let round = 1; round <= rounds; round++) {
     const batches = cohort.drawBatches();
@@ -67,7 +65,7 @@ export async function* sightings(options: DetectionOptions): AsyncGenerator<Sigh
     const count = attack !== 'none' && round >= from ? attackers : 0;
     const honest = all.slice(count);
     const forged = count === 0 ? [] : await forge(honest, { attack, count, round, backend });
-    const root = options.root ? rootUpdate() : undefined;
+    const root = options.root && rootUpdate(options.root);
     const updates = new Map([...forged, ...honest].map((row, i) => [cohort.names[i]!, row]));
     const inspection = await inspect(updates, {
       backend,
@@ -84,14 +82,12 @@ export async function* sightings(options: DetectionOptions): AsyncGenerator<Sigh
     for (let j = 0; j < parameters.length; j++) parameters[j]! += step[j]!;
   }
 
-  function rootUpdate(): Float32Array {
-    const { localSteps, batchSize } = cohort.training;
-    const held = Array.from({ length: ROOT_EXAMPLES }, () => batchesOfRoot.below(data.size));
-    const draw = (): number => held[batchesOfRoot.below(held.length)]!;
-    const batches = [
-      Array.from({ length: localSteps }, () => Array.from({ length: batchSize }, draw)),
-    ];
-    return cohort.update(0, parameters, batches);
+  function rootUpdate(own: Dataset): Float32Array {
+    const { localSteps, batchSize, learningRate } = cohort.training;
+    const batches = Array.from({ length: localSteps }, () =>
+      Array.from({ length: batchSize }, () => ofRoot.below(own.size)),
+    );
+    return localUpdate(cohort.model, parameters, { data: own, batches, learningRate });
   }
 }
 
@@ -117,4 +113,37 @@ function meanOf(rows: readonly Float32Array[]): Float32Array {
   const sum = new Float64Array(rows[0]!.length);
   for (const row of rows) for (let j = 0; j < sum.length; j++) sum[j]! += row[j]! / rows.length;
   return Float32Array.from(sum);
+}
+
+/** What detection came to, over some trainings. */
+export interface Rates {
+  /** Honest updates, and how many of them were suspected. */
+  readonly honest: number;
+  readonly falseAlarms: number;
+  /** Updates of attackers, and how many of them were suspected or excluded by the screen. */
+  readonly hostile: number;
+  readonly found: number;
+  /** Most rounds in which one honest client was suspected, as share of its rounds. */
+  readonly worst: number;
+}
+
+/** The rates over trainings with several seeds and sizes. */
+export async function ratesOver(trainings: Iterable<DetectionOptions>): Promise<Rates> {
+  let [honest, falseAlarms, hostile, found, worst] = [0, 0, 0, 0, 0];
+  for (const options of trainings) {
+    const alarms = new Map<string, number>();
+    for await (const { attacks, inspection } of sightings(options)) {
+      const { client, suspected, verdict } = inspection;
+      if (attacks) {
+        hostile++;
+        if (suspected || verdict === 'excluded') found++;
+      } else {
+        honest++;
+        if (suspected) alarms.set(client, (alarms.get(client) ?? 0) + 1);
+      }
+    }
+    falseAlarms += [...alarms.values()].reduce((sum, count) => sum + count, 0);
+    worst = Math.max(worst, ...[...alarms.values()].map((count) => count / options.rounds));
+  }
+  return { honest, falseAlarms, hostile, found, worst };
 }
