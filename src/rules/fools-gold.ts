@@ -35,7 +35,7 @@ export function foolsGold(): Rule {
     async apply(x, ops, { past }) {
       const sums = past === undefined ? x : added(x, past, ops);
       const geometry = await geometryOf(sums, ops);
-      const shares = sybilShares(cosineDistances(geometry), x.rows);
+      const shares = sybilShares(cosineDistances(geometry), geometry.finite);
       const total = sumOf(shares);
       const weights = Array.from(shares, (share) => (total > 0 ? share / total : 0));
       const reason = 'another client has sent the like';

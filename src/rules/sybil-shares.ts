@@ -15,12 +15,11 @@ const MOST = 0.99;
  * With sᵢⱼ the cosines and vᵢ = maxⱼ sᵢⱼ: where vᵢ < vⱼ, sᵢⱼ is pardoned to sᵢⱼ·vᵢ/vⱼ, since i is alike
  * to j only as honest clients may be. Then αᵢ = 1 − maxⱼ sᵢⱼ, brought to [0, 1] and divided by the largest;
  * and ln(α/(1 − α)) + ½, brought to [0, 1], parts those that are alike from the others.
- * α is 0 for all where all are alike, and for who is infinitely far.
+ * α is 0 for all where all are alike, and for rows that are not finite.
  */
-export function sybilShares(distances: Float64Array, n: number): Float64Array {
-  const able = [...Array(n).keys()].filter((i) =>
-    n === 1 ? true : Number.isFinite(distances[i * n + ((i + 1) % n)]!) || isNear(distances, n, i),
-  );
+export function sybilShares(distances: Float64Array, finite: readonly boolean[]): Float64Array {
+  const n = finite.length;
+  const able = [...finite.keys()].filter((i) => finite[i]);
   const others = (i: number): number[] => able.filter((j) => j !== i);
   const alike = (i: number, j: number): number => 1 - distances[i * n + j]!;
   const closest = new Float64Array(n);
@@ -39,8 +38,4 @@ export function sybilShares(distances: Float64Array, n: number): Float64Array {
     const odds = Math.min(MOST, share / largest);
     return odds <= 0 ? 0 : Math.min(1, Math.max(0, Math.log(odds / (1 - odds)) + 0.5));
   });
-}
-
-function isNear(distances: Float64Array, n: number, i: number): boolean {
-  return distances.subarray(i * n, (i + 1) * n).some((distance, j) => j !== i && distance <= 2);
 }

@@ -29,7 +29,7 @@ export const foolsGold: Detector = {
     const { n } = scene.geometry;
     if (n < 3) return undefined;
     const distances = distancesOf(scene);
-    const shares = sybilShares(distances, n);
+    const shares = sybilShares(distances, scene.geometry.finite);
     const closest = shares.map((_, i) => {
       const others = distances.subarray(i * n, (i + 1) * n).filter((_, j) => j !== i);
       return 1 - Math.min(...others);
