@@ -64,16 +64,20 @@ const TABLE: readonly Row[] = [
   // `doctor` tells which adapters there are, and why there is none.
   { part: 'cli', files: /^cli\//, imports: [...study, 'backend/webgpu'] },
   // What faces share; only faces import it.
-  { part: 'portable', files: /^(secure-)?portable\.ts$/, imports: [...study, 'backend/webgpu'] },
+  {
+    part: 'portable',
+    files: /^((secure|analysis)-)?portable\.ts$/,
+    imports: [...study, 'backend/webgpu'],
+  },
   {
     part: 'faces',
-    files: /^(index|browser|private|secure|secure-node)\.ts$/,
+    files: /^(index|browser|private|(secure|analysis)(-node)?)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
 
 /** Faces that browsers get. */
-const FOR_BROWSERS = ['browser.ts', 'private.ts', 'secure.ts'];
+const FOR_BROWSERS = ['analysis.ts', 'browser.ts', 'private.ts', 'secure.ts'];
 
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
