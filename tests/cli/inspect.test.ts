@@ -56,7 +56,7 @@ describe('aggregis inspect', () => {
       detector: 'neighbours',
       score: expect.any(Number),
       deviation: expect.any(Number),
-      threshold: 30,
+      threshold: 45,
       fired: false,
       corroborates: false,
       words: expect.any(String),

@@ -24,7 +24,7 @@ export const cluster: Detector = {
   name: 'cluster',
   looksAt: 'angle to the cluster of most directions',
   paper: 'Nguyen et al. 2022',
-  threshold: 1,
+  threshold: 2.5,
   examine({ geometry }) {
     if (geometry.n < 3) return undefined;
     const { reach, epsilon } = coreCluster(geometry);

@@ -5,17 +5,17 @@
  */
 
 import type { Detector, Measure } from '../detector.ts';
-import { deviationsOf } from '../statistics.ts';
 
-/** Cosines spread by no less. */
-const LEAST_SPREAD = 0.1;
-
-/** Score: the cosine to the geometric median of the round. Deviation: its robust z, below alone. */
+/**
+ * Score: the cosine to the geometric median of the round. Deviation: the same, negated. How far below the
+ * others it is says little: a client with a label of its own is far below, and honest; but it does not go
+ * straight the other way.
+ */
 export const direction: Detector = {
   name: 'direction',
   looksAt: 'angle to the geometric median of the round',
   paper: 'Pillutla et al. 2022',
-  threshold: 5,
+  threshold: 0.85,
   examine({ agreement }) {
     return agreement.length < 3
       ? undefined
@@ -25,10 +25,9 @@ export const direction: Detector = {
 
 /** Measures of cosines: the lower the worse. */
 export function measuresOf(cosines: Float64Array, to: string): Measure[] {
-  const deviations = deviationsOf(cosines, LEAST_SPREAD);
-  return Array.from(cosines, (score, i) => ({
+  return Array.from(cosines, (score) => ({
     score,
-    deviation: -deviations[i]!,
+    deviation: -score,
     words: `has cosine ${score.toFixed(2)} to ${to}`,
   }));
 }

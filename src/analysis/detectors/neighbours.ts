@@ -22,7 +22,7 @@ export const neighbours: Detector = {
   name: 'neighbours',
   looksAt: 'distance to the nearest others',
   paper: 'Blanchard et al. 2017',
-  threshold: 30,
+  threshold: 45,
   examine({ geometry, f }) {
     const { n } = geometry;
     if (n < 3) return undefined;

@@ -21,7 +21,7 @@ export const norm: Detector = {
   name: 'norm',
   looksAt: 'length of the update',
   paper: 'Iglewicz and Hoaglin 1993',
-  threshold: 11,
+  threshold: 14,
   examine({ norms }) {
     if (norms.length < 3) return undefined;
     const median = medianOf(norms);

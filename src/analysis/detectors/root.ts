@@ -9,6 +9,7 @@
 
 import type { Detector } from '../detector.ts';
 import { cosinesTo } from '../geometry.ts';
+import { measuresOf } from './direction.ts';
 
 /** Score: the cosine to the root update. Deviation: the same, negated: FLTrust has no trust above 0. */
 export const root: Detector = {
@@ -18,10 +19,6 @@ export const root: Detector = {
   threshold: 0.3,
   examine({ root, norms }) {
     if (root === undefined) return undefined;
-    return Array.from(cosinesTo(root, norms), (score) => ({
-      score,
-      deviation: -score,
-      words: `has cosine ${score.toFixed(2)} to the server’s own update`,
-    }));
+    return measuresOf(cosinesTo(root, norms), 'the server’s own update');
   },
 };
