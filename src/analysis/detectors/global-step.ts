@@ -13,7 +13,7 @@ export const globalStep: Detector = {
   name: 'global-step',
   looksAt: 'angle to the last step of the global model',
   paper: 'Muñoz-González et al. 2019, arXiv:1909.05125',
-  threshold: 0.7,
+  threshold: 0.8,
   examine({ step, norms }) {
     if (step === undefined || norms.length < 3) return undefined;
     return measuresOf(cosinesTo(step, norms), 'the last step of the model');
