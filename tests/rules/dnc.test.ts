@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { createBackend } from '../../src/backend/create-node.ts';
 import { createRandom } from '../../src/core/random.ts';
 import { dnc } from '../../src/rules/dnc.ts';
-import { applyTo, reference } from '../support/apply.ts';
+import { applyTo } from '../support/apply.ts';
 
 const INF = Number.POSITIVE_INFINITY;
 
@@ -65,15 +66,27 @@ describe('DnC', () => {
   });
 
   test('draws the same columns whatever the shard and the backend', async () => {
+    // Two blocks of 65 536 columns and some; with 14 MB they are read one after the other.
     const rows = Array.from({ length: 5 }, (_, i) =>
-      Float32Array.from({ length: 1000 }, (_, j) => Math.sin(i * 7 + j)),
+      Float32Array.from({ length: 140_000 }, (_, j) => Math.sin(i * 7 + j * (1 + i))),
     );
-    const x = reference.matrix(rows);
     const rule = dnc({ f: 1, coordinates: 30, iterations: 3, seed: 5 });
-    const one = await rule.apply(x, reference, {});
-    const again = await rule.apply(reference.matrix(rows), reference, {});
-    expect(again.evidence).toEqual(one.evidence);
-    reference.release(x);
+    const outcomes = [];
+    for (const [name, memory] of [
+      ['reference', 2 ** 30],
+      ['reference', 14_000_000],
+      ['wasm', 2 ** 30],
+    ] as const) {
+      await using backend = await createBackend(name, { memory });
+      const { evidence, weights } = await rule.apply(backend.matrix(rows), backend, {});
+      outcomes.push({ scores: evidence!.map(({ score }) => score!), weights });
+    }
+    expect(outcomes[1]).toEqual(outcomes[0]);
+    expect(outcomes[2]!.weights).toEqual(outcomes[0]!.weights);
+    // Products of thirty values, in f32 on one and in f64 on the other.
+    for (const [i, score] of outcomes[0]!.scores.entries()) {
+      expect(outcomes[2]!.scores[i]).toBeCloseTo(score, 4);
+    }
   });
 
   test('states its condition', async () => {
