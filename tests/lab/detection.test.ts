@@ -18,7 +18,7 @@ import { itShared } from '../support/shared.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 const DIGITS = 'data/digits.csv.gz';
-const SEED = 7000;
+const SEED = 8123;
 
 async function digits(file: string): Promise<Dataset> {
   return (await loadData(file, { random: streamOf(1, 'split') })).train;
