@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import {
   defineConfig,
   type TestProjectInlineConfiguration,
@@ -11,6 +12,9 @@ const ISOLATION = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
+
+/** Tests that hold processor time to limits: they run by themselves, after all others. */
+const TIMED = ['tests/privacy/timing.test.ts'];
 
 /** Tests in a real Chromium with WebGPU; skipped by name where npm has none. */
 function browserProject(
@@ -59,8 +63,21 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'node',
           include: ['tests/**/*.test.ts'],
-          exclude: ['tests/browser/**'],
+          exclude: ['tests/browser/**', ...TIMED],
           pool: 'forks',
+          // Vitest leaves one processor free, which of two is half.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
+          sequence: { groupOrder: 1 },
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'timed',
+          include: TIMED,
+          pool: 'forks',
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
           testTimeout: 60_000,
         },
       },

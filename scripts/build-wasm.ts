@@ -1,9 +1,9 @@
 /**
- * Compiles src/backend/wasm/assembly/ and writes the module as text into a TypeScript module, so that
+ * Compiles src/backend/wasm/assembly/ and writes each module as text into a TypeScript module, so that
  * Node, browsers, workers and bundlers load kernels alike and nothing needs the compiler later.
  *
- *     npm run build-wasm              writes src/backend/wasm/kernels.gen.ts
- *     … build-wasm.ts --check         fails if that file, or the steps below, are stale
+ *     npm run build-wasm              writes MODULES
+ *     … build-wasm.ts --check         fails if one of them, or the steps below, are stale
  *
  * The functions for steps of sorting networks are written from STEP_KINDS, one for each kind.
  *
@@ -20,6 +20,12 @@ import { STEP_KINDS } from '../src/backend/wasm/network-steps.ts';
 
 const root = join(import.meta.dirname, '..');
 const folder = 'src/backend/wasm';
+/** What is compiled, each with all that it imports, and where it goes. */
+const MODULES: readonly (readonly [entry: string, target: string])[] = [
+  ['index.ts', `${folder}/kernels.gen.ts`],
+  ['secure/index.ts', 'src/backend/secure/kernels.gen.ts'],
+  ['simulated/index.ts', 'src/backend/simulated/kernels.gen.ts'],
+];
 /**
  * No garbage collector, no checks of the compiler's: kernels work on addresses they are given. Smaller
  * code than -O3 makes is slower, up to twice; locals in the order of their use compress better.
@@ -87,13 +93,13 @@ function stepsModule(): string {
   ].join('\n');
 }
 
-/** Compiles what lies in assembly/. In a process of its own: tsx takes long to load the compiler. */
-function compile(): Buffer {
+/** Compiles a file of assembly/ with all that it imports. In a process of its own: tsx takes long to load the compiler. */
+function compile(entry: string): Buffer {
   const compiler = createRequire(import.meta.url).resolve('assemblyscript/bin/asc.js');
   const out = mkdtempSync(join(tmpdir(), 'aggregis-wasm-'));
   try {
     const binary = join(out, 'kernels.wasm');
-    const command = [compiler, `${folder}/assembly/index.ts`, '--outFile', binary, ...FLAGS];
+    const command = [compiler, `${folder}/assembly/${entry}`, '--outFile', binary, ...FLAGS];
     const { status, stderr } = spawnSync(process.execPath, command, { cwd: root });
     if (status !== 0) throw new Error(stderr.toString());
     return readFileSync(binary);
@@ -108,7 +114,7 @@ function kernelsModule(binary: Buffer): string {
     '/** Compiled from src/backend/wasm/assembly/ by scripts/build-wasm.ts. Do not edit. @module */',
     '',
     '/** As byte-text.ts reads it. */',
-    `export const kernelsText =\n  '${textOf(binary, common)}';`,
+    `export const kernelsText: string =\n  '${textOf(binary, common)}';`,
     `export const commonBytes: readonly number[] = [${common.join(', ')}];`,
     '',
   ].join('\n');
@@ -127,4 +133,4 @@ function put(file: string, text: string): void {
 
 // The compiler reads the steps from where they are put.
 put(`${folder}/assembly/steps.gen.ts`, stepsModule());
-put(`${folder}/kernels.gen.ts`, kernelsModule(compile()));
+for (const [entry, target] of MODULES) put(target, kernelsModule(compile(entry)));

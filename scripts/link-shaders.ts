@@ -1,9 +1,10 @@
 /**
- * Joins shaders/*.wgsl with what they import from shaders/shared and writes them as one TypeScript
- * module, so that Node, browsers and bundlers load kernels alike.
+ * Joins shaders with what they import from shaders/shared and writes each folder of them as one
+ * TypeScript module, so that Node, browsers and bundlers load kernels alike. What is shared is a module,
+ * too, of which a bundle takes what it uses.
  *
- *     npm run link-shaders            writes src/backend/webgpu/shaders.gen.ts
- *     … link-shaders.ts --check       fails if that file is stale
+ *     npm run link-shaders            writes TABLES and SHARED
+ *     … link-shaders.ts --check       fails if one of them is stale
  *
  * `// #import name` and `#import name` take in shaders/shared/name.wgsl once, before the rest.
  * `#slot name` is left for the text that is generated when the kernel is first used.
@@ -11,15 +12,21 @@
  * @module
  */
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { compact } from './compact-wgsl.ts';
 
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'shaders');
 const backend = join(root, 'src/backend/webgpu');
-const target = join(backend, 'shaders.gen.ts');
+/** Where shaders lie, and where they go. */
+const TABLES: readonly (readonly [folder: string, target: string])[] = [
+  ['shaders', 'src/backend/webgpu/shaders.gen.ts'],
+  ['shaders/secure', 'src/backend/secure/shaders.gen.ts'],
+  ['shaders/simulated', 'src/backend/simulated/shaders.gen.ts'],
+];
+const SHARED = 'src/backend/webgpu/shared-shaders.gen.ts';
 const IMPORT = /^\s*(?:\/\/ )?#import (\w+)$/;
 
 /** A file's imports, each after what it needs itself, and its own code. */
@@ -74,24 +81,40 @@ function generatedWords(): string[] {
   return words;
 }
 
-function module(): string {
-  const names = namesIn(folder);
-  const texts = new Map(names.map((name) => [name, read(join(folder, `${name}.wgsl`))]));
-  for (const name of namesIn(join(folder, 'shared')))
-    texts.set(`shared/${name}`, read(shared(name)));
-  const sources = new Map([...texts].map(([name, { code }]) => [name, code]));
-  const codes = compact(sources, new Set([...names, ...generatedWords()]));
-  const parts = [...codes].flatMap(([name, code]) =>
-    name.startsWith('shared/') ? [`const ${basename(name)} = \`${code}\`;\n`] : [],
+const HEAD = '/** Linked from shaders/ by scripts/link-shaders.ts. Do not edit. @module */\n';
+
+/** All texts, compacted together so that they may be joined, by their folders and names. */
+function compacted(texts: ReadonlyMap<string, Text>): Map<string, string> {
+  const sources = new Map([...texts].map(([path, { code }]) => [path, code]));
+  const entryPoints = [...texts.keys()].filter((path) => !path.startsWith('shaders/shared/'));
+  const kept = new Set([...entryPoints.map((path) => basename(path)), ...generatedWords()]);
+  return compact(sources, kept);
+}
+
+function sharedModule(codes: ReadonlyMap<string, string>): string {
+  const parts = [...codes].flatMap(([path, code]) =>
+    path.startsWith('shaders/shared/')
+      ? [`export const ${basename(path)}: string = \`${code}\`;\n`]
+      : [],
   );
+  return [HEAD, ...parts].join('\n');
+}
+
+/** The shaders of a folder, as a module that lies at `target`. */
+function tableModule(
+  { names, target }: { names: readonly string[]; target: string },
+  text: (name: string) => { readonly imports: readonly string[]; readonly code: string },
+): string {
   const kernels = names.map((name) => {
-    const imports = texts.get(name)!.imports.map((part) => `\${${part}}`);
-    return `  ${name}: \`${imports.join('')}${codes.get(name)}\`,`;
+    const { imports, code } = text(name);
+    return `  ${name}: \`${imports.map((part) => `\${${part}}`).join('')}${code}\`,`;
   });
+  const parts = [...new Set(names.flatMap((name) => text(name).imports))].sort();
+  const way = relative(dirname(target), SHARED);
   return [
-    '/** Linked from shaders/ by scripts/link-shaders.ts. Do not edit. @module */',
+    HEAD,
+    `import { ${parts.join(', ')} } from '${way.startsWith('.') ? way : `./${way}`}';`,
     '',
-    ...parts,
     `export type ShaderName =\n${names.map((name) => `  | '${name}'`).join('\n')};`,
     '',
     'export const shaders: Readonly<Record<ShaderName, string>> = {',
@@ -101,13 +124,33 @@ function module(): string {
   ].join('\n');
 }
 
-const fresh = module();
-if (process.argv.includes('--check')) {
-  const found = readFileSync(target, 'utf8');
-  if (found !== fresh) {
-    console.error('src/backend/webgpu/shaders.gen.ts is stale: run npm run link-shaders');
-    process.exit(1);
+/** Every module that is written, by its path. */
+function modules(): Map<string, string> {
+  const folders = [...TABLES.map(([from]) => from), 'shaders/shared'];
+  const texts = new Map<string, Text>(
+    folders.flatMap((from) =>
+      namesIn(join(root, from)).map((name) => {
+        return [`${from}/${name}`, read(join(root, from, `${name}.wgsl`))] as [string, Text];
+      }),
+    ),
+  );
+  const codes = compacted(texts);
+  const tables = TABLES.map(([from, target]) => {
+    const text = (name: string) => {
+      const path = `${from}/${name}`;
+      return { imports: texts.get(path)!.imports, code: codes.get(path)! };
+    };
+    return [target, tableModule({ names: namesIn(join(root, from)), target }, text)] as const;
+  });
+  return new Map([[SHARED, sharedModule(codes)], ...tables]);
+}
+
+for (const [target, fresh] of modules()) {
+  const path = join(root, target);
+  if (!process.argv.includes('--check')) {
+    writeFileSync(path, fresh);
+  } else if (!existsSync(path) || readFileSync(path, 'utf8') !== fresh) {
+    console.error(`${target} is stale: run npm run link-shaders`);
+    process.exitCode = 1;
   }
-} else {
-  writeFileSync(target, fresh);
 }

@@ -1,5 +1,6 @@
 /**
- * Writes the table of rules into README.md, out of the list of rules itself.
+ * Writes the table of rules into README.md, out of the list of rules itself and the comments of its
+ * lines.
  *
  *     npx tsx scripts/rule-table.ts [--check]
  *
@@ -8,12 +9,13 @@
  * @module
  */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry } from '../src/rules/entry.ts';
 import { rules } from '../src/rules/list.ts';
 
 const README = join(import.meta.dirname, '../README.md');
+const RULES = join(import.meta.dirname, '../src/rules');
 const BEGIN = '<!-- rules: written by scripts/rule-table.ts -->';
 const END = '<!-- /rules -->';
 
@@ -25,8 +27,30 @@ function specOf({ name, parameters }: Entry): string {
   return options.length === 0 ? `\`${name}\`` : `\`${name}:${options.join(',')}\``;
 }
 
+/** The file of a rule or stage, which is named as it is. */
+function textOf({ name }: Entry): string {
+  const path = ['', 'pre'].map((folder) => join(RULES, folder, `${name}.ts`)).find(existsSync);
+  if (path === undefined) throw new Error(`no file of src/rules is named ${name}.ts`);
+  return readFileSync(path, 'utf8');
+}
+
+/** What the comment of an entry says after a label: `- Cost: n·d`. */
+function noted(entry: Entry, label: string): string {
+  const comments = textOf(entry).matchAll(
+    /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\nexport const \w+Entry\b/g,
+  );
+  const notes = [...comments].flatMap(([, comment]) => [
+    ...comment!.matchAll(new RegExp(`^ \\* - ${label}: (.+)$`, 'gm')),
+  ]);
+  if (notes.length !== 1) {
+    throw new Error(`${entry.name} must have one line "- ${label}: …" above its entry`);
+  }
+  return notes[0]![1]!;
+}
+
 function rowOf(entry: Entry): string {
-  const cells = [specOf(entry), entry.guarantee, entry.cost, entry.paper];
+  const notes = ['Guarantee', 'Cost', 'Paper'].map((label) => noted(entry, label));
+  const cells = [specOf(entry), ...notes];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 

@@ -6,6 +6,8 @@
  * @module
  */
 
+export type { SimulatedNoise } from './backend/kernels.ts';
+export { addSimulatedNoise } from './backend/simulated/noise.ts';
 export type { Json } from './core/canonical-json.ts';
 export { PrivacyError, type PrivacyErrorCode } from './core/errors.ts';
 export type { Random } from './core/random.ts';

@@ -6,6 +6,7 @@
  */
 
 export { SecureError, type SecureErrorCode } from './core/errors.ts';
+export type { Blame, Fault } from './secagg/blame.ts';
 export {
   type ClientOptions,
   type ClientOutput,
@@ -14,6 +15,7 @@ export {
   type InputTerms,
   SecureClient,
 } from './secagg/client.ts';
+export { type Codec, hostCodec } from './secagg/codec.ts';
 export {
   checkConfig,
   contextOf,
@@ -78,16 +80,8 @@ export {
 export { indexedDbJournal } from './secagg/idb-journal.ts';
 export { type Journal, type JournalEntry, memoryJournal } from './secagg/journal.ts';
 export { type Binding, canaryOf } from './secagg/keys.ts';
-export {
-  type BackendMasksOptions,
-  backendMasks,
-  type Mask,
-  type MaskBackend,
-  type MaskFault,
-  type Masks,
-  referenceMasks,
-} from './secagg/masks.ts';
-export { type CohortMean, meansOf } from './secagg/means.ts';
+export { type Mask, type Masks, referenceMasks } from './secagg/masks.ts';
+export { type CohortMean, meansBy, meansOf } from './secagg/means.ts';
 export type { ResultBody } from './secagg/messages.ts';
 export {
   addNoise,
@@ -97,6 +91,7 @@ export {
   type NoiseSource,
   requireRoom,
 } from './secagg/noise.ts';
+export type { Packing } from './secagg/packing.ts';
 export {
   type Adversary,
   COMPLETE_UP_TO,
@@ -110,22 +105,21 @@ export {
   type Shortfall,
 } from './secagg/parameters.ts';
 export { planRound, type RoundPlan } from './secagg/plan-round.ts';
-export { type ClientPolicy, checkPolicy, type Patience } from './secagg/policy.ts';
+export { type ClientPolicy, checkPolicy, type NoiseFloor, type Patience } from './secagg/policy.ts';
 export { describeRefusal, REASONS, type Reason, type Refusal } from './secagg/reasons.ts';
 export type { Entry } from './secagg/roster.ts';
-export {
-  type CohortState,
-  type LostCohort,
-  type Outcome,
-  type Outgoing,
-  SecureServer,
-  type SecureSum,
-  type ServerOptions,
-  type ServerOutput,
-  type ServerPhase,
-  type ServerState,
-  type SharedBoxes,
-} from './secagg/server.ts';
+export type { Outgoing } from './secagg/server/mail.ts';
+export type { ServerOptions } from './secagg/server/round.ts';
+export type {
+  CohortState,
+  LostCohort,
+  Outcome,
+  SecureSum,
+  ServerPhase,
+  ServerState,
+  SharedBoxes,
+} from './secagg/server/state.ts';
+export { SecureServer, type ServerOutput } from './secagg/server.ts';
 export { hex, SLOTS } from './secagg/suite.ts';
 export {
   encodePrivately,

@@ -20,7 +20,7 @@ interface Row {
 }
 
 const ground = ['core', 'backend/kernels', 'formats'] as const;
-const backends = ['backend/shared', 'backend/engine', 'backend/create'] as const;
+const backends = ['backend/shared', 'backend/engine', 'backend/extra', 'backend/create'] as const;
 const road = [...ground, 'rules', 'privacy', 'secagg', ...backends, 'aggregate'] as const;
 const study = [...road, 'attacks', 'analysis', 'federation', 'lab'] as const;
 const body = ['core', 'backend/kernels', 'backend/shared'] as const;
@@ -31,17 +31,23 @@ const TABLE: readonly Row[] = [
   { part: 'backend/kernels', files: /^backend\/kernels\.ts$/, imports: [] },
   {
     part: 'backend/shared',
-    files: /^backend\/(mask-program|network|noise-program|packing|row-sums|rows)\.ts$/,
+    files: /^backend\/(network|noise-program|packing|row-sums|rows)\.ts$/,
     imports: ['core', 'backend/kernels'],
   },
   {
     part: 'backend/engine',
-    files: /^backend\/(engine|matrix|pass|secure|simulated-noise|words)\.ts$/,
+    files: /^backend\/(engine|matrix|pass|words)\.ts$/,
     imports: body,
   },
   { part: 'backend/reference', files: /^backend\/reference\//, imports: body },
   { part: 'backend/wasm', files: /^backend\/wasm\//, imports: body },
   { part: 'backend/webgpu', files: /^backend\/webgpu\//, imports: body },
+  // Operations that bring their bodies: nothing of the backends imports them.
+  {
+    part: 'backend/extra',
+    files: /^backend\/(secure|simulated)\//,
+    imports: [...body, 'backend/engine', 'backend/wasm', 'backend/webgpu'],
+  },
   {
     part: 'backend/create',
     files: /^backend\/create[a-z-]*\.ts$/,
@@ -54,7 +60,8 @@ const TABLE: readonly Row[] = [
   { part: 'secagg', files: /^secagg\//, imports: ground },
   {
     part: 'aggregate',
-    files: /^(aggregate|aggregate-files|private-release|screen|secure-noise)\.ts$/,
+    files:
+      /^(aggregate|aggregate-files|private-release|screen|secure-codec|secure-masks|secure-noise)\.ts$/,
     imports: road,
   },
   { part: 'analysis', files: /^analysis\//, imports: road },
@@ -71,13 +78,13 @@ const TABLE: readonly Row[] = [
   },
   {
     part: 'faces',
-    files: /^(index|browser|private|(secure|analysis)(-node)?)\.ts$/,
+    files: /^(index|browser|private|secure-backend|(secure|analysis)(-node)?)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
 
 /** Faces that browsers get. */
-const FOR_BROWSERS = ['analysis.ts', 'browser.ts', 'private.ts', 'secure.ts'];
+const FOR_BROWSERS = ['analysis.ts', 'browser.ts', 'private.ts', 'secure.ts', 'secure-backend.ts'];
 
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
@@ -87,6 +94,8 @@ const NODE_ONLY: readonly RegExp[] = [
   /^backend\/wasm\/(read-row-node|worker-node)\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
+  /^federation\/store\//,
+  /^federation\/identity-file\.ts$/,
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,
@@ -97,7 +106,7 @@ const NODE_ONLY: readonly RegExp[] = [
 ];
 
 /** Packages that work under Node alone. */
-const NODE_PACKAGES = ['webgpu', 'commander'];
+const NODE_PACKAGES = ['webgpu', 'commander', 'libsql'];
 
 /** Development packages that nothing imports or runs by name, and why they are there. */
 const UNNAMED_PACKAGES: Readonly<Record<string, string>> = {
@@ -230,6 +239,13 @@ describe('src/', () => {
     expect(path(face, isNodeOnly, source)?.join(' → ')).toBeUndefined();
   });
 
+  test('reaches no operation that brings its bodies from browser.ts, where few use them', () => {
+    const brings = (file: string): boolean => rowOf(file)?.part === 'backend/extra';
+    expect([...source.keys()].some(brings)).toBe(true);
+    expect(path('browser.ts', brings, source)?.join(' → ')).toBeUndefined();
+    expect(path('secure-backend.ts', brings, source)).toBeDefined();
+  });
+
   test('writes import specifiers as files: relative and ending in .ts', () => {
     const relativeOnes = [...source].flatMap(([file, all]) =>
       all.filter((s) => s.startsWith('.') && !s.endsWith('.ts')).map((s) => `${file}: ${s}`),
@@ -346,11 +362,14 @@ function binsOf(name: string): string[] {
 
 describe('shaders/', () => {
   test('hold in each file one entry point, named as the file', () => {
-    const kernels = readdirSync(join(root, 'shaders')).filter((name) => name.endsWith('.wgsl'));
+    const kernels = readdirSync(join(root, 'shaders'), {
+      recursive: true,
+      encoding: 'utf8',
+    }).filter((name) => name.endsWith('.wgsl') && !name.startsWith('shared'));
     const wrong = kernels.filter((name) => {
       const text = readFileSync(join(root, 'shaders', name), 'utf8').replaceAll(/\/\/.*$/gm, '');
       const entries = [...text.matchAll(/@compute[^{}]*?\bfn\s+(\w+)/g)].map((match) => match[1]);
-      return entries.length !== 1 || `${entries[0]}.wgsl` !== name;
+      return entries.length !== 1 || `${entries[0]}.wgsl` !== basename(name);
     });
     expect(kernels.length).toBeGreaterThan(0);
     expect(wrong).toEqual([]);

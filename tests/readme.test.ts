@@ -102,6 +102,13 @@ describe('README.md', () => {
   });
 });
 
+describe('secure-aggregation.md', () => {
+  test('says of bundles what they weigh', async () => {
+    const script = join(ROOT, 'scripts/bundle-sizes.ts');
+    await run(process.execPath, ['--import', import.meta.resolve('tsx'), script, '--check']);
+  });
+});
+
 describe('the figures of README.md', () => {
   test('are those of the report that lies in bench/results', async () => {
     const script = join(ROOT, 'scripts/bench-table.ts');

@@ -26,16 +26,6 @@ fn rounded(value: Scaled, rest: u32, half: u32) -> Scaled {
     return Scaled(significand, value.exponent);
 }
 
-// An integer, rounded to 24 bits.
-fn scaled_integer(magnitude: u32) -> Scaled {
-    if magnitude == 0u { return Scaled(0u, 0); }
-    let top = firstLeadingBit(magnitude);
-    if top <= 23u { return Scaled(magnitude << (23u - top), i32(top) - 23); }
-    let down = top - 23u;
-    let rest = magnitude & ((1u << down) - 1u);
-    return rounded(Scaled(magnitude >> down, i32(down)), rest, 1u << (down - 1u));
-}
-
 // Of 48 bits the upper 24, rounded.
 fn product(a: Scaled, b: Scaled) -> Scaled {
     let x = vec2u(a.significand >> 12u, a.significand & 0xfffu);

@@ -9,12 +9,13 @@
  * @module
  */
 
-import { assertInteger, show } from '../core/assert.ts';
+import { assertInteger } from '../core/assert.ts';
 import { BackendError } from '../core/errors.ts';
 import { eventLoopTurn, TURN_MS } from '../core/turn.ts';
 import type {
   Backend,
   BackendInfo,
+  Coding,
   HostRow,
   Matrix,
   Pairs,
@@ -25,11 +26,9 @@ import type {
   Words,
 } from './kernels.ts';
 import * as matrix from './matrix.ts';
-import { packedBytes, packedWords } from './packing.ts';
+import { packedWords } from './packing.ts';
 import { blockColumns, type Cut, narrowed, type Pass, passOf, widestRows } from './pass.ts';
-import { checkBuffer } from './rows.ts';
-import * as secure from './secure.ts';
-import { addSimulatedNoise } from './simulated-noise.ts';
+import { checkBuffer, checkLength } from './rows.ts';
 import * as words from './words.ts';
 
 /** Settings of an engine. */
@@ -116,15 +115,10 @@ export class Engine implements Backend {
   readonly signSum: Backend['signSum'] = matrix.signSum;
   readonly deviation: Backend['deviation'] = matrix.deviation;
   readonly stack: Backend['stack'] = matrix.stack;
-  readonly addSimulatedNoise: Backend['addSimulatedNoise'] = addSimulatedNoise;
   readonly words: Backend['words'] = words.words;
   readonly addLatticeNoise: Backend['addLatticeNoise'] = words.addLatticeNoise;
   readonly rankSum: Backend['rankSum'] = words.rankSum;
   readonly sumRows: Backend['sumRows'] = words.sumRows;
-  readonly addMasks: Backend['addMasks'] = secure.addMasks;
-  readonly quantize: Backend['quantize'] = secure.quantize;
-  readonly dequantize: Backend['dequantize'] = secure.dequantize;
-  readonly unpackWords: Backend['unpackWords'] = secure.unpackWords;
 
   // Results
 
@@ -145,30 +139,23 @@ export class Engine implements Backend {
     return values;
   }
 
-  async readPacked(x: Words, bits: number, into?: Uint8Array): Promise<Uint8Array> {
+  async readCoded(x: Words, { operation, bits }: Coding, into: Uint8Array): Promise<void> {
     const node = matrix.asWords('x', x);
-    if (node.rows !== 1) throw new RangeError(`readPacked needs one row, got ${node.rows}`);
-    const length = packedBytes(node.cols, secure.checkBits(bits));
-    const bytes = into ?? new Uint8Array(length);
-    checkLength(bytes, { rows: 1, cols: length }, Uint8Array);
-    await this.#pass(
-      [node],
-      { unit: PACKED_UNIT, partialBytes: (PACKED_UNIT / 8) * bits },
-      async ([tile], { from }) => {
-        const packed = await this.#kernels.pack(tile!, bits);
-        this.#account(packed, 1);
-        try {
-          const { buffer, byteOffset, byteLength } = await this.#kernels.read(packed);
-          const start = (from / 8) * bits;
-          const there = new Uint8Array(buffer, byteOffset, Math.min(byteLength, length - start));
-          bytes.set(there, start);
-        } finally {
-          this.#free(packed);
-        }
-        return undefined;
-      },
-    );
-    return bytes;
+    const cut = { unit: PACKED_UNIT, partialBytes: (PACKED_UNIT / 8) * bits };
+    await this.#pass([node], cut, async ([tile], { from, to }) => {
+      const place = { cols: packedWords(to - from, bits), firstCol: from };
+      const coded = await this.#kernels.extra(operation, tile!, place);
+      this.#account(coded, 1);
+      try {
+        const { buffer, byteOffset, byteLength } = await this.#kernels.read(coded);
+        const start = (from / 8) * bits;
+        const there = new Uint8Array(buffer, byteOffset, Math.min(byteLength, into.length - start));
+        into.set(there, start);
+      } finally {
+        this.#free(coded);
+      }
+      return undefined;
+    });
   }
 
   async readAll(xs: readonly Matrix[]): Promise<Float32Array[]> {
@@ -302,6 +289,7 @@ export class Engine implements Backend {
   /** What runs for a node: nothing for sources and views. */
   #nameOf(node: matrix.Node): string[] {
     if (node.op === 'source' || node.op === 'select') return [];
+    if (node.op === 'extra') return [node.operation.name];
     if (node.op !== 'rankMean' && node.op !== 'nearestMean') return [node.op];
     const regime = this.#kernels.regimeOf?.({ ...node, rows: node.x.rows });
     return [regime === undefined ? node.op : `${node.op} (${regime})`];
@@ -313,7 +301,7 @@ export class Engine implements Backend {
     const node = asAnyNode('x', x);
     void this.#exclusively(async () => {
       for (const part of matrix.nodesOf(node)) {
-        forgetKeys(part);
+        if (part.op === 'extra') part.operation.release?.();
         if (part.op !== 'source') continue;
         this.#toScreen.delete(part);
         this.#evict(part);
@@ -579,20 +567,14 @@ export class Engine implements Backend {
         return kernels.signSum(await of(node.x));
       case 'deviation':
         return kernels.deviation(await of(node.x));
-      case 'addSimulatedNoise':
-        return kernels.addSimulatedNoise(await of(node.x), node.noise, shard.from);
       case 'addLatticeNoise':
         return kernels.addLatticeNoise(await of(node.x), node.noise, shard.from);
-      case 'addMasks':
-        assertKeys(node.masks.keys);
-        return kernels.addMasks(await of(node.x), node.masks, shard.from);
-      case 'quantize':
-        assertKeys(node.options.key);
-        return kernels.quantize(await of(node.x), node.options, shard.from);
-      case 'unpack':
-        return kernels.unpack(await of(node.x), node.x.bits, shard.to - shard.from);
-      case 'dequantize':
-        return kernels.dequantize(await of(node.x), node.scale);
+      case 'extra': {
+        const { operation } = node;
+        operation.check?.();
+        const place = { cols: shard.to - shard.from, firstCol: shard.from };
+        return kernels.extra(operation, await of(node.x), place);
+      }
       case 'rankSum':
         return kernels.rankSum(await of(node.x), node.from, node.to);
       case 'sumRows':
@@ -672,18 +654,6 @@ export class Engine implements Backend {
   }
 }
 
-/** Overwrites the keys that serve once. No key is zeros before. */
-function forgetKeys(node: matrix.Node): void {
-  if (node.op === 'addMasks') node.masks.keys.fill(0);
-  if (node.op === 'quantize') node.options.key.fill(0);
-}
-
-function assertKeys(keys: Uint8Array): void {
-  if (keys.subarray(0, 32).every((byte) => byte === 0)) {
-    throw new TypeError('the words were released, and their keys are overwritten');
-  }
-}
-
 /** What blocks of columns tell of rows, added up. */
 class ScreenSum {
   readonly #nonFinite: Uint32Array;
@@ -749,18 +719,6 @@ function asAnyNode(name: string, x: Matrix | Words): matrix.Node {
 
 function blank({ rows, cols }: Matrix): Float32Array {
   return new Float32Array(rows * cols);
-}
-
-function checkLength(
-  into: { readonly length: number },
-  { rows, cols }: Pick<matrix.Node, 'rows' | 'cols'>,
-  kind: typeof Float32Array | typeof Uint32Array | typeof Uint8Array,
-): void {
-  if (!(into instanceof kind))
-    throw new TypeError(`into must be a ${kind.name}, got ${show(into)}`);
-  if (into.length !== rows * cols) {
-    throw new RangeError(`into must have ${rows * cols} entries, got ${into.length}`);
-  }
 }
 
 function bytesOf(tile: Tile): number {

@@ -141,6 +141,18 @@ export interface MaskKeys {
   readonly keys: Uint8Array;
   /** 1 or −1 for each stream: whether it is added or subtracted. */
   readonly signs: Int8Array;
+  /**
+   * Hears of the columns of each dispatch while the result is computed: what a body hands to its device
+   * or to its threads at once. Every column is in one of them at least, and in several where keys are
+   * cut as well, or a shard had to be done again.
+   */
+  readonly onDispatch?: (columns: ColumnRange) => void;
+}
+
+/** Columns [from, to). */
+export interface ColumnRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -161,6 +173,14 @@ export interface QuantizeOptions {
   readonly key: Uint8Array;
   /** Three words. Default: zeros. */
   readonly nonce?: readonly [number, number, number];
+}
+
+/** How integers become numbers: as `dequantized` of core/stochastic-rounding.ts says it. */
+export interface DequantizeOptions {
+  /** What an integer is multiplied by: a number of 64 bits, in [2⁻¹⁰⁰, 2⁹⁶]. */
+  readonly scale: number;
+  /** An integer is the low so many bits of its word, its sign counted; in [8, 32]. Default 32. */
+  readonly bits?: number;
 }
 
 /** Operations on words: exact, and the same bits on every backend. */
@@ -193,32 +213,6 @@ export interface PackedShape {
   readonly cols: number;
 }
 
-/** What secure aggregation asks of a backend: exact, and the same bits on every one. */
-export interface SecureOps {
-  /**
-   * Adds up to 2²⁰ streams to the one row of `x`, each with its sign; d ≤ 2³⁶. Streams are used where
-   * they are made and stored nowhere. `release` overwrites the keys, and the words cannot be read any
-   * more. 1×d → 1×d
-   */
-  addMasks(x: Words, masks: MaskKeys): Words;
-  /**
-   * The one row of `x` as integers; NaN is 0, d ≤ 2³⁴. `release` overwrites the key, and the words cannot be read
-   * any more. 1×d → 1×d
-   */
-  quantize(x: Matrix, options: QuantizeOptions): Words;
-  /**
-   * The one row of `x`, as i32, times `scale`, which is taken as an f32 in [2⁻¹⁰⁰, 2⁹⁶]: the integer is
-   * rounded to f32, and so is its product. 1×d → 1×d
-   */
-  dequantize(x: Words, options: { readonly scale: number }): Matrix;
-  /**
-   * Words out of packed rows that the caller holds: entry j has bits [j·b, (j+1)·b) of a row, whose bits
-   * are counted from the lowest of the first byte. What follows the last entry is not looked at. Rows
-   * must not change while they are in use. n × ⌈d·b/8⌉ bytes → n×d
-   */
-  unpackWords(rows: readonly Uint8Array[], shape: PackedShape): Words;
-}
-
 /**
  * Noise in floating point, for simulation alone: **it is not private**. Which floats can come out tells
  * what went in: about a quarter of the results are impossible for another input (Mironov 2012), and
@@ -238,16 +232,6 @@ export interface SimulatedNoise {
   readonly key: Uint8Array;
   /** Three words. */
   readonly nonce: readonly [number, number, number];
-}
-
-/** What simulations need and protection must not use. */
-export interface SimulationOps {
-  /**
-   * Adds noise of a continuous law to the one row of `x`, whose columns are numbered from 0: **not
-   * private**. Each value drawn is rounded to f32, and so is the sum; backends agree to 2⁻¹⁷ of the
-   * scale and a rounding of the sum. Entries are finite. 1×d → 1×d
-   */
-  addSimulatedNoise(x: Matrix, noise: SimulatedNoise): Matrix;
 }
 
 /** Everything a rule may do with updates. */
@@ -343,7 +327,7 @@ export interface BackendInfo {
 }
 
 /** An engine over one backend body: operations, reading, and an end. */
-export interface Backend extends Ops, ModularOps, SecureOps, SimulationOps, AsyncDisposable {
+export interface Backend extends Ops, ModularOps, AsyncDisposable {
   readonly info: BackendInfo;
   /**
    * The whole of `x`, row-major: in `into`, which then has rows · cols entries and shares no memory
@@ -354,11 +338,12 @@ export interface Backend extends Ops, ModularOps, SecureOps, SimulationOps, Asyn
   /** The whole of `x`, row-major: in `into`, as `read` does it, or in a new array. */
   readWords(x: Words, into?: Uint32Array): Promise<Uint32Array>;
   /**
-   * The low `bits` bits, in [8, 32], of each entry of the one row of `x`, packed as `unpackWords` takes
-   * them, zeros at the end of the last byte: in `into`, as `read` does it, or in a new array of
-   * ⌈d·bits/8⌉ bytes.
+   * What an operation that brings its bodies makes of the one row of `x`: bytes, of which a column takes
+   * `bits` bits, in `into`.
+   *
+   * @internal
    */
-  readPacked(x: Words, bits: number, into?: Uint8Array): Promise<Uint8Array>;
+  readCoded(x: Words, coding: Coding, into: Uint8Array): Promise<void>;
   /** The whole of each, in one pass over what they share. All are equally wide. */
   readAll(xs: readonly Matrix[]): Promise<Float32Array[]>;
   /**
@@ -400,6 +385,62 @@ export interface Tile {
   readonly cols: number;
   /** Memory of its own, where that is not 4·rows·cols: 0 for rows that are used where they lie. */
   readonly bytes?: number;
+}
+
+/** Where the result of an operation lies. */
+export interface Place {
+  /** Columns of the result. */
+  readonly cols: number;
+  /** Which column of the expression column 0 is: a multiple of 64. */
+  readonly firstCol: number;
+}
+
+/**
+ * An operation that brings its bodies along, so that only those programs hold them that use it. The
+ * result has as many rows as what it is made of.
+ */
+export interface ExtraOperation {
+  /** As {@link Backend.explain} tells it. */
+  readonly name: string;
+  /** Throws where the operation can be done no more. */
+  check?(): void;
+  /** Forgets what is secret. */
+  release?(): void;
+  /** As that of {@link MaskKeys}. Bodies on the CPU call it; on a GPU `webgpu` does, which cuts the work. */
+  onDispatch?(columns: ColumnRange): void;
+  /** What the operation means: fills the rows of `out` from those of `x`. */
+  reference(x: readonly Float32Array[], out: readonly Float32Array[], place: Place): void;
+  readonly wasm: WasmColumns;
+  /** Its last parameter is what a GPU's kernels have to work with: `GpuTools` of webgpu/webgpu.ts. */
+  webgpu(x: Tile, place: Place, tools: never): Promise<Tile>;
+}
+
+/** A kernel of a module with a memory of its own, which makes one row of another. */
+export interface WasmColumns {
+  /** Tells modules apart: a thread makes one instance of each. */
+  readonly library: string;
+  module(): Promise<WebAssembly.Module>;
+  /** `kernel(x, cols, table, block, out)`: columns, a multiple of 64, of which the first is of that block of 16. */
+  readonly kernel: string;
+  /** What an entry takes, where a plain addition takes 1. */
+  readonly effort: number;
+  /** A new array of what the kernel reads: a secret, which is overwritten. */
+  table(): Uint32Array;
+  /** Where a row, or what is made of it, is packed. */
+  readonly density?: Density;
+}
+
+/** Words that a column takes, in (0, 1], such that 32 columns take whole words. */
+export interface Density {
+  readonly rows: number;
+  readonly out: number;
+}
+
+/** An operation whose results are bytes. */
+export interface Coding {
+  readonly operation: ExtraOperation;
+  /** Of a column, in [8, 32]. */
+  readonly bits: number;
 }
 
 /** Partial sums over one block of columns. */
@@ -451,17 +492,8 @@ export interface TileKernels {
   stack(x: Tile, y: Tile): Promise<Tile>;
   /** Column 0 of the tile is column `firstCol` of the words, a multiple of 4. */
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile>;
-  /** Column 0 of the tile is column `firstCol` of the words, a multiple of 16. */
-  addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile>;
-  /** As `addMasks`. */
-  quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile>;
-  dequantize(x: Tile, scale: number): Promise<Tile>;
-  /** The first `cols` entries of packed rows; see packing.ts. */
-  unpack(x: Tile, bits: number, cols: number): Promise<Tile>;
-  /** The one row, packed: ⌈cols·bits/32⌉ words, with zeros at their end. */
-  pack(x: Tile, bits: number): Promise<Tile>;
-  /** As `addLatticeNoise`. */
-  addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile>;
+  /** What no body has of itself: the operation brings it. */
+  extra(operation: ExtraOperation, x: Tile, place: Place): Promise<Tile>;
   rankSum(x: Tile, from: number, to: number): Promise<Tile>;
   sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile>;
   /**

@@ -9,16 +9,7 @@
  */
 
 import { assertInteger, show } from '../core/assert.ts';
-import type {
-  LatticeNoise,
-  MaskKeys,
-  Matrix,
-  QuantizeOptions,
-  RowSource,
-  SimulatedNoise,
-  Weights,
-  Words,
-} from './kernels.ts';
+import type { ExtraOperation, LatticeNoise, Matrix, RowSource, Weights, Words } from './kernels.ts';
 import { arrayRow, checkRow } from './rows.ts';
 
 /** An expression node. The engine evaluates it shard by shard. */
@@ -33,17 +24,9 @@ export type MatrixNode =
   | NearestMean
   | SignSum
   | Deviation
-  | AddSimulatedNoise
-  | Dequantize;
+  | ExtraMatrix;
 /** An expression of words; words.ts builds them. */
-export type WordNode =
-  | WordSource
-  | Unpack
-  | AddLatticeNoise
-  | AddMasks
-  | Quantize
-  | RankSum
-  | SumRows;
+export type WordNode = WordSource | AddLatticeNoise | RankSum | SumRows | ExtraWords;
 export type AnySource = Source | WordSource;
 
 export interface Source extends Matrix {
@@ -86,49 +69,32 @@ export interface Deviation extends Matrix {
   readonly x: MatrixNode;
 }
 
-export interface AddSimulatedNoise extends Matrix {
-  readonly op: 'addSimulatedNoise';
-  readonly x: MatrixNode;
-  readonly noise: SimulatedNoise;
+/** What an operation that brings its bodies makes of `x`: as many rows. */
+export interface ExtraMatrix extends Matrix {
+  readonly op: 'extra';
+  readonly x: Node;
+  readonly operation: ExtraOperation;
 }
-
-export interface Dequantize extends Matrix {
-  readonly op: 'dequantize';
-  readonly x: WordNode;
-  readonly scale: number;
+export interface ExtraWords extends Words {
+  readonly op: 'extra';
+  readonly x: Node;
+  readonly operation: ExtraOperation;
 }
 
 /** Rows are carried as if their words were floats: nothing but kernels looks at them. */
 export interface WordSource extends Words {
   readonly op: 'source';
-  /** Bits of an entry, where they are packed: see packing.ts. */
+  /**
+   * Bits of an entry, where they are packed: see packing.ts. Nothing but an operation that unpacks them
+   * looks at such rows.
+   */
   readonly bits?: number;
   readonly sources: readonly RowSource[];
-}
-/** Rows of entries of fewer bits; nothing but an unpacking looks at it, which gives its columns. */
-export interface PackedSource extends WordSource {
-  readonly bits: number;
-}
-export interface Unpack extends Words {
-  readonly op: 'unpack';
-  readonly x: PackedSource;
 }
 export interface AddLatticeNoise extends Words {
   readonly op: 'addLatticeNoise';
   readonly x: WordNode;
   readonly noise: LatticeNoise;
-}
-export interface AddMasks extends Words {
-  readonly op: 'addMasks';
-  readonly x: WordNode;
-  /** Zeros once the node is released. */
-  readonly masks: MaskKeys;
-}
-export interface Quantize extends Words {
-  readonly op: 'quantize';
-  readonly x: MatrixNode;
-  /** Its key is zeros once the node is released. */
-  readonly options: Required<QuantizeOptions>;
 }
 export interface RankSum extends Words {
   readonly op: 'rankSum';

@@ -64,6 +64,23 @@ export function checkBuffer(
   }
 }
 
+/**
+ * An array that a result is to be brought to.
+ *
+ * @throws {TypeError | RangeError} if it is of another kind or length.
+ */
+export function checkLength(
+  into: { readonly length: number },
+  { rows, cols }: { readonly rows: number; readonly cols: number },
+  kind: typeof Float32Array | typeof Uint32Array | typeof Uint8Array,
+): void {
+  if (!(into instanceof kind))
+    throw new TypeError(`into must be a ${kind.name}, got ${show(into)}`);
+  if (into.length !== rows * cols) {
+    throw new RangeError(`into must have ${rows * cols} entries, got ${into.length}`);
+  }
+}
+
 /** A row in memory. */
 export function arrayRow(values: Float32Array): HostRow {
   return {

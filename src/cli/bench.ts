@@ -23,6 +23,7 @@ import {
 } from '../lab/bench/bench.ts';
 import { chartsOf } from '../lab/bench/charts.ts';
 import { checksOf } from '../lab/bench/checks.ts';
+import { codecTimes } from '../lab/bench/codec.ts';
 import { crossover } from '../lab/bench/crossover.ts';
 import { fileTimes } from '../lab/bench/files.ts';
 import { peakBytes, thisMachine } from '../lab/bench/machine.ts';
@@ -74,6 +75,7 @@ const QUESTIONS = [
   'sums',
   'noise',
   'masks',
+  'codec',
   'files',
   'crossover',
   'secagg',
@@ -107,6 +109,7 @@ Questions, for --only:
   sums       means against the memory's own bandwidth
   noise      noise on the integers, of one, two and three draws, also on one thread
   masks      masks of secure aggregation, by others' ChaCha20 and ours
+  codec      updates of secure aggregation, rounded, packed and read back
   files      files under --memory, against reading them and against the same rule in memory
   secagg     rounds of secure aggregation, by the parts of their time; only where asked for
   crossover  from which n and d on a GPU is faster than the CPU
@@ -320,6 +323,7 @@ function questionsOf(flags: Flags): Question[] {
     sumTimes,
     noiseTimes,
     maskTimes,
+    codecTimes,
     fileTimes(files),
     crossover,
   ];

@@ -15,8 +15,8 @@ import {
   trainSecurely,
 } from '../lab/secure-training.ts';
 import { createNodeCrypto } from '../secagg/crypto/create-node.ts';
-import { backendMasks } from '../secagg/masks.ts';
 import { nativeMasks } from '../secagg/masks-node.ts';
+import { backendMasks } from '../secure-masks.ts';
 import { type BackendFlags, backendOptionsOf } from './arguments.ts';
 import { UsageError } from './failure.ts';
 

@@ -141,3 +141,33 @@ export class SecureError extends Error {
     this.code = code;
   }
 }
+
+/** Why the state of a run could not be opened, read or added to. */
+export type StoreErrorCode =
+  /** There is a run in the folder already. */
+  | 'exists'
+  /** There is no run in the folder, or its making was not finished. */
+  | 'missing'
+  /** Another process, or another part of this one, has the run open. */
+  | 'locked'
+  /** What was confirmed is not there as it was written; the message names the place. */
+  | 'damaged'
+  /** No room on the disk: nothing was added, and all that was there still is. */
+  | 'disk-full'
+  /** The disk failed while something was added: open the run anew to see what is there. */
+  | 'failed'
+  /** The store was closed. */
+  | 'closed'
+  /** The database's driver is not there. */
+  | 'unavailable';
+
+/** The state of a run cannot be opened or kept. The message names the file. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -58,14 +58,20 @@ export function createRandom(seed: number | Uint8Array): Random {
     below,
     // 1 − u is in (0, 1], so that the logarithm is finite.
     normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
-    permutation: (n) => shuffled(n, below),
+    permutation: (n) =>
+      shuffle(
+        Array.from({ length: assertInteger('n', n, 0) }, (_, i) => i),
+        { below },
+      ),
   };
 }
 
-/** Fisher and Yates's shuffle, from the end, of 0 … n − 1. */
-function shuffled(n: number, below: (n: number) => number): number[] {
-  const order = Array.from({ length: assertInteger('n', n, 0) }, (_, i) => i);
-  for (let last = n - 1; last > 0; last--) {
+/** Fisher and Yates's shuffle, from the end, in place: of 0 … n − 1 what `permutation` gives. */
+export function shuffle<Order extends number[] | Uint32Array>(
+  order: Order,
+  { below }: Pick<Random, 'below'>,
+): Order {
+  for (let last = order.length - 1; last > 0; last--) {
     const other = below(last + 1);
     [order[last], order[other]] = [order[other]!, order[last]!];
   }

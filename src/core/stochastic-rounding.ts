@@ -1,6 +1,6 @@
 /**
  * Rounding at random to a grid of integers, the way that every backend does it: which integer an f32
- * becomes, given 32 random bits.
+ * becomes, given 32 random bits, and which f32 an integer.
  *
  * Each step is one operation on f32 that is correctly rounded everywhere, so that results agree to the
  * last bit: no sum or product may be contracted or reordered, and nothing depends on whether subnormal
@@ -75,4 +75,12 @@ export function quantized(
   // The difference has at most 47 places: exact in f64, it is rounded once.
   const rounded = below + Number(word >>> 8 < Math.fround(v - below) * CHANCES);
   return Math.max(-limit, Math.min(limit, rounded));
+}
+
+/**
+ * The f32 that an integer stands for: its product with the scale in f64, rounded to the nearest f32, halves
+ * to even. A scale in [2⁻¹⁰⁰, 2⁹⁶] keeps all products of i32 in the normal range.
+ */
+export function dequantized(integer: number, scale: number): number {
+  return Math.fround(integer * scale);
 }

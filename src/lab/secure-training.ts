@@ -166,7 +166,7 @@ async function play({
     },
   });
   const [sum] = played.sums;
-  const [mean] = meansOf({ sums: played.sums, lost: played.lost }, { config, crypto });
+  const [mean] = meansOf(played, { config, crypto });
   const why = played.refusal;
   return {
     mean: mean?.row,

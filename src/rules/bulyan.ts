@@ -120,14 +120,17 @@ function pickAtOnce(geometry: Geometry, f: number): number[] {
   return order.slice(0, geometry.n - 2 * f).sort((a, b) => a - b);
 }
 
-/** Bulyan's line in the list. */
+/**
+ * Bulyan's line in the list.
+ *
+ * - Paper: El Mhamdi et al. 2018
+ * - Guarantee: bounded in each coordinate for n ≥ 4f + 3
+ * - Cost: n²·d, then n³, then n·log n·d
+ */
 export const bulyanEntry: RuleEntry = defineRule<BulyanOptions>({
   name: 'bulyan',
   parameters: { f, preset: optional(word('how rows are picked', BULYAN_PRESETS)) },
   make: bulyan,
   sample: ({ f }) => ({ f }),
   variants: ({ f }) => [{ f, preset: 'flower' }],
-  paper: 'El Mhamdi et al. 2018',
-  guarantee: 'bounded in each coordinate for n ≥ 4f + 3',
-  cost: 'n²·d, then n³, then n·log n·d',
 });

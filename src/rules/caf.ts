@@ -151,14 +151,17 @@ function topDirection(geometry: Geometry, weights: Float64Array) {
   return { spread: value, squares };
 }
 
-/** CAF's line in the list. */
+/**
+ * CAF's line in the list.
+ *
+ * - Paper: Allouah et al. 2025
+ * - Guarantee: bounded for n ≥ 2f + 1 with tauMax = active
+ * - Cost: n²·d, then up to 2f·n³
+ */
 export const cafEntry: RuleEntry = defineRule<CafOptions>({
   name: 'caf',
   parameters: { f, tauMax: optional(word('rows that set the scale of a step', TAU_MAX)) },
   make: caf,
   sample: ({ f }) => ({ f }),
   variants: ({ f }) => [{ f, tauMax: 'all' }],
-  paper: 'Allouah et al. 2025',
-  guarantee: 'bounded for n ≥ 2f + 1 with tauMax = active',
-  cost: 'n²·d, then up to 2f·n³',
 });

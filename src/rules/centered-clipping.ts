@@ -150,7 +150,13 @@ function clipOnce(
   return { alpha: alpha.map((share, i) => share * (1 - moved) + factors[i]! / n), away, factors };
 }
 
-/** Centered clipping's line in the list. */
+/**
+ * Centered clipping's line in the list.
+ *
+ * - Paper: Karimireddy et al. 2021
+ * - Guarantee: moves at most τ per step from its start
+ * - Cost: n²·d, then n² per step
+ */
 export const centeredClippingEntry: RuleEntry = defineRule<CenteredClippingOptions>({
   name: 'centered-clipping',
   parameters: {
@@ -162,7 +168,4 @@ export const centeredClippingEntry: RuleEntry = defineRule<CenteredClippingOptio
   sample: () => ({ tau: 1, iterations: 3 }),
   variants: () => [{ tau: 10 }],
   scaled: ['tau'],
-  paper: 'Karimireddy et al. 2021',
-  guarantee: 'moves at most τ per step from its start',
-  cost: 'n²·d, then n² per step',
 });

@@ -139,7 +139,13 @@ function firstFrom(sorted: Float64Array, least: number): number {
   return low;
 }
 
-/** DnC's line in the list. */
+/**
+ * DnC's line in the list.
+ *
+ * - Paper: Shejwalkar and Houmansadr 2021
+ * - Guarantee: none; good against attackers that pull one way
+ * - Cost: n²·d per iteration, then n³
+ */
 export const dncEntry: RuleEntry = defineRule<DncOptions>({
   name: 'dnc',
   parameters: {
@@ -151,7 +157,4 @@ export const dncEntry: RuleEntry = defineRule<DncOptions>({
   },
   make: dnc,
   sample: ({ f }) => ({ f }),
-  paper: 'Shejwalkar and Houmansadr 2021',
-  guarantee: 'none; good against attackers that pull one way',
-  cost: 'n²·d per iteration, then n³',
 });

@@ -1,7 +1,10 @@
 /**
- * What the list of rules knows of each rule and stage: how its options are read from text, where it
- * comes from, what it promises and costs. The command line, the law tests, the conformance runner
- * and the table in the documentation derive from it.
+ * What the list of rules knows of each rule and stage: how its options are read from text, and which
+ * options suit a cohort. The command line, the law tests, the conformance runner and the table in the
+ * documentation derive from it.
+ *
+ * What no program asks for stands in the comment of the line: the paper that defines it, what it
+ * promises, and what it costs, on the wide rows and then on the host. scripts/rule-table.ts reads them.
  *
  * @module
  */
@@ -24,12 +27,6 @@ export interface Cohort {
 interface Description {
   /** As written in a SPEC; the factory's name in kebab-case, and the name of the file. */
   readonly name: string;
-  /** Where the definition comes from. */
-  readonly paper: string;
-  /** What the rule promises, and when. */
-  readonly guarantee: string;
-  /** Time on the wide rows, then on the host. */
-  readonly cost: string;
   /**
    * Options that have the unit of an update: they take the factor in the law `joint-scale`. Samples
    * and variants state them where they matter, defaults too.

@@ -78,13 +78,16 @@ function unusable(needs: string): AggregationError {
   return new AggregationError('constraint', `fl-trust needs ${needs}`);
 }
 
-/** FLTrust's line in the list. */
+/**
+ * FLTrust's line in the list.
+ *
+ * - Paper: Cao et al. 2021
+ * - Guarantee: no longer than the server’s own update, and never against it
+ * - Cost: n²·d
+ */
 export const flTrustEntry: RuleEntry = defineRule<FlTrustOptions>({
   name: 'fl-trust',
   parameters: { root: optional(word('what stands for the server’s own update', ROOTS)) },
   make: flTrust,
   sample: () => ({ root: 'median' }),
-  paper: 'Cao et al. 2021',
-  guarantee: 'no longer than the server’s own update, and never against it',
-  cost: 'n²·d',
 });

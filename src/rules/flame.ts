@@ -58,13 +58,16 @@ export function flame(): Rule {
   };
 }
 
-/** FLAME's line in the list. */
+/**
+ * FLAME's line in the list.
+ *
+ * - Paper: Nguyen et al. 2022
+ * - Guarantee: no longer than the median norm, n ≥ 2f + 1
+ * - Cost: n²·d, then n²·log n
+ */
 export const flameEntry: RuleEntry = defineRule<object>({
   name: 'flame',
   parameters: {},
   make: flame,
   sample: () => ({}),
-  paper: 'Nguyen et al. 2022',
-  guarantee: 'no longer than the median norm, n ≥ 2f + 1',
-  cost: 'n²·d, then n²·log n',
 });

@@ -61,13 +61,16 @@ function added(x: Matrix, past: Matrix, ops: Ops): Matrix {
   return ops.combine(both, ops.stack(x, past));
 }
 
-/** FoolsGold's line in the list. */
+/**
+ * FoolsGold's line in the list.
+ *
+ * - Paper: Fung et al. 2020
+ * - Guarantee: none but against clients that are alike; give it their past
+ * - Cost: n²·d
+ */
 export const foolsGoldEntry: RuleEntry = defineRule<object>({
   name: 'fools-gold',
   parameters: {},
   make: foolsGold,
   sample: () => ({}),
-  paper: 'Fung et al. 2020',
-  guarantee: 'none but against clients that are alike; give it their past',
-  cost: 'n²·d',
 });

@@ -287,7 +287,13 @@ function normalised(weights: ArrayLike<number>): Float64Array {
   return shares.map((weight) => weight / total);
 }
 
-/** The geometric median's line in the list. */
+/**
+ * The geometric median's line in the list.
+ *
+ * - Paper: Pillutla et al. 2022
+ * - Guarantee: bounded for n ≥ 2f + 1
+ * - Cost: n²·d, then some 20 rounds of n²
+ */
 export const geometricMedianEntry: RuleEntry = defineRule<GeometricMedianOptions>({
   name: 'geometric-median',
   parameters: {
@@ -301,7 +307,4 @@ export const geometricMedianEntry: RuleEntry = defineRule<GeometricMedianOptions
     { iterations: 8, nu: 1e-6 },
   ],
   scaled: ['nu'],
-  paper: 'Pillutla et al. 2022',
-  guarantee: 'bounded for n ≥ 2f + 1',
-  cost: 'n²·d, then some 20 rounds of n²',
 });

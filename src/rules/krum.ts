@@ -60,14 +60,17 @@ export function krum({ f, preset = 'paper' }: KrumOptions): Rule {
   };
 }
 
-/** Krum's line in the list. */
+/**
+ * Krum's line in the list.
+ *
+ * - Paper: Blanchard et al. 2017
+ * - Guarantee: bounded for n ≥ 2f + 3; returns one client’s update
+ * - Cost: n²·d, then n²·log n
+ */
 export const krumEntry: RuleEntry = defineRule<KrumOptions>({
   name: 'krum',
   parameters: { f, preset: optional(word('whose neighbours and condition', KRUM_PRESETS)) },
   make: krum,
   sample: ({ f }) => ({ f }),
   variants: ({ f }) => KRUM_PRESETS.map((preset) => ({ f, preset })),
-  paper: 'Blanchard et al. 2017',
-  guarantee: 'bounded for n ≥ 2f + 3; returns one client’s update',
-  cost: 'n²·d, then n²·log n',
 });

@@ -224,13 +224,16 @@ class ConflictGraph {
   }
 }
 
-/** MDA's line in the list. */
+/**
+ * MDA's line in the list.
+ *
+ * - Paper: El Mhamdi et al. 2020
+ * - Guarantee: bounded for n ≥ 2f + 1
+ * - Cost: n²·d, then up to n²·1.47^f
+ */
 export const mdaEntry: RuleEntry = defineRule<MdaOptions>({
   name: 'mda',
   parameters: { f, maxSubsets: optional(integer('partial subsets looked at before giving up')) },
   make: mda,
   sample: ({ f }) => ({ f }),
-  paper: 'El Mhamdi et al. 2020',
-  guarantee: 'bounded for n ≥ 2f + 1',
-  cost: 'n²·d, then up to n²·1.47^f',
 });

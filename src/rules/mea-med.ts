@@ -36,13 +36,16 @@ export function meaMed({ f }: MeaMedOptions): Rule {
   };
 }
 
-/** MeaMed's line in the list. */
+/**
+ * MeaMed's line in the list.
+ *
+ * - Paper: Xie et al. 2018, arXiv:1802.10116
+ * - Guarantee: bounded for n ≥ 2f + 1
+ * - Cost: n·log n·d
+ */
 export const meaMedEntry: RuleEntry = defineRule<MeaMedOptions>({
   name: 'mea-med',
   parameters: { f },
   make: meaMed,
   sample: ({ f }) => ({ f }),
-  paper: 'Xie et al. 2018, arXiv:1802.10116',
-  guarantee: 'bounded for n ≥ 2f + 1',
-  cost: 'n·log n·d',
 });

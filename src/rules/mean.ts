@@ -33,13 +33,16 @@ export function mean(): Releasable<Rule> {
   };
 }
 
-/** The mean's line in the list. */
+/**
+ * The mean's line in the list.
+ *
+ * - Paper: McMahan et al. 2017
+ * - Guarantee: none against Byzantine clients
+ * - Cost: n·d
+ */
 export const meanEntry: RuleEntry = defineRule<object>({
   name: 'mean',
   parameters: {},
   make: mean,
   sample: () => ({}),
-  paper: 'McMahan et al. 2017',
-  guarantee: 'none against Byzantine clients',
-  cost: 'n·d',
 });

@@ -26,13 +26,16 @@ export function median(): Rule {
   };
 }
 
-/** The median's line in the list. */
+/**
+ * The median's line in the list.
+ *
+ * - Paper: Yin et al. 2018
+ * - Guarantee: bounded for n ≥ 2f + 1
+ * - Cost: n·log n·d
+ */
 export const medianEntry: RuleEntry = defineRule<object>({
   name: 'median',
   parameters: {},
   make: median,
   sample: () => ({}),
-  paper: 'Yin et al. 2018',
-  guarantee: 'bounded for n ≥ 2f + 1',
-  cost: 'n·log n·d',
 });

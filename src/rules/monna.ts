@@ -89,14 +89,17 @@ const trustedClient: Parameter<number | string, true> = {
   read: (text) => (text === '' ? undefined : /^\d{1,9}$/.test(text) ? Number(text) : text),
 };
 
-/** MoNNA's line in the list. */
+/**
+ * MoNNA's line in the list.
+ *
+ * - Paper: Farhadkhani et al. 2023
+ * - Guarantee: bounded for n ≥ 2f + 1 while the trusted client is honest
+ * - Cost: n²·d
+ */
 export const monnaEntry: RuleEntry = defineRule<MonnaOptions>({
   name: 'monna',
   parameters: { f, trusted: trustedClient },
   make: monna,
   sample: ({ f }) => ({ f, trusted: 0 }),
   variants: ({ n, f }) => [{ f, trusted: n - 1 }],
-  paper: 'Farhadkhani et al. 2023',
-  guarantee: 'bounded for n ≥ 2f + 1 while the trusted client is honest',
-  cost: 'n²·d',
 });

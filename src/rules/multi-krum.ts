@@ -119,7 +119,13 @@ function lawsOf({ m, preset, weighting }: Omit<Choice, 'f'> & { weighting: Weigh
   return laws;
 }
 
-/** Multi-Krum's line in the list. */
+/**
+ * Multi-Krum's line in the list.
+ *
+ * - Paper: Blanchard et al. 2017
+ * - Guarantee: bounded for n ≥ 2f + 3 and m ≤ n − f − 2
+ * - Cost: n²·d, then n²·log n
+ */
 export const multiKrumEntry: RuleEntry = defineRule<MultiKrumOptions>({
   name: 'multi-krum',
   parameters: {
@@ -137,7 +143,4 @@ export const multiKrumEntry: RuleEntry = defineRule<MultiKrumOptions>({
     { f, preset: 'flower' },
     { f, preset: 'flower', m: n },
   ],
-  paper: 'Blanchard et al. 2017',
-  guarantee: 'bounded for n ≥ 2f + 3 and m ≤ n − f − 2',
-  cost: 'n²·d, then n²·log n',
 });

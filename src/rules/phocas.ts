@@ -36,13 +36,16 @@ export function phocas({ f }: PhocasOptions): Rule {
   };
 }
 
-/** Phocas's line in the list. */
+/**
+ * Phocas's line in the list.
+ *
+ * - Paper: Xie et al. 2018, arXiv:1805.09682
+ * - Guarantee: bounded for n ≥ 2f + 1
+ * - Cost: n·log n·d
+ */
 export const phocasEntry: RuleEntry = defineRule<PhocasOptions>({
   name: 'phocas',
   parameters: { f },
   make: phocas,
   sample: ({ f }) => ({ f }),
-  paper: 'Xie et al. 2018, arXiv:1805.09682',
-  guarantee: 'bounded for n ≥ 2f + 1',
-  cost: 'n·log n·d',
 });

@@ -61,13 +61,16 @@ export function signGuard(): Rule {
   };
 }
 
-/** SignGuard's line in the list. */
+/**
+ * SignGuard's line in the list.
+ *
+ * - Paper: Xu et al. 2022
+ * - Guarantee: no longer than the median norm, n ≥ 2f + 1
+ * - Cost: n·d, then n²
+ */
 export const signGuardEntry: RuleEntry = defineRule<object>({
   name: 'sign-guard',
   parameters: {},
   make: signGuard,
   sample: () => ({}),
-  paper: 'Xu et al. 2022',
-  guarantee: 'no longer than the median norm, n ≥ 2f + 1',
-  cost: 'n·d, then n²',
 });

@@ -26,13 +26,16 @@ export function signVote(): Rule {
   };
 }
 
-/** The sign vote's line in the list. */
+/**
+ * The sign vote's line in the list.
+ *
+ * - Paper: Bernstein et al. 2019
+ * - Guarantee: each client has one vote of ±1 per coordinate
+ * - Cost: n·d
+ */
 export const signVoteEntry: RuleEntry = defineRule<object>({
   name: 'sign-vote',
   parameters: {},
   make: signVote,
   sample: () => ({}),
-  paper: 'Bernstein et al. 2019',
-  guarantee: 'each client has one vote of ±1 per coordinate',
-  cost: 'n·d',
 });

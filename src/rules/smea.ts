@@ -245,13 +245,16 @@ function isSame(a: Subset, b: Subset): boolean {
   return a.rows.every((row, k) => row === b.rows[k]);
 }
 
-/** SMEA's line in the list. */
+/**
+ * SMEA's line in the list.
+ *
+ * - Paper: Allouah et al. 2023
+ * - Guarantee: bounded for n ≥ 2f + 1, error of optimal order
+ * - Cost: n²·d, then a search: at worst a part of C(n, f)
+ */
 export const smeaEntry: RuleEntry = defineRule<SmeaOptions>({
   name: 'smea',
   parameters: { f, maxSubsets: optional(integer('partial subsets looked at before giving up')) },
   make: smea,
   sample: ({ f }) => ({ f }),
-  paper: 'Allouah et al. 2023',
-  guarantee: 'bounded for n ≥ 2f + 1, error of optimal order',
-  cost: 'n²·d, then a search: at worst a part of C(n, f)',
 });

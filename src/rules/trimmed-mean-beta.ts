@@ -40,14 +40,17 @@ export function trimmedMeanBeta({ beta }: TrimmedMeanBetaOptions): Rule {
   };
 }
 
-/** The line of the trimmed mean by a fraction in the list. */
+/**
+ * The line of the trimmed mean by a fraction in the list.
+ *
+ * - Paper: Yin et al. 2018
+ * - Guarantee: bounded for f ≤ ⌊βn⌋
+ * - Cost: n·log n·d
+ */
 export const trimmedMeanBetaEntry: RuleEntry = defineRule<TrimmedMeanBetaOptions>({
   name: 'trimmed-mean-beta',
   parameters: { beta: real('share dropped at each end') },
   make: trimmedMeanBeta,
   // A quarter of a client more than f: no rounding of β·n falls below f, and β < ½ for n = 2f + 1.
   sample: ({ n, f }) => ({ beta: f === 0 ? 0 : (f + 0.25) / n }),
-  paper: 'Yin et al. 2018',
-  guarantee: 'bounded for f ≤ ⌊βn⌋',
-  cost: 'n·log n·d',
 });

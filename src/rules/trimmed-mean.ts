@@ -54,13 +54,16 @@ export function trimmedMean({ f }: TrimmedMeanOptions): Releasable<Rule> {
   };
 }
 
-/** The trimmed mean's line in the list. */
+/**
+ * The trimmed mean's line in the list.
+ *
+ * - Paper: Yin et al. 2018
+ * - Guarantee: bounded for n ≥ 2f + 1
+ * - Cost: n·log n·d
+ */
 export const trimmedMeanEntry: RuleEntry = defineRule<TrimmedMeanOptions>({
   name: 'trimmed-mean',
   parameters: { f },
   make: trimmedMean,
   sample: ({ f }) => ({ f }),
-  paper: 'Yin et al. 2018',
-  guarantee: 'bounded for n ≥ 2f + 1',
-  cost: 'n·log n·d',
 });

@@ -39,14 +39,17 @@ export function weightedMean({ weights }: WeightedMeanOptions = {}): Rule {
   };
 }
 
-/** The weighted mean's line in the list. */
+/**
+ * The weighted mean's line in the list.
+ *
+ * - Paper: McMahan et al. 2017
+ * - Guarantee: none against Byzantine clients
+ * - Cost: n·d
+ */
 export const weightedMeanEntry: RuleEntry = defineRule<WeightedMeanOptions>({
   name: 'weighted-mean',
   parameters: { weights: optional(reals('one for each row instead of example counts')) },
   make: weightedMean,
   sample: () => ({}),
   variants: ({ n }) => [{ weights: Array.from({ length: n }, (_, i) => i + 1) }],
-  paper: 'McMahan et al. 2017',
-  guarantee: 'none against Byzantine clients',
-  cost: 'n·d',
 });

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { assertInteger } from '../core/assert.ts';
+
 /** Bytes that are not what they should be. Never leaves {@link parsed}. */
 class Malformed extends Error {}
 
@@ -119,7 +121,9 @@ export class Writer {
     return this;
   }
 
+  /** @throws {TypeError | RangeError} if it is no integer in [0, 2⁵³). */
   u64(value: number): this {
+    assertInteger('value', value, 0);
     this.#view.setBigUint64(this.#step(8), BigInt(value), true);
     return this;
   }

@@ -15,18 +15,16 @@
 
 import { show } from '../core/assert.ts';
 import { decodeBitmap } from './bitmap.ts';
-import { contextOf, type RoundConfig, usesBeacon } from './config.ts';
+import { type Codec, hostCodec } from './codec.ts';
+import { contextOf, type RoundConfig } from './config.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
-import { drawGraph, type Graph } from './graph.ts';
 import type { Journal } from './journal.ts';
 import {
-  type Binding,
   boxAssociated,
   boxKey,
   canaryOf,
   coefficientBytes,
   commitmentTo,
-  type Member,
   pairMaskKey,
   type RoundSecrets,
   roundSecrets,
@@ -36,6 +34,7 @@ import {
 import type { Mask, Masks } from './masks.ts';
 import {
   type BoxRecord,
+  CONFIG_MESSAGE_BYTES,
   consentToVerify,
   type Envelope,
   encodeComplaint,
@@ -44,6 +43,7 @@ import {
   encodeShares,
   encodeUnmask,
   entryToVerify,
+  longestForClient,
   type MessageType,
   maskedHeader,
   maskedToVerify,
@@ -57,17 +57,17 @@ import {
   parseRoster,
   parseView,
   type ResultBody,
-  type RosterBody,
-  rootToVerify,
   signedPart,
+  unmaskHeader,
+  unmaskToVerify,
   unsigned,
 } from './messages.ts';
-import { pack } from './packing.ts';
-import { below, type ClientPolicy, checkPolicy, patienceOf } from './policy.ts';
-import { describeRefusal, type Reason, type Refusal, refusal } from './reasons.ts';
-import { areDistinct, buildTree, type Entry, isUnder, rootOf } from './roster.ts';
+import { type Placed, placeIn, type Round } from './place.ts';
+import { below, type ClientPolicy, checkPolicy, patienceOf, roundFault } from './policy.ts';
+import { describeRefusal, type Refusal, Refused, refusal } from './reasons.ts';
+import { SecretHolder, wipe } from './secrets.ts';
 import { split } from './shamir.ts';
-import { BOX_NONCE_BYTES, compareBytes, joined, KEY_BYTES, SLOTS, sameBytes } from './suite.ts';
+import { BOX_NONCE_BYTES, joined, KEY_BYTES, SLOTS, sameBytes } from './suite.ts';
 import { neighboursHash, viewHash } from './view.ts';
 
 /** An Ed25519 identity. */
@@ -93,6 +93,8 @@ export interface ClientOptions {
   readonly policy: ClientPolicy;
   readonly crypto: CryptoProvider;
   readonly masks: Masks;
+  /** What packs the masked input. Default: {@link hostCodec}. */
+  readonly codec?: Codec;
   readonly journal: Journal;
   /**
    * The update as SLOTS + D words, slots first. It is asked for once others are known, and its words are
@@ -118,21 +120,6 @@ export type ClientPhase =
 
 interface Idle {
   readonly phase: 'idle';
-}
-
-/** What stays the same once a round has begun. */
-interface Round {
-  readonly config: RoundConfig;
-  readonly context: Uint8Array;
-  readonly entry: Entry;
-}
-
-/** What stays the same once there is a roster. */
-interface Placed extends Round {
-  readonly binding: Binding;
-  readonly graph: Graph;
-  readonly self: Member;
-  readonly neighbours: ReadonlyMap<number, Member>;
 }
 
 /** The message that was answered last, and the answer, which is sent again if the message comes again. */
@@ -172,6 +159,8 @@ interface Signed extends Placed, Answered {
 interface Revealed extends Placed, Answered {
   readonly phase: 'revealed';
   readonly view: Uint8Array;
+  /** |U₃| by that view. */
+  readonly inputs: number;
 }
 
 interface Done {
@@ -197,16 +186,6 @@ export interface ClientOutput {
 /** A step's outcome: the next state and what it says. */
 interface Step extends ClientOutput {
   readonly state: State;
-}
-
-/** Ends a step: the round is over for this client. */
-class Refused extends Error {
-  readonly refusal: Refusal;
-
-  constructor(reason: Reason, have?: number, need?: number) {
-    super(reason);
-    this.refusal = refusal(reason, have, need);
-  }
 }
 
 let fork: (client: SecureClient, journal: Journal) => SecureClient;
@@ -299,23 +278,47 @@ export class SecureClient {
   async #take(message: Uint8Array, now: number): Promise<ClientOutput> {
     const state = this.#state;
     if (state.phase === 'done' || state.phase === 'aborted') return {};
-    const { crypto } = this.#options;
-    const digest = crypto.sha256(message);
-    if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply.slice() };
-    // Networks repeat: what was answered in an earlier phase may come again when that is over.
-    if (this.#past.some((earlier) => sameBytes(earlier, digest))) return {};
-    const envelope = openMessage(message);
+    const secrets = new SecretHolder();
+    let envelope: Envelope | undefined;
     try {
-      if (state.phase === 'idle') return await this.#begin(envelope, { digest, now });
+      // Whatever is too long costs nothing: it is neither hashed nor looked at.
+      if (message.length > longestIn(state)) return await this.#refused(new Refused('malformed'));
+      const digest = this.#options.crypto.sha256(message);
+      if ('asked' in state && sameBytes(state.asked, digest)) return { reply: state.reply.slice() };
+      // Networks repeat: what was answered in an earlier phase may come again when that is over.
+      if (this.#past.some((earlier) => sameBytes(earlier, digest))) return {};
+      envelope = openMessage(message);
+      if (state.phase === 'idle') return await this.#begin(envelope, { digest, now, secrets });
       if (envelope === undefined || envelope.sender !== NOBODY) throw new Refused('malformed');
       if (!sameBytes(envelope.context, state.context)) throw new Refused('wrong-context');
-      const { state: next, ...output } = await this.#next(state, envelope, { digest, now });
+      const seen = { digest, now, secrets };
+      const { state: next, ...output } = await this.#next(state, envelope, seen);
       this.#enter(next);
       return output;
     } catch (error) {
-      // Whatever failed here, its own words may hold what is secret: they go no further than the owner.
-      if (!(error instanceof Refused)) this.#options.onFailure?.(error);
-      return this.#giveUp(error instanceof Refused ? error.refusal : refusal('local'), envelope);
+      return await this.#refused(error, envelope);
+    } finally {
+      secrets.wipeAllBut(secretsOf(this.#state));
+    }
+  }
+
+  /** Ends the round over an error. */
+  #refused(error: unknown, envelope?: Envelope): Promise<ClientOutput> {
+    if (error instanceof Refused) {
+      // Before there is a round nobody is refused anything.
+      if (this.#state.phase !== 'idle') return this.#giveUp(error.refusal, envelope);
+      return Promise.resolve({ declined: 'no configuration of this server' });
+    }
+    this.#tellOwner(error);
+    return this.#giveUp(refusal('local'), envelope);
+  }
+
+  /** What failed may have secrets in its own words: they go no further than the owner, whatever he does. */
+  #tellOwner(error: unknown): void {
+    try {
+      this.#options.onFailure?.(error);
+    } catch {
+      // Secrets are to be overwritten all the same, and there is nobody else to tell.
     }
   }
 
@@ -359,23 +362,29 @@ export class SecureClient {
     this.#enter({ phase: 'aborted', refusal: why });
     // Whoever ends the round needs not be told.
     if (envelope?.type === 'abort') return {};
-    return { reply: await this.#signed(state, 'abort', encodeRefusal(why)) };
+    try {
+      return { reply: await this.#signed(state, 'abort', encodeRefusal(why)) };
+    } catch (error) {
+      // The round is over without a word.
+      this.#tellOwner(error);
+      return {};
+    }
   }
 
   /** R0: judges a configuration and advertises fresh keys. */
-  async #begin(envelope: Envelope | undefined, { digest, now }: Seen): Promise<ClientOutput> {
+  async #begin(envelope: Envelope | undefined, seen: Seen): Promise<ClientOutput> {
+    const { digest, now } = seen;
     const { policy, crypto, journal, identity } = this.#options;
     const proposed = envelope && (await this.#proposal(envelope));
     if (proposed === undefined) return { declined: 'no configuration of this server' };
     const { config, context } = proposed;
     const last = await journal.read();
-    if (last !== undefined && config.round <= last.round) {
-      return { declined: `round ${config.round}, where ${last.round} was the last` };
-    }
-    const lacks = below(policy, config);
+    const lacks =
+      roundFault(policy, { round: config.round, last: last?.round }) ?? below(policy, config);
     if (lacks !== undefined) return { declined: lacks };
     await journal.write({ round: config.round, context, view: undefined, revealed: false });
     const secrets = roundSecrets(identity.secret, context, crypto);
+    seen.secrets.holdAll(Object.values(secrets));
     const [maskKey, boxPublic] = await crypto.agreementKeys([secrets.mask, secrets.box]);
     const keys = {
       identity: identity.publicKey,
@@ -412,38 +421,48 @@ export class SecureClient {
   }
 
   /** R1: judges the roster and shares its secrets among its neighbours. */
-  async #share(state: Advertised, envelope: Envelope, { digest, now }: Seen): Promise<Step> {
+  async #share(state: Advertised, envelope: Envelope, seen: Seen): Promise<Step> {
+    const { digest, now } = seen;
     const { config, context, entry, secrets } = state;
-    const placed = await this.#place(state, envelope);
+    const roster = parseRoster(envelope.body, config.topology === 'complete');
+    if (roster === undefined) throw new Refused('malformed');
+    const placed = await placeIn(roster, state, this.#options);
     const { self, neighbours, graph, binding } = placed;
     const { crypto, policy } = this.#options;
-    const agreed = await crypto.sharedSecrets(
-      [...neighbours.values()].map((other) => ({
-        secret: secrets.box,
-        publicKey: other.entry.boxKey,
-      })),
+    const agreed = seen.secrets.holdAll(
+      await crypto.sharedSecrets(
+        [...neighbours.values()].map((other) => ({
+          secret: secrets.box,
+          publicKey: other.entry.boxKey,
+        })),
+      ),
     );
     if (agreed.includes(undefined)) throw new Refused('roster');
     const { threshold } = graph.terms(self.index);
-    const hedge = { identitySecret: this.#options.identity.secret, context };
+    const hedge = {
+      identitySecret: this.#options.identity.secret,
+      context,
+      secrets: seen.secrets,
+    };
     const sharing = (info: 'maskShares' | 'seedShares') => ({
       threshold,
       shares: neighbours.size,
       randomBytes: coefficientBytes(info, hedge, crypto),
     });
-    const ofMask = split(secrets.mask, sharing('maskShares'));
-    const ofSeed = split(secrets.seed, sharing('seedShares'));
+    const ofMask = seen.secrets.holdAll(split(secrets.mask, sharing('maskShares')));
+    const ofSeed = seen.secrets.holdAll(split(secrets.seed, sharing('seedShares')));
     const keys = new Map<number, Uint8Array>();
     const boxes: BoxRecord[] = [];
     for (const [rank, other] of [...neighbours.values()].entries()) {
       const secret = agreed[rank]!;
-      const key = boxKey(secret, [self, other], { binding, crypto });
+      const key = seen.secrets.hold(boxKey(secret, [self, other], { binding, crypto }));
       const nonce = crypto.randomBytes(BOX_NONCE_BYTES);
-      const content = joined(ofMask[rank]!, ofSeed[rank]!);
+      const content = seen.secrets.hold(joined(ofMask[rank]!, ofSeed[rank]!));
       const associated = boxAssociated(binding, [self, other], rank + 1);
       const sealed = crypto.seal(content, { key, nonce, associated });
       boxes.push({ index: other.index, box: joined(nonce, sealed) });
-      keys.set(other.index, boxKey(secret, [other, self], { binding, crypto }));
+      const theirs = seen.secrets.hold(boxKey(secret, [other, self], { binding, crypto }));
+      keys.set(other.index, theirs);
       wipe(secret, key, content, ofMask[rank]!, ofSeed[rank]!);
     }
     const commitment = commitmentTo(secrets.seed, { context, index: self.index }, crypto);
@@ -466,75 +485,9 @@ export class SecureClient {
     };
   }
 
-  /** Where the roster puts this client, if the roster is what it claims to be. */
-  async #place(round: Advertised, { body }: Envelope): Promise<Placed> {
-    const { config, context, entry } = round;
-    const { crypto, policy, beacon } = this.#options;
-    const roster = parseRoster(body, config.topology === 'complete');
-    if (roster === undefined) throw new Refused('malformed');
-    const { clients, index, root } = roster;
-    if (clients < config.minStart || clients > config.maxClients || index >= clients) {
-      throw new Refused('roster', clients, config.minStart);
-    }
-    if (!(await this.#holds(policy.serverKey, rootToVerify(root), roster.signature))) {
-      throw new Refused('bad-signature');
-    }
-    const value = usesBeacon(config) ? await beacon?.(config.beacon) : new Uint8Array(KEY_BYTES);
-    if (value?.length !== KEY_BYTES) throw new Refused('local');
-    const graph = graphOf(config, clients, { seed: { context, root, beacon: value }, crypto });
-    const self = { index, entry };
-    const neighbours = new Map<number, Member>(
-      roster.neighbours.map((record) => [record.index, record]),
-    );
-    const expected = graph.neighbours(index);
-    const given = roster.neighbours.map((record) => record.index);
-    if (given.length !== expected.length || given.some((other, i) => other !== expected[i])) {
-      throw new Refused('roster', given.length, expected.length);
-    }
-    if (!this.#isShownRoster(roster, { self, context })) throw new Refused('roster');
-    await this.#requireEnrolled([...neighbours.values()], context);
-    return { config, context, entry, binding: { context, root }, graph, self, neighbours };
-  }
-
-  /** Whether all that is shown stands under the root, in order, and every key once. */
-  #isShownRoster(
-    roster: RosterBody,
-    { self, context }: { self: Member; context: Uint8Array },
-  ): boolean {
-    const { crypto } = this.#options;
-    const { clients, root, path, neighbours } = roster;
-    const own = { ...self, path };
-    const shown = [...neighbours, own].sort((a, b) => a.index - b.index);
-    const entries = shown.map(({ entry }) => entry);
-    const binding = { context, clients };
-    const rising = entries.every(
-      ({ identity }, i) => i === 0 || compareBytes(entries[i - 1]!.identity, identity) < 0,
-    );
-    if (!rising || !areDistinct(entries)) return false;
-    if (shown.length === clients && path.length === 0) {
-      return sameBytes(rootOf(buildTree(entries, crypto), binding, crypto), root);
-    }
-    return shown.every((leaf) => isUnder(root, leaf, { binding, crypto }));
-  }
-
-  /** Signatures under this context, of identities that count. */
-  async #requireEnrolled(members: readonly Member[], context: Uint8Array): Promise<void> {
-    const { crypto, policy } = this.#options;
-    const valid = await crypto.verifyAll(
-      members.map(({ entry }) => ({
-        publicKey: entry.identity,
-        message: entryToVerify(entry, context, crypto),
-        signature: entry.signature,
-      })),
-    );
-    if (valid.includes(false)) throw new Refused('bad-signature');
-    for (const { entry } of members) {
-      if (!(await policy.enrolment(entry.identity))) throw new Refused('not-enrolled');
-    }
-  }
-
   /** R2: opens the boxes of its neighbours and sends its input under all masks. */
-  async #mask(state: Shared, { body }: Envelope, { digest, now }: Seen): Promise<Step> {
+  async #mask(state: Shared, { body }: Envelope, seen: Seen): Promise<Step> {
+    const { digest, now } = seen;
     const { config, graph, self, binding, neighbours } = state;
     const { crypto, policy } = this.#options;
     const boxes = parseBoxes(body);
@@ -549,9 +502,9 @@ export class SecureClient {
     for (const { index, box } of boxes) {
       const shares = this.#opened(state, index, box);
       if (shares === undefined) return this.#complain(state, index);
-      held.set(index, shares);
+      held.set(index, seen.secrets.hold(shares));
     }
-    const packed = await this.#maskedInput(state, from);
+    const packed = await this.#maskedInput(state, from, seen);
     const view = neighboursHash(from, binding, crypto);
     const header = maskedHeader(state.context, self.index, packed.length);
     const toSign = maskedToVerify(header, { view, packed }, crypto);
@@ -578,30 +531,36 @@ export class SecureClient {
   }
 
   /** x̃ + PRG(K_u) + Σ s(u, v)·PRG(K_uv), packed. */
-  async #maskedInput(state: Shared, from: readonly number[]): Promise<Uint8Array> {
+  async #maskedInput(
+    state: Shared,
+    from: readonly number[],
+    { secrets: made }: Seen,
+  ): Promise<Uint8Array> {
     const { config, context, self, binding, neighbours, secrets, graph } = state;
-    const { crypto, masks, input } = this.#options;
+    const { crypto, masks, codec = hostCodec(), input } = this.#options;
     const others = from.map((v) => neighbours.get(v)!);
-    const agreed = await crypto.sharedSecrets(
-      others.map(({ entry }) => ({ secret: secrets.mask, publicKey: entry.maskKey })),
+    const agreed = made.holdAll(
+      await crypto.sharedSecrets(
+        others.map(({ entry }) => ({ secret: secrets.mask, publicKey: entry.maskKey })),
+      ),
     );
     if (agreed.includes(undefined)) throw new Refused('roster');
     const tools = { binding, crypto };
-    const keys: Mask[] = [{ key: selfMaskKey(secrets.seed, self, tools), sign: 1 }];
+    const keys: Mask[] = [{ key: made.hold(selfMaskKey(secrets.seed, self, tools)), sign: 1 }];
     for (const [i, other] of others.entries()) {
-      const key = pairMaskKey(agreed[i]!, [self, other], tools);
+      const key = made.hold(pairMaskKey(agreed[i]!, [self, other], tools));
       keys.push({ key, sign: signOf(self.index, other.index) });
       wipe(agreed[i]!);
     }
     const canary = canaryOf(context, crypto);
     const words = await input({ config, canary, clients: graph.clients });
-    if (!(words instanceof Uint32Array) || words.length !== SLOTS + config.dimensions) {
-      throw new Refused('local');
-    }
+    if (!(words instanceof Uint32Array)) throw new Refused('local');
+    made.hold(words);
+    if (words.length !== SLOTS + config.dimensions) throw new Refused('local');
     const masked = await masks.add(words, keys);
-    words.fill(0);
-    wipe(...keys.map(({ key }) => key));
-    return pack(masked, config.ringBits);
+    // As soon as they have served, and not only when the step is over.
+    wipe(words, ...keys.map(({ key }) => key));
+    return codec.pack(masked, config.ringBits);
   }
 
   /** R3: signs who shared and who survived, if that is what it saw itself. */
@@ -631,9 +590,9 @@ export class SecureClient {
     { config, graph, self, held }: Masked,
     { sharers, survivors }: { sharers: ReadonlySet<number>; survivors: ReadonlySet<number> },
   ): void {
-    const cohort = new Set(graph.cohorts[graph.cohortOf(self.index)]);
     const isSubset = [...survivors].every((v) => sharers.has(v));
-    const isHome = [...sharers].every((v) => cohort.has(v));
+    const cohort = graph.cohortOf(self.index);
+    const isHome = [...sharers].every((v) => graph.cohortOf(v) === cohort);
     if (!survivors.has(self.index) || !isSubset || !isHome) throw new Refused('view');
     if (survivors.size < config.minSum) {
       throw new Refused('too-few-inputs', survivors.size, config.minSum);
@@ -647,9 +606,10 @@ export class SecureClient {
   }
 
   /** R4: reveals one share for each neighbour, once enough of them have signed the same view. */
-  async #reveal(state: Signed, { body }: Envelope, { digest, now }: Seen): Promise<Step> {
+  async #reveal(state: Signed, { body }: Envelope, seen: Seen): Promise<Step> {
+    const { digest, now } = seen;
     const { config, context, self, graph, neighbours, held, view, survivors } = state;
-    const { crypto, policy, journal } = this.#options;
+    const { crypto, policy, journal, identity } = this.#options;
     const consents = parseConsents(body);
     if (consents === undefined) throw new Refused('malformed');
     const signers = new Map(
@@ -674,15 +634,19 @@ export class SecureClient {
       index,
       share: survivors.has(index) ? both.subarray(KEY_BYTES) : both.subarray(0, KEY_BYTES),
     }));
-    const reply = encodeMessage(
-      { type: 'unmask', context, sender: self.index },
-      encodeUnmask(shares),
-    );
+    const content = seen.secrets.hold(encodeUnmask(shares));
+    const header = unmaskHeader(context, self.index, content.length);
+    const toSign = unmaskToVerify(header, { view, content }, crypto);
+    const reply = joined(header, content, await crypto.sign(toSign, identity.secret));
     const until = now + patienceOf(policy).revealed;
     const { held: _, survivors: __, ...kept } = state;
     // What is kept is overwritten in the end; what is sent may still be on its way then.
     const sent = reply.slice();
-    return { state: { ...kept, phase: 'revealed', asked: digest, reply, until }, reply: sent };
+    const inputs = survivors.size;
+    return {
+      state: { ...kept, phase: 'revealed', inputs, asked: digest, reply, until },
+      reply: sent,
+    };
   }
 
   /** R5: what came out, by the server's signature. */
@@ -697,6 +661,9 @@ export class SecureClient {
     if (!sameBytes(result.root, state.binding.root) || !sameBytes(result.view, state.view)) {
       throw new Refused('view');
     }
+    // Of whose inputs a sum under this view must be, this client has signed.
+    const inputs = state.phase === 'signed' ? state.survivors.size : state.inputs;
+    if (result.inputs !== inputs) throw new Refused('view', result.inputs, inputs);
     return { state: { phase: 'done', result } };
   }
 
@@ -739,19 +706,17 @@ export class SecureClient {
   }
 }
 
-/** The message at hand, and when it came. */
+/** The message at hand, when it came, and what is made of it that must not stay. */
 interface Seen {
   readonly digest: Uint8Array;
   readonly now: number;
+  readonly secrets: SecretHolder;
 }
 
-/** @throws {Refused} where no threshold does. */
-function graphOf(...args: Parameters<typeof drawGraph>): Graph {
-  try {
-    return drawGraph(...args);
-  } catch {
-    throw new Refused('infeasible');
-  }
+/** Bytes of the longest message that a client looks at. */
+function longestIn(state: State): number {
+  if (!('config' in state)) return CONFIG_MESSAGE_BYTES;
+  return longestForClient(state.config.maxClients);
 }
 
 /** Overwrites what the next state does not hold. */
@@ -785,8 +750,4 @@ function secretsOf(state: State): Uint8Array[] {
   const held = 'held' in state ? [...state.held.values()] : [];
   const reply = state.phase === 'revealed' ? [state.reply] : [];
   return [...secrets, ...keys, ...held, ...reply];
-}
-
-function wipe(...secrets: readonly Uint8Array[]): void {
-  for (const secret of secrets) secret.fill(0);
 }

@@ -10,6 +10,7 @@
  */
 
 import { assertFinite, assertInteger, assertOneOf, show } from '../core/assert.ts';
+import { log2Ceil } from '../core/integers.ts';
 import { malformed, parsed, type Reader, Writer } from './bytes.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import { type EncodingPlan, planEncoding } from './encode.ts';
@@ -119,7 +120,7 @@ export function checkConfig(config: RoundConfig): RoundConfig {
   assertInteger('maxSamples', config.maxSamples, 0, MAX_U32);
   assertInteger('maxClients', config.maxClients, MIN_CLIENTS, MAX_CLIENTS);
   const { valueBits, ringBits, maxClients } = config;
-  if (valueBits + Math.ceil(Math.log2(maxClients)) > ringBits) {
+  if (valueBits + log2Ceil(maxClients) > ringBits) {
     throw new RangeError(
       `sums may wrap around: q + ⌈log₂ n⌉ ≤ b does not hold for q = ${valueBits}, n = ${maxClients}, b = ${ringBits}`,
     );

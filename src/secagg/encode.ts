@@ -17,7 +17,8 @@
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { assertInteger, assertPositive, show } from '../core/assert.ts';
 import { SecureError } from '../core/errors.ts';
-import { type Quantization, quantized } from '../core/stochastic-rounding.ts';
+import { log2Ceil } from '../core/integers.ts';
+import { dequantized, type Quantization, quantized } from '../core/stochastic-rounding.ts';
 import { KEY_BYTES, SLOTS } from './suite.ts';
 
 /** How updates are weighed: all alike, or by their examples, of which so many count at most. */
@@ -112,11 +113,6 @@ function checkWeights(weights: WeightMode): WeightMode {
   return { maxWeight: assertInteger('weights.maxWeight', weights.maxWeight, 1) };
 }
 
-/** ⌈log₂ n⌉ for n in [1, 2³¹]. */
-function log2Ceil(n: number): number {
-  return 32 - Math.clz32(n - 1);
-}
-
 /** The largest f32 whose product with the clip, which f64 holds exactly, is not above the limit. */
 function scaleFor(clip: number, limit: number): number {
   const scale = Float32Array.of(limit / clip);
@@ -178,18 +174,41 @@ export interface EncodedUpdate {
  */
 export function encodeUpdate(
   plan: EncodingPlan,
-  { update, samples, key, ctxConstants }: UpdateToEncode,
+  { ctxConstants, ...input }: UpdateToEncode,
 ): EncodedUpdate {
+  const { weight, values, clippedFraction } = weighed(plan, input);
+  const words = framed(plan, { weight, ctxConstants });
+  roundInto(words.subarray(SLOTS), values, { key: input.key, quantization: plan });
+  if (values !== input.update) values.fill(0);
+  return { words, clippedFraction };
+}
+
+/** An update times its weight. */
+export interface Weighed {
+  readonly weight: number;
+  /** The update itself where it counts in full; else a copy, which is a secret of its own. */
+  readonly values: Float32Array;
+  readonly clippedFraction: number;
+}
+
+/**
+ * What is rounded of an update.
+ *
+ * @throws {SecureError | TypeError | RangeError} as `encodeUpdate`.
+ */
+export function weighed(
+  plan: EncodingPlan,
+  { update, samples, key }: Omit<UpdateToEncode, 'ctxConstants'>,
+): Weighed {
   const weight = weightOf(plan, samples);
   checkUpdate(plan, update);
   assertKey(key);
   const factor = weight / 2 ** plan.weightBits;
-  const weighed = factor === 1 ? update : update.map((value) => value * factor);
-  const words = framed(plan, { weight, ctxConstants });
-  roundInto(words.subarray(SLOTS), weighed, { key, quantization: plan });
-  const clipped = weighed.reduce((count, x) => count + Number(Math.abs(x) > plan.clip), 0);
-  if (weighed !== update) weighed.fill(0);
-  return { words, clippedFraction: clipped / plan.dimensions };
+  const values = factor === 1 ? update : update.map((value) => value * factor);
+  // Loops, as calls for each entry take longer than what they do.
+  let clipped = 0;
+  for (let j = 0; j < values.length; j++) clipped += Number(Math.abs(values[j]!) > plan.clip);
+  return { weight, values, clippedFraction: clipped / plan.dimensions };
 }
 
 function checkUpdate({ dimensions }: EncodingPlan, update: Float32Array): void {
@@ -202,7 +221,9 @@ function checkUpdate({ dimensions }: EncodingPlan, update: Float32Array): void {
       `an update must have ${dimensions} entries, got ${update.length}`,
     );
   }
-  if (update.some(Number.isNaN)) throw new SecureError('bad-update', 'an update must not hold NaN');
+  for (let j = 0; j < dimensions; j++) {
+    if (Number.isNaN(update[j])) throw new SecureError('bad-update', 'an update must not hold NaN');
+  }
 }
 
 /**
@@ -382,6 +403,23 @@ export interface DecodedSum {
  *   was not encoded for this round.
  */
 export function decodeSum(plan: EncodingPlan, sum: EncodedSum): DecodedSum {
+  const { unit, integers, totalWeight } = readSum(plan, sum);
+  const mean = new Float32Array(plan.dimensions);
+  for (let j = 0; j < mean.length; j++) mean[j] = dequantized(integers[j]!, unit);
+  return { mean, integers, totalWeight, count: sum.survivors };
+}
+
+/** What a sum says before its integers are made numbers: each is to be multiplied by `unit`. */
+export interface ReadSum extends Pick<DecodedSum, 'integers' | 'totalWeight'> {
+  readonly unit: number;
+}
+
+/**
+ * The integers of a sum, and what they are multiples of.
+ *
+ * @throws {SecureError} as `decodeSum`.
+ */
+export function readSum(plan: EncodingPlan, sum: EncodedSum): ReadSum {
   if (!slotsOk(plan, sum)) {
     throw new SecureError(
       'canary',
@@ -389,16 +427,11 @@ export function decodeSum(plan: EncodingPlan, sum: EncodedSum): DecodedSum {
         'be used',
     );
   }
-  const { words, survivors } = sum;
+  const { words } = sum;
   const totalWeight = weightSumOf(plan, words) / 2 ** plan.weightBits;
-  const unit = 1 / (plan.scale * totalWeight);
   const above = 32 - plan.ringBits;
   const integers = new Int32Array(plan.dimensions);
-  const mean = new Float32Array(plan.dimensions);
-  for (let j = 0; j < plan.dimensions; j++) {
-    // Shifted up and back, bit b − 1 is the sign.
-    integers[j] = (words[SLOTS + j]! << above) >> above;
-    mean[j] = integers[j]! * unit;
-  }
-  return { mean, integers, totalWeight, count: survivors };
+  // Shifted up and back, bit b − 1 is the sign.
+  for (let j = 0; j < integers.length; j++) integers[j] = (words[SLOTS + j]! << above) >> above;
+  return { unit: 1 / (plan.scale * totalWeight), integers, totalWeight };
 }

@@ -3,9 +3,9 @@
  * generates all elements but 0. Bit i of an element is the coefficient of xⁱ, a sum is `a ^ b`, and
  * every 16 bits are an element.
  *
- * There are two products. `multiply` is for secrets: neither branches nor addresses depend on what is
- * multiplied. What works on tables of logarithms is several times faster, and leaves traces of its
- * factors in caches: it is for numbers that whoever computes may know.
+ * All here works on tables of logarithms, and leaves traces of its factors in caches: it is for numbers that
+ * whoever computes may know. Secrets are multiplied in `shamir.ts`, many at a time, where neither branches
+ * nor addresses depend on them.
  *
  * @module
  */
@@ -17,23 +17,7 @@ export const FIELD_SIZE: number = 2 ** 16;
 /** Elements other than 0: the order of x. */
 export const ORDER: number = FIELD_SIZE - 1;
 
-const BITS = 16;
 const LOW = 0xffff;
-
-/** a·b, for any elements, secret ones too. */
-export function multiply(a: number, b: number): number {
-  let product = 0;
-  // −1 is all ones: a mask instead of a branch.
-  for (let i = 0; i < BITS; i++) product ^= (a << i) & -((b >>> i) & 1);
-  // x¹⁶ = x¹² + x³ + x + 1 lowers a degree of 30 to 26, 22, 18 and below 16.
-  for (let i = 0; i < 4; i++) product = (product & LOW) ^ timesTail(product >>> BITS);
-  return product;
-}
-
-/** Times x¹² + x³ + x + 1, not reduced. */
-function timesTail(high: number): number {
-  return high ^ (high << 1) ^ (high << 3) ^ (high << 12);
-}
 
 /** Powers of x and their exponents, for numbers that are no secrets. 384 KiB. */
 export interface FieldTables {

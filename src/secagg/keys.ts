@@ -9,9 +9,10 @@
  * @module
  */
 
-import { createRandom } from '../core/random.ts';
+import { BLOCK_WORDS, COUNTER, chacha20Block, chacha20State } from '../core/chacha20.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import type { Entry } from './roster.ts';
+import { SecretHolder } from './secrets.ts';
 import { joined, KEY_BYTES, type Label, label, u32le } from './suite.ts';
 
 /** What a client makes for one round, and overwrites at its end. */
@@ -40,6 +41,8 @@ export interface Member {
 export interface Hedge {
   readonly identitySecret: Uint8Array;
   readonly context: Uint8Array;
+  /** Is told of what stays in memory while bytes are drawn. */
+  readonly secrets?: SecretHolder;
 }
 
 /** Secrets of a round from an identity's secret and fresh randomness. */
@@ -48,8 +51,15 @@ export function roundSecrets(
   context: Uint8Array,
   crypto: CryptoProvider,
 ): RoundSecrets {
-  const derive = (info: Label): Uint8Array => hedged(info, { identitySecret, context }, crypto);
-  return { mask: derive('maskSecret'), box: derive('boxSecret'), seed: derive('selfSeed') };
+  const made = new SecretHolder();
+  const derive = (info: Label): Uint8Array =>
+    made.hold(hedged(info, { identitySecret, context }, crypto));
+  try {
+    return { mask: derive('maskSecret'), box: derive('boxSecret'), seed: derive('selfSeed') };
+  } catch (error) {
+    made.wipeAllBut();
+    throw error;
+  }
 }
 
 /**
@@ -62,9 +72,20 @@ export function coefficientBytes(
   crypto: CryptoProvider,
 ): (length: number) => Uint8Array {
   const key = hedged(info, hedge, crypto);
-  const random = createRandom(key);
+  const state = chacha20State(key, [0, 0, 0]);
+  const block = new Uint32Array(BLOCK_WORDS);
   key.fill(0);
-  return (length) => Uint8Array.from({ length }, () => random.uint32() & 0xff);
+  hedge.secrets?.holdAll([state, block]);
+  let next = BLOCK_WORDS;
+  const byte = (): number => {
+    if (next === BLOCK_WORDS) {
+      chacha20Block(state, block);
+      state[COUNTER]!++;
+      next = 0;
+    }
+    return block[next++]! & 0xff;
+  };
+  return (length) => Uint8Array.from({ length }, byte);
 }
 
 /** 32 bytes from fresh randomness and a key that only this identity has. */
@@ -73,12 +94,17 @@ function hedged(
   { identitySecret, context }: Hedge,
   crypto: CryptoProvider,
 ): Uint8Array {
-  const hedge = crypto.hkdf(identitySecret, { salt: new Uint8Array(0), info: label('hedge') });
-  const fresh = joined(crypto.randomBytes(KEY_BYTES), hedge);
-  const secret = crypto.hkdf(fresh, { salt: context, info: label(info) });
-  fresh.fill(0);
-  hedge.fill(0);
-  return secret;
+  const made = new SecretHolder();
+  try {
+    const hedge = made.hold(
+      crypto.hkdf(identitySecret, { salt: new Uint8Array(0), info: label('hedge') }),
+    );
+    const random = made.hold(crypto.randomBytes(KEY_BYTES));
+    const fresh = made.hold(joined(random, hedge));
+    return crypto.hkdf(fresh, { salt: context, info: label(info) });
+  } finally {
+    made.wipeAllBut();
+  }
 }
 
 /** com_b: holds a client to the seed that it shared. */

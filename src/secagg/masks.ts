@@ -2,19 +2,27 @@
  * Masks on words: streams of ChaCha20 that are added or subtracted, on whatever is fastest, and looked
  * at by sample where that is not plain code.
  *
- * A mask that a device got wrong does not cancel, and the slots of the sum tell so in the end; but then
- * the round is lost. Here one block of each call, which nobody can foresee, is computed again from RFC
- * 8439, and a device that got it wrong, or that fails, is replaced by the CPU from there on.
+ * A mask that a device got wrong does not cancel. Where that is so in the first block the slots of the sum
+ * tell, and the round is lost; elsewhere nothing in the sum would. So of each dispatch of the device one
+ * block, drawn once the result is there, is computed again from RFC 8439, over all keys of the call. A
+ * device that got it wrong, or that fails, is replaced by the CPU from there on.
+ *
+ * What that tells: a dispatch that is wrong in w of its B blocks is found with probability w/B. So one that
+ * is wrong throughout, as by a wrong key, counter or kernel, is found for certain, and a device that
+ * keeps being wrong here and there is found soon; one flipped word is most likely not.
+ *
+ * What it costs: a block of each key for each dispatch, half a microsecond each. A dispatch to a GPU has 64
+ * blocks of each key at least, and takes about a tenth of a second where there is so much to do.
  *
  * @module
  */
 
 import { chacha20 } from '@noble/ciphers/chacha.js';
-import type { Backend, MaskKeys } from '../backend/kernels.ts';
+import type { Backend, ColumnRange, MaskKeys, Words } from '../backend/kernels.ts';
 import { show } from '../core/assert.ts';
 import { BLOCK_WORDS, COUNTER, chacha20Block, chacha20State } from '../core/chacha20.ts';
 import { BackendError } from '../core/errors.ts';
-import { createRandom } from '../core/random.ts';
+import { createRandom, type Random } from '../core/random.ts';
 import { Turns } from '../core/turn.ts';
 import { KEY_BYTES } from './suite.ts';
 
@@ -47,12 +55,21 @@ export interface MaskFault {
   readonly message: string;
 }
 
+/** What adds streams to words, as an expression. */
+export type AddMasks = (x: Words, masks: MaskKeys) => Words;
+
 /** What masks need of a backend. */
-export type MaskBackend = Pick<Backend, 'info' | 'words' | 'addMasks' | 'readWords' | 'release'>;
+export interface MaskBackend extends Pick<Backend, 'info' | 'words' | 'readWords' | 'release'> {
+  /** Instead of the operation of `aggregis/secure/backend`. */
+  readonly addMasks?: AddMasks;
+}
+
+/** A backend with the operation that is used. */
+type Masking = Omit<MaskBackend, 'addMasks'> & { readonly addMasks: AddMasks };
 
 /** How masks are made on a backend. */
 export interface BackendMasksOptions {
-  /** From the platform's CSPRNG: it chooses which blocks are looked at. */
+  /** From the platform's CSPRNG: it chooses which blocks are looked at, once they are computed. */
   readonly randomBytes: (length: number) => Uint8Array;
   /** What takes over after a fault. Default: {@link referenceMasks}. */
   readonly fallback?: Masks;
@@ -60,18 +77,17 @@ export interface BackendMasksOptions {
   readonly onFault?: (fault: MaskFault) => void;
 }
 
-/** Keys of one call to a backend, of which one block is looked at. */
+/** Keys of one call to a backend: what a block is computed again of. */
 const CALL_KEYS = 1024;
 
 /**
- * Masks on a backend. Once it has failed, or a sampled block was wrong, what it was asked last is done
- * again by the fallback, and so is all that follows.
+ * Masks on a backend by an operation. Once it has failed, or a sampled block was wrong, what it was asked
+ * last is done again by the fallback, and so is all that follows.
  */
-export function backendMasks(
-  backend: MaskBackend,
+export function masksOn(
+  backend: Masking,
   { randomBytes, fallback = referenceMasks(), onFault }: BackendMasksOptions,
 ): Masks {
-  const random = createRandom(randomBytes(32));
   let isTrusted = true;
   const distrust = (kind: MaskFault['kind'], what: string): void => {
     if (isTrusted) onFault?.({ fault: true, kind, message: `${backend.info.adapter}: ${what}` });
@@ -80,10 +96,12 @@ export function backendMasks(
   const tried = async (words: Uint32Array, masks: readonly Mask[]): Promise<Uint32Array> => {
     if (isTrusted) {
       try {
-        const masked = await addOn(backend, words, masks);
-        const block = random.below(Math.ceil(words.length / BLOCK_WORDS));
-        if (isRight(block, { words, masked, masks })) return masked;
-        distrust('wrong', `block ${block} of masks is not what RFC 8439 gives`);
+        const { masked, dispatches } = await addOn(backend, words, masks);
+        const random = createRandom(randomBytes(32));
+        const blocks = dispatches.map((columns) => blockIn(columns, random));
+        const wrong = await firstWrong(blocks, { words, masked, masks });
+        if (wrong === undefined) return masked;
+        distrust('wrong', `block ${wrong} of masks is not what RFC 8439 gives`);
       } catch (error) {
         if (!(error instanceof BackendError) || error.code === 'closed') throw error;
         distrust('failed', error.message);
@@ -97,53 +115,95 @@ export function backendMasks(
       if (words.length === 0 || masks.length === 0) return words.slice();
       let sum = words;
       for (let first = 0; first < masks.length; first += CALL_KEYS) {
-        sum = await tried(sum, masks.slice(first, first + CALL_KEYS));
+        const before = sum;
+        try {
+          sum = await tried(before, masks.slice(first, first + CALL_KEYS));
+        } finally {
+          // Words that have some of their masks are nobody's: neither the caller's nor what is sent.
+          if (before !== words) before.fill(0);
+        }
       }
       return sum;
     },
   };
 }
 
+/** Words with masks, and the columns of each dispatch that made them. */
+interface Dispatched {
+  readonly masked: Uint32Array;
+  readonly dispatches: readonly ColumnRange[];
+}
+
 async function addOn(
-  backend: MaskBackend,
+  backend: Masking,
   words: Uint32Array,
   masks: readonly Mask[],
-): Promise<Uint32Array> {
+): Promise<Dispatched> {
+  const dispatches: ColumnRange[] = [];
   const given: MaskKeys = {
     keys: new Uint8Array(KEY_BYTES * masks.length),
     signs: Int8Array.from(masks, ({ sign }) => sign),
+    onDispatch: (columns) => dispatches.push(columns),
   };
-  for (const [i, { key }] of masks.entries()) given.keys.set(key, KEY_BYTES * i);
-  const masked = backend.addMasks(backend.words([words]), given);
-  given.keys.fill(0);
+  const sum = withMasks(backend, words, { masks, given });
   try {
-    return await backend.readWords(masked);
+    const masked = await backend.readWords(sum);
+    if (dispatches.length === 0) dispatches.push({ from: 0, to: words.length });
+    return { masked, dispatches };
   } finally {
-    backend.release(masked);
+    backend.release(sum);
   }
 }
 
-/** Whether the columns of one block are the words and the masks of that block. */
-function isRight(
-  block: number,
+/** The keys go in, and are overwritten whether or not the device takes them. */
+function withMasks(
+  backend: Masking,
+  words: Uint32Array,
+  { masks, given }: { masks: readonly Mask[]; given: MaskKeys },
+): Words {
+  for (const [i, { key }] of masks.entries()) given.keys.set(key, KEY_BYTES * i);
+  try {
+    return backend.addMasks(backend.words([words]), given);
+  } finally {
+    given.keys.fill(0);
+  }
+}
+
+/** A block of columns, each as likely as the others. */
+function blockIn({ from, to }: ColumnRange, random: Random): number {
+  const first = Math.floor(from / BLOCK_WORDS);
+  return first + random.below(Math.ceil(to / BLOCK_WORDS) - first);
+}
+
+/** The first of some blocks whose columns are not the words and the masks of that block. */
+async function firstWrong(
+  blocks: readonly number[],
   { words, masked, masks }: { words: Uint32Array; masked: Uint32Array; masks: readonly Mask[] },
-): boolean {
-  const sums = new Uint32Array(BLOCK_WORDS);
+): Promise<number | undefined> {
+  const sums = new Uint32Array(BLOCK_WORDS * blocks.length);
   const stream = new Uint32Array(BLOCK_WORDS);
+  const turns = new Turns();
   for (const { key, sign } of masks) {
     const state = chacha20State(key, [0, 0, 0]);
-    state[COUNTER] = block;
-    chacha20Block(state, stream);
-    addTo(sums, stream, sign);
+    for (const [i, block] of blocks.entries()) {
+      state[COUNTER] = block;
+      chacha20Block(state, stream);
+      addTo(sums.subarray(BLOCK_WORDS * i, BLOCK_WORDS * (i + 1)), stream, sign);
+    }
     state.fill(0);
+    if (turns.due) await turns.take();
   }
-  let difference = 0;
-  for (let j = BLOCK_WORDS * block; j < Math.min(words.length, BLOCK_WORDS * (block + 1)); j++) {
-    difference |= (words[j]! + sums[j % BLOCK_WORDS]!) ^ masked[j]!;
-  }
+  const wrong = blocks.find((block, i) => {
+    let difference = 0;
+    const first = BLOCK_WORDS * block;
+    for (let j = first; j < Math.min(words.length, first + BLOCK_WORDS); j++) {
+      difference |= (words[j]! + sums[BLOCK_WORDS * i + j - first]!) ^ masked[j]!;
+    }
+    return difference !== 0;
+  });
   sums.fill(0);
   stream.fill(0);
-  return difference === 0;
+  return wrong;
 }
 
 /** Bytes of a stream from one of its blocks on. They are overwritten once they are added. */
@@ -168,20 +228,34 @@ export function masksBy(keystream: Keystream): Masks {
     async add(words, masks) {
       checkMasks(words, masks);
       const masked = words.slice();
-      const turns = new Turns();
-      for (let from = 0; from < masked.length; from += CHUNK_BYTES / 4) {
-        const sums = masked.subarray(from, from + CHUNK_BYTES / 4);
-        const place = { block: from / BLOCK_WORDS, bytes: sums.byteLength };
-        for (const { key, sign } of masks) {
-          const stream = keystream(key, place);
-          addTo(sums, wordsOf(stream), sign);
-          stream.fill(0);
-          if (turns.due) await turns.take();
-        }
+      try {
+        await addStreams(masked, masks, keystream);
+        return masked;
+      } catch (error) {
+        // Some of it has no masks yet.
+        masked.fill(0);
+        throw error;
       }
-      return masked;
     },
   };
+}
+
+async function addStreams(
+  masked: Uint32Array,
+  masks: readonly Mask[],
+  keystream: Keystream,
+): Promise<void> {
+  const turns = new Turns();
+  for (let from = 0; from < masked.length; from += CHUNK_BYTES / 4) {
+    const sums = masked.subarray(from, from + CHUNK_BYTES / 4);
+    const place = { block: from / BLOCK_WORDS, bytes: sums.byteLength };
+    for (const { key, sign } of masks) {
+      const stream = keystream(key, place);
+      addTo(sums, wordsOf(stream), sign);
+      stream.fill(0);
+      if (turns.due) await turns.take();
+    }
+  }
 }
 
 /** The words of bytes, where they lie if they can be seen so. */

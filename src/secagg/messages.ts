@@ -6,14 +6,14 @@
  * |---|---|---|---|
  * | – | S → C | `config` | configuration 207, signature 64 |
  * | R0 | C → S | `advertise` | entry 192, signature included |
- * | R1 | S → C | `roster` | clients 4, own index 4, root 32, signature 64, own path, then neighbours: index 4, entry 192, path |
+ * | R1 | S → C | `roster` | clients 4, own index 4, root 32, signature 64, neighbours 4, then of each index 4 and entry 192; steps of paths |
  * | R1 | C → S | `shares` | per neighbour: index 4, box 104; commitment 32, signature 64 |
  * | R2 | S → C | `boxes` | per neighbour: index 4, box 104 |
  * | R2 | C → S | `masked` | packed input, hash of the neighbours 32, signature 64 |
  * | R3 | S → C | `view` | bitmaps of U₂ and of U₃ |
  * | R3 | C → S | `consent` | signature 64 |
  * | R4 | S → C | `consents` | per neighbour: index 4, signature 64 |
- * | R4 | C → S | `unmask` | per neighbour: index 4, share 32 |
+ * | R4 | C → S | `unmask` | per neighbour: index 4, share 32; signature 64 |
  * | R5 | S → C | `result` | root 32, view 32, hash of the sum 32, inputs 4, signature 64 |
  * | any | C → S | `complaint` | accused 4, signature 64 |
  * | any | both | `abort` | reason 2, have 4, need 4, signature 64 |
@@ -32,11 +32,15 @@ import {
   ENTRY_BYTES,
   type Entry,
   encodeEntry,
+  type Leaf,
   pathLength,
   readEntry,
   SIGNED_ENTRY_BYTES,
+  STEP_BYTES,
+  stepsTo,
   writeEntry,
 } from './roster.ts';
+import { MAX_SHARES } from './shamir.ts';
 import {
   BOX_NONCE_BYTES,
   BOX_TAG_BYTES,
@@ -97,6 +101,29 @@ const typeOf = new Map(
 export const BOX_BYTES: number = BOX_NONCE_BYTES + 2 * KEY_BYTES + BOX_TAG_BYTES;
 /** Bytes of a box with the index of whom it is for. */
 export const BOX_RECORD_BYTES: number = 4 + BOX_BYTES;
+
+/** Bytes of a `roster` besides neighbours and paths. */
+const ROSTER_FIELDS: number = 12 + KEY_BYTES + SIGNATURE_BYTES;
+/** Bytes of a share with the index of whose it is. */
+export const SHARE_RECORD_BYTES: number = 4 + KEY_BYTES;
+/** Bytes of a complaint and of a refusal, without signatures. */
+export const COMPLAINT_BYTES = 4;
+export const REFUSAL_BYTES = 10;
+
+/**
+ * Bytes of the longest message that the server has for a client of a round of at most so many clients:
+ * whatever is longer is none, and need not be looked at.
+ */
+export function longestForClient(clients: number): number {
+  const neighbours = Math.min(clients - 1, MAX_SHARES);
+  const paths = (neighbours + 1) * pathLength(clients) * STEP_BYTES;
+  const roster = ROSTER_FIELDS + neighbours * (4 + ENTRY_BYTES) + paths;
+  // Boxes and consents have less for each neighbour; configurations, results and refusals less at all.
+  return HEADER_BYTES + Math.max(roster, 2 * bitmapBytes(clients));
+}
+
+/** Bytes of a configuration's message, and of no other that comes before there is a round. */
+export const CONFIG_MESSAGE_BYTES: number = HEADER_BYTES + CONFIG_BYTES + SIGNATURE_BYTES;
 
 /** A header and a body. */
 export function encodeMessage(header: Header, body: Uint8Array): Uint8Array {
@@ -202,6 +229,25 @@ export function maskedToVerify(
   return signedBytes('masked', crypto, header, view, crypto.sha256(packed));
 }
 
+/**
+ * What the signature of revealed shares is over: the header, which names context and sender, the view that
+ * says which secret each share is of, and the shares. A sender can be held to no other shares than these.
+ *
+ * @param content - The body without its signature.
+ */
+export function unmaskToVerify(
+  header: Uint8Array,
+  { view, content }: { view: Uint8Array; content: Uint8Array },
+  crypto: CryptoProvider,
+): Uint8Array {
+  return joined(label('unmask'), crypto.sha256(header, view, content));
+}
+
+/** The header of revealed shares of so many bytes, as their sender writes it. */
+export function unmaskHeader(context: Uint8Array, sender: number, shares: number): Uint8Array {
+  return encodeHeader({ type: 'unmask', context, sender }, shares + SIGNATURE_BYTES);
+}
+
 /** The header of a masked input, as its sender writes it. */
 export function maskedHeader(context: Uint8Array, sender: number, packed: number): Uint8Array {
   return encodeHeader({ type: 'masked', context, sender }, packed + KEY_BYTES + SIGNATURE_BYTES);
@@ -229,34 +275,32 @@ export function parseEntry(body: Uint8Array): Entry | undefined {
   return parsed(body, readEntry);
 }
 
-/** A neighbour as the roster shows it. */
-export interface RosterRecord {
-  readonly index: number;
-  readonly entry: Entry;
-  /** Empty where the whole roster is shown. */
-  readonly path: Uint8Array;
-}
-
 /** What the server shows a client of the roster. */
 export interface RosterBody {
   readonly clients: number;
   readonly index: number;
   readonly root: Uint8Array;
   readonly signature: Uint8Array;
-  readonly path: Uint8Array;
-  readonly neighbours: readonly RosterRecord[];
+  readonly neighbours: readonly Leaf[];
+  /** Of the client and its neighbours, by place; empty where the whole roster is shown. */
+  readonly paths: Uint8Array;
 }
 
 export function encodeRoster(body: RosterBody): Uint8Array {
-  const { clients, index, root, signature, path, neighbours } = body;
-  const paths = neighbours.reduce((bytes, record) => bytes + record.path.length, path.length);
-  const entries = neighbours.length * (4 + ENTRY_BYTES);
-  const writer = new Writer(8 + KEY_BYTES + SIGNATURE_BYTES + entries + paths);
-  writer.u32(clients).u32(index).bytes(root).bytes(signature).bytes(path);
-  for (const { index: other, entry, path: way } of neighbours) {
-    writeEntry(writer.u32(other), entry).bytes(way);
-  }
-  return writer.end();
+  const { clients, index, root, signature, neighbours, paths } = body;
+  const records = neighbours.length * (4 + ENTRY_BYTES);
+  const writer = new Writer(ROSTER_FIELDS + records + paths.length);
+  writer.u32(clients).u32(index).bytes(root).bytes(signature).u32(neighbours.length);
+  for (const { index: other, entry } of neighbours) writeEntry(writer.u32(other), entry);
+  return writer.bytes(paths).end();
+}
+
+/** The places that a roster shows, of which the client's own is one, in order. */
+export function placesOf(
+  roster: Pick<RosterBody, 'index'> & { readonly neighbours: readonly Pick<Leaf, 'index'>[] },
+): number[] {
+  const places = [roster.index, ...roster.neighbours.map(({ index }) => index)];
+  return places.sort((a, b) => a - b);
 }
 
 /** @param whole - Whether the whole roster is shown, without paths. */
@@ -264,19 +308,20 @@ export function parseRoster(body: Uint8Array, whole: boolean): RosterBody | unde
   return parsed(body, (reader) => {
     const clients = reader.u32();
     if (clients < 2 || clients > MAX_ROSTER) malformed();
-    const path = whole ? 0 : pathLength(clients) * KEY_BYTES;
-    return {
-      clients,
+    const index = reader.u32();
+    const root = reader.bytes(KEY_BYTES);
+    const signature = reader.bytes(SIGNATURE_BYTES);
+    const count = reader.u32();
+    if (count * (4 + ENTRY_BYTES) > reader.left) malformed();
+    const neighbours = Array.from({ length: count }, () => ({
       index: reader.u32(),
-      root: reader.bytes(KEY_BYTES),
-      signature: reader.bytes(SIGNATURE_BYTES),
-      path: reader.bytes(path),
-      neighbours: reader.records(4 + ENTRY_BYTES + path, () => ({
-        index: reader.u32(),
-        entry: readEntry(reader),
-        path: reader.bytes(path),
-      })),
-    };
+      entry: readEntry(reader),
+    }));
+    const places = placesOf({ index, neighbours });
+    if (new Set(places).size < places.length) malformed();
+    const steps = whole ? 0 : stepsTo(places, clients);
+    const paths = reader.bytes(steps * STEP_BYTES);
+    return { clients, index, root, signature, neighbours, paths };
   });
 }
 
@@ -390,8 +435,9 @@ export function encodeUnmask(shares: readonly ShareRecord[]): Uint8Array {
   return writer.end();
 }
 
-export function parseUnmask(body: Uint8Array): readonly ShareRecord[] | undefined {
-  return parsed(body, (reader) =>
+/** @param content - The body without its signature. */
+export function parseUnmask(content: Uint8Array): readonly ShareRecord[] | undefined {
+  return parsed(content, (reader) =>
     reader.records(4 + KEY_BYTES, () => ({
       index: reader.u32(),
       share: reader.view(KEY_BYTES),

@@ -14,6 +14,7 @@
 
 import { assertInteger, assertOneOf, assertPositive } from '../core/assert.ts';
 import { SecureError } from '../core/errors.ts';
+import { leastPower } from '../core/integers.ts';
 import type { EncodingPlan } from './encode.ts';
 import { SLOTS } from './suite.ts';
 
@@ -100,5 +101,5 @@ function ringBitsFor(
   variance: number,
 ): number {
   const rows = (clip * scale * maxClients) ** 2 / dimensions;
-  return Math.ceil(Math.log2(2 * ROOM * Math.sqrt(rows + maxClients * (1 / 4 + variance))));
+  return leastPower(2 * ROOM * Math.sqrt(rows + maxClients * (1 / 4 + variance)));
 }

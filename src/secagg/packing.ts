@@ -63,6 +63,22 @@ export interface Packing {
  *   are not zero.
  */
 export function unpack(bytes: Uint8Array, { bits, entries }: Packing): Uint32Array {
+  checkPacked(bytes, { bits, entries });
+  if (bits === 8) return new Uint32Array(bytes);
+  // A copy, as bytes of a message may start anywhere.
+  const packed = new Uint32Array(Math.ceil(bytes.length / 4));
+  new Uint8Array(packed.buffer).set(bytes);
+  if (bits === 32) return packed;
+  if (bits === 16) return new Uint32Array(new Uint16Array(packed.buffer, 0, entries));
+  return spread(packed, { bits, entries });
+}
+
+/**
+ * Checks that bytes are as many as entries take, and that nothing is after the last.
+ *
+ * @throws {SecureError} `malformed`.
+ */
+export function checkPacked(bytes: Uint8Array, { bits, entries }: Packing): void {
   const length = packedBytes(entries, bits);
   if (bytes.length !== length) {
     throw new SecureError(
@@ -74,13 +90,6 @@ export function unpack(bytes: Uint8Array, { bits, entries }: Packing): Uint32Arr
   if (used > 0 && bytes[length - 1]! >>> used !== 0) {
     throw new SecureError('malformed', 'the bits after the last entry must be zero');
   }
-  if (bits === 8) return new Uint32Array(bytes);
-  // A copy, as bytes of a message may start anywhere.
-  const packed = new Uint32Array(Math.ceil(length / 4));
-  new Uint8Array(packed.buffer).set(bytes);
-  if (bits === 32) return packed;
-  if (bits === 16) return new Uint32Array(new Uint16Array(packed.buffer, 0, entries));
-  return spread(packed, { bits, entries });
 }
 
 function spread(packed: Uint32Array, { bits, entries }: Packing): Uint32Array {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { log2Ceil } from '../core/integers.ts';
 import {
   checkConfig,
   type Deadlines,
@@ -42,7 +43,10 @@ export interface RoundPlan {
   readonly minStart?: number;
   /** Fewest clients in a group; without it all inputs are in one sum. */
   readonly groupSize?: number;
-  /** Which value of a public beacon the graph is drawn from. 32 bytes. Default: none. */
+  /**
+   * Which value of a public beacon the graph is drawn from, with σ = 40 in place of 80. Clients decline that unless
+   * their owner accepts this beacon. 32 bytes. Default: none.
+   */
   readonly beacon?: Uint8Array;
   /** b in [8, 32]. Default 32. */
   readonly ringBits?: number;
@@ -93,7 +97,7 @@ export function planRound(
     model: plan.model,
     dimensions: plan.dimensions,
     ringBits,
-    valueBits: plan.valueBits ?? Math.min(MAX_VALUE_BITS, ringBits - Math.ceil(Math.log2(clients))),
+    valueBits: plan.valueBits ?? Math.min(MAX_VALUE_BITS, ringBits - log2Ceil(clients)),
     clip: Math.fround(plan.clip),
     maxSamples: plan.maxSamples ?? 0,
     maxClients: clients,

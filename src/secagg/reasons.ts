@@ -23,6 +23,11 @@ export const REASONS = {
   early: 7,
   /** From nobody in the roster, or from one who is out. */
   outsider: 8,
+  /**
+   * An X25519 key that is of low order, or not in its one encoding. Of a roster, `have` is the index of the
+   * client whose key it is.
+   */
+  'bad-key': 9,
 
   /** Fewer clients than the round needs to begin. */
   'too-few-clients': 16,
@@ -59,7 +64,7 @@ export const REASONS = {
   consents: 38,
   /** The next message did not come in time. */
   timeout: 39,
-  /** The client itself cannot: its update, its journal or its device failed. */
+  /** Who says so cannot: its update, its journal, its device or its cryptography failed. */
   local: 40,
 } as const;
 
@@ -90,4 +95,14 @@ export function refusal(reason: Reason, have = 0, need = 0): Refusal {
 /** For people. */
 export function describeRefusal({ reason, have, need }: Refusal): string {
   return need === 0 ? reason : `${reason}: ${have} where ${need} are needed`;
+}
+
+/** Ends a step of a client: the round is over for it. */
+export class Refused extends Error {
+  readonly refusal: Refusal;
+
+  constructor(reason: Reason, have?: number, need?: number) {
+    super(reason);
+    this.refusal = refusal(reason, have, need);
+  }
 }

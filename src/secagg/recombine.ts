@@ -107,6 +107,20 @@ export function createRecombiner(): Recombiner {
   };
 }
 
+/**
+ * How many shares agree with one polynomial of a degree below t, with all but ⌊(m − t)/2⌋ of m at most;
+ * 0 if there is none. Takes 16·m·(m − t) steps.
+ *
+ * @throws {RangeError} if an x is out of range or comes twice.
+ * @throws {TypeError} if a share is not of 32 bytes.
+ */
+export function countAgreeing(shares: readonly SharePoint[], threshold: number): number {
+  checkShares(shares);
+  if (shares.length < threshold) return 0;
+  const wrong = findWrongShares(pointsOf(shares), threshold);
+  return wrong === undefined ? 0 : shares.length - wrong.length;
+}
+
 function rememberedWeights(): (xs: readonly number[]) => Uint16Array {
   const kept = new Map<string, Uint16Array>();
   return (xs) => {
@@ -143,9 +157,13 @@ async function acceptedOf(
   { restore, accept }: Trial,
 ): Promise<Uint8Array | undefined> {
   const secret = restore(points);
-  if (await accept(secret)) return secret;
-  secret.fill(0);
-  return undefined;
+  let isIt = false;
+  try {
+    isIt = await accept(secret);
+  } finally {
+    if (!isIt) secret.fill(0);
+  }
+  return isIt ? secret : undefined;
 }
 
 async function fromSubsets(

@@ -5,9 +5,15 @@
  * (Merkle. "A digital signature based on a conventional encryption function", CRYPTO 1987), hashed
  * with the context and the number of clients.
  *
+ * A client on a sparse graph sees its neighbours alone. So that nobody stands in two places of a roster
+ * of which no client sees both, each branch commits to where identities part below it: lower ones
+ * stand on its left, the others on its right. Two leaves under one root that pass {@link isUnder} are
+ * in the order of their identities, whoever looked at them.
+ *
  * @module
  */
 
+import { log2Ceil } from '../core/integers.ts';
 import type { Reader, Writer } from './bytes.ts';
 import type { CryptoProvider } from './crypto/provider.ts';
 import {
@@ -70,14 +76,23 @@ export function areDistinct(entries: readonly Entry[]): boolean {
   return new Set(keys.map((key) => String.fromCharCode(...key))).size === keys.length;
 }
 
-/** Hashes in a path: ⌈log₂ n⌉. */
+/** Leading bytes of an identity that branches go by. Honest ones share as many with a chance of n²/2⁶⁵. */
+const SPLIT_BYTES = 8;
+/** A step of a way up: the hash beside it, and the split above both. */
+export const STEP_BYTES: number = KEY_BYTES + SPLIT_BYTES;
+/** Above what stands left of nobody. */
+const NOBODY_BEYOND: Uint8Array = new Uint8Array(SPLIT_BYTES).fill(0xff);
+
+/** Steps of a path: ⌈log₂ n⌉. */
 export function pathLength(clients: number): number {
-  return Math.ceil(Math.log2(clients));
+  return log2Ceil(clients);
 }
 
 /** A Merkle tree: its levels, leaves first. */
 export interface RosterTree {
   readonly levels: readonly (readonly Uint8Array[])[];
+  /** By branch, in the order of `levels` from the second on: the first identity on its right. 8 bytes */
+  readonly splits: readonly (readonly Uint8Array[])[];
 }
 
 /** What a root is made of besides the tree. */
@@ -93,15 +108,21 @@ export function buildTree(entries: readonly Entry[], crypto: CryptoProvider): Ro
   const leaves = entries.map((entry) => leafOf(entry, crypto));
   while (leaves.length < width) leaves.push(empty);
   const levels: Uint8Array[][] = [leaves];
+  const splits: Uint8Array[][] = [];
   for (let below = leaves; below.length > 1; ) {
+    const half = width / below.length;
+    const here: Uint8Array[] = [];
     const above: Uint8Array[] = [];
     for (let i = 0; i < below.length; i += 2) {
-      above.push(branchOf(below[i]!, below[i + 1]!, crypto));
+      const split = prefixOf(entries[(i + 1) * half]);
+      here.push(split);
+      above.push(branchOf([below[i]!, below[i + 1]!], split, crypto));
     }
+    splits.push(here);
     levels.push(above);
     below = above;
   }
-  return { levels };
+  return { levels, splits };
 }
 
 /** The root of a tree. 32 bytes */
@@ -109,36 +130,104 @@ export function rootOf(tree: RosterTree, binding: RootBinding, crypto: CryptoPro
   return rootFrom(tree.levels.at(-1)![0]!, binding, crypto);
 }
 
-/** The hashes beside the way from a leaf to the top, lowest first. */
-export function pathTo({ levels }: RosterTree, index: number): Uint8Array {
-  return joined(...levels.slice(0, -1).map((level, depth) => level[(index >>> depth) ^ 1]!));
+/**
+ * Where the way up from a place meets the way from a lower one: on both sides of a branch at this height,
+ * which is the number of steps below.
+ */
+function meeting(lower: number, place: number): number {
+  return 31 - Math.clz32(lower ^ place);
 }
 
-/** Whether an entry stands at this place under the root. */
-export function isUnder(
+/**
+ * Steps that show these places together, which rise: all of the first way, and of each further one what is
+ * below its meeting with the way before.
+ */
+export function stepsTo(places: readonly number[], clients: number): number {
+  const further = places.slice(1).reduce((sum, place, i) => sum + meeting(places[i]!, place), 0);
+  return places.length === 0 ? 0 : pathLength(clients) + further;
+}
+
+/** The steps of {@link stepsTo}: the hash beside each way, and the split above it, lowest first. */
+export function pathsTo({ levels, splits }: RosterTree, places: readonly number[]): Uint8Array {
+  return joined(
+    ...places.flatMap((place, i) => {
+      const height = i === 0 ? splits.length : meeting(places[i - 1]!, place);
+      return splits
+        .slice(0, height)
+        .flatMap((above, depth) => [
+          levels[depth]![(place >>> depth) ^ 1]!,
+          above[place >>> (depth + 1)]!,
+        ]);
+    }),
+  );
+}
+
+/** An entry at its place. */
+export interface Leaf {
+  readonly index: number;
+  readonly entry: Entry;
+}
+
+/**
+ * Whether entries stand at these places under the root, each on its side of every split on its way.
+ *
+ * Ways after the first end where they meet the one before: what they come to must be what that had beside
+ * it. One hash for each step.
+ *
+ * @param leaves - Places rise.
+ */
+export function areUnder(
   root: Uint8Array,
-  leaf: { entry: Entry; index: number; path: Uint8Array },
+  { leaves, paths }: { leaves: readonly Leaf[]; paths: Uint8Array },
   { binding, crypto }: { binding: RootBinding; crypto: CryptoProvider },
 ): boolean {
-  const { entry, index, path } = leaf;
-  if (index >= binding.clients || path.length !== pathLength(binding.clients) * KEY_BYTES) {
+  const places = leaves.map(({ index }) => index);
+  if (places.some((place, i) => place <= (places[i - 1] ?? -1) || place >= binding.clients)) {
     return false;
   }
-  let hash = leafOf(entry, crypto);
-  for (let depth = 0; depth * KEY_BYTES < path.length; depth++) {
-    const beside = path.subarray(depth * KEY_BYTES, (depth + 1) * KEY_BYTES);
-    const isRight = ((index >>> depth) & 1) === 1;
-    hash = isRight ? branchOf(beside, hash, crypto) : branchOf(hash, beside, crypto);
-  }
-  return sameBytes(rootFrom(hash, binding, crypto), root);
+  if (paths.length !== stepsTo(places, binding.clients) * STEP_BYTES) return false;
+  // Of the way that was followed last, by height: its own hashes, those beside it, and splits.
+  const own: Uint8Array[] = [];
+  const beside: Uint8Array[] = [];
+  const splits: Uint8Array[] = [];
+  let at = 0;
+  return leaves.every(({ index, entry }, i) => {
+    const height = i === 0 ? pathLength(binding.clients) : meeting(places[i - 1]!, index);
+    let hash = leafOf(entry, crypto);
+    for (let depth = 0; depth < height; depth++, at += STEP_BYTES) {
+      own[depth] = hash;
+      beside[depth] = paths.subarray(at, at + KEY_BYTES);
+      splits[depth] = paths.subarray(at + KEY_BYTES, at + STEP_BYTES);
+      const isRight = ((index >>> depth) & 1) === 1;
+      const pair = isRight ? [beside[depth]!, hash] : [hash, beside[depth]!];
+      hash = branchOf(pair as [Uint8Array, Uint8Array], splits[depth]!, crypto);
+    }
+    const expected = i === 0 ? root : beside[height]!;
+    const found = i === 0 ? rootFrom(hash, binding, crypto) : hash;
+    if (!sameBytes(found, expected)) return false;
+    if (i > 0) beside[height] = own[height]!;
+    own[height] = hash;
+    const prefix = prefixOf(entry);
+    return splits.every(
+      (split, depth) => (((index >>> depth) & 1) === 1) === compareBytes(prefix, split) >= 0,
+    );
+  });
 }
 
 function leafOf(entry: Entry, crypto: CryptoProvider): Uint8Array {
   return crypto.sha256(label('leaf'), encodeEntry(entry));
 }
 
-function branchOf(left: Uint8Array, right: Uint8Array, crypto: CryptoProvider): Uint8Array {
-  return crypto.sha256(label('branch'), left, right);
+function prefixOf(entry: Entry | undefined): Uint8Array {
+  return entry === undefined ? NOBODY_BEYOND : entry.identity.subarray(0, SPLIT_BYTES);
+}
+
+function branchOf(
+  [left, right]: readonly [Uint8Array, Uint8Array],
+  split: Uint8Array,
+  crypto: CryptoProvider,
+): Uint8Array {
+  return crypto.sha256(label('branch'), left, split, right);
 }
 
 function rootFrom(

@@ -13,6 +13,8 @@
  * @module
  */
 
+import { assertInteger } from '../core/assert.ts';
+
 /** Ed25519, X25519, HKDF-SHA256, XChaCha20-Poly1305, ChaCha20, Shamir over GF(2¹⁶). */
 export const SUITE = 0x0001;
 
@@ -37,6 +39,7 @@ export const LABELS = {
   graph: 'SAGG1 graph',
   view: 'SAGG1 view',
   neighbours: 'SAGG1 neighbours',
+  unmask: 'SAGG1 unmask',
   hedge: 'SAGG1 hedge',
   maskSecret: 'SAGG1 mask secret',
   boxSecret: 'SAGG1 box secret',
@@ -79,8 +82,13 @@ export function u32le(value: number): Uint8Array {
   return bytes;
 }
 
-/** An integer in [0, 2⁵³), in eight bytes. */
+/**
+ * An integer in [0, 2⁵³), in eight bytes.
+ *
+ * @throws {TypeError | RangeError} if it is none.
+ */
 export function u64le(value: number): Uint8Array {
+  assertInteger('value', value, 0);
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
   return bytes;

@@ -87,6 +87,18 @@ export function groupTerms(
 }
 
 /**
+ * How many neighbours a client of so many can have: one number, or two where groups are of two sizes.
+ * Known before a graph is drawn.
+ *
+ * @throws {SecureError} `infeasible` if there are no terms.
+ */
+export function degreesOf(config: RoundConfig, clients: number): readonly number[] {
+  const { topology } = config;
+  if (topology !== 'groups') return [graphTerms(config, { clients, graph: topology }).degree];
+  return [...groupTerms(config, clients).keys()].map((size) => size - 1);
+}
+
+/**
  * That there are terms for so many clients.
  *
  * @throws {SecureError} `infeasible`, with the inequality that fails and its numbers.

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { Finding } from './blame.ts';
 import type { CryptoProvider, KeyPairing } from './crypto/provider.ts';
 import type { Graph } from './graph.ts';
 import {
@@ -20,7 +21,7 @@ import {
 } from './keys.ts';
 import type { Mask, Masks } from './masks.ts';
 import { type Refusal, refusal } from './reasons.ts';
-import { createRecombiner } from './recombine.ts';
+import { countAgreeing, createRecombiner } from './recombine.ts';
 import type { Entry } from './roster.ts';
 import { sameBytes } from './suite.ts';
 
@@ -51,28 +52,29 @@ export interface MaskedCohort {
   readonly masks: Masks;
 }
 
-/** The sum without masks, and who sent shares that do not fit. */
-export interface Unmasked {
-  readonly words: Uint32Array;
-  readonly liars: readonly number[];
-}
+/** The sum without masks, or why there is none; and what was wrong with shares. */
+export type Unmasked = { readonly findings: readonly Finding[] } & (
+  | { readonly words: Uint32Array }
+  | { readonly refusal: Refusal }
+);
 
 /** Keys that are made and expanded in one go: enough to share out, and few beside a sum. */
 const BATCH = 4096;
 
 /** Takes the masks off a sum, or says which secret could not be rebuilt. */
-export async function unmaskCohort(
-  cohort: MaskedCohort,
-): Promise<Unmasked | { readonly refusal: Refusal }> {
-  const rebuilt = await rebuildAll(cohort);
-  if ('refusal' in rebuilt) return rebuilt;
-  const { secrets, liars } = rebuilt;
+export async function unmaskCohort(cohort: MaskedCohort): Promise<Unmasked> {
+  const secrets = new Map<number, Uint8Array>();
   try {
+    const { findings, refusal: why } = await rebuildAll(cohort, secrets);
+    if (why !== undefined) return { refusal: why, findings };
     let words = cohort.sum;
     for await (const keys of maskKeys(cohort, secrets)) {
-      words = await withoutTrace(keys, (masks) => cohort.masks.add(words, masks));
+      const masked = words;
+      words = await withoutTrace(keys, (masks) => cohort.masks.add(masked, masks));
+      // What is under some of its masks is nobody's any more.
+      if (masked !== cohort.sum && masked !== words) masked.fill(0);
     }
-    return { words, liars: [...liars].sort((a, b) => a - b) };
+    return { words, findings };
   } finally {
     for (const secret of secrets.values()) secret.fill(0);
   }
@@ -87,13 +89,21 @@ async function withoutTrace<T>(keys: Mask[], use: (keys: Mask[]) => Promise<T>):
   }
 }
 
+/** What came of putting shares together. */
+interface Rebuilt {
+  readonly findings: readonly Finding[];
+  /** Why that is not enough; all owners were looked at unless shares are too few. */
+  readonly refusal: Refusal | undefined;
+}
+
+/** Puts all secrets together, as far as that can be done. */
 async function rebuildAll(
   cohort: MaskedCohort,
-): Promise<{ secrets: Map<number, Uint8Array>; liars: Set<number> } | { refusal: Refusal }> {
+  secrets: Map<number, Uint8Array>,
+): Promise<Rebuilt> {
   const { survivors, dropped, graph, roster, binding, crypto } = cohort;
   const recombiner = createRecombiner();
-  const secrets = new Map<number, Uint8Array>();
-  const liars = new Set<number>();
+  const findings: Finding[] = [];
   const isSeedOf = (index: number) => (seed: Uint8Array) =>
     sameBytes(
       commitmentTo(seed, { context: binding.context, index }, crypto),
@@ -107,16 +117,28 @@ async function rebuildAll(
     ...survivors.map((index) => ({ index, accept: isSeedOf(index) })),
     ...dropped.map((index) => ({ index, accept: isMaskSecretOf(index) })),
   ];
-  for (const { index, accept } of wanted) {
-    const { threshold } = graph.terms(index);
-    const shares = cohort.shares(index);
+  let why: Refusal | undefined;
+  for (const { index: owner, accept } of wanted) {
+    const { threshold } = graph.terms(owner);
+    const shares = cohort.shares(owner);
+    const { length } = shares;
+    if (length < threshold) {
+      return { findings, refusal: refusal('missing-shares', length, threshold) };
+    }
     const found = await recombiner.recombineVerified(shares, { threshold, accept });
-    if (found === undefined)
-      return { refusal: refusal('missing-shares', shares.length, threshold) };
-    secrets.set(index, found.secret);
-    for (const x of found.liars) liars.add(shares.find((share) => share.x === x)!.from);
+    if (found === undefined) {
+      // None of these shares is of any use. Others may have dealt such too: all are to be known.
+      why ??= refusal('missing-shares', 0, threshold);
+      const agreeing = countAgreeing(shares, threshold);
+      findings.push({ owner, wrong: [], agreeing, isCommitted: false });
+      continue;
+    }
+    secrets.set(owner, found.secret);
+    if (found.liars.length === 0) continue;
+    const wrong = found.liars.map((x) => shares.find((share) => share.x === x)!.from);
+    findings.push({ owner, wrong, agreeing: length - wrong.length, isCommitted: true });
   }
-  return { secrets, liars };
+  return { findings, refusal: why };
 }
 
 /** Every mask that is still in the sum, with the sign that takes it out, some at a time. */
@@ -128,9 +150,9 @@ async function* maskKeys(
   const member = (index: number): Member => ({ index, entry: roster[index]! });
   const tools = { binding, crypto };
   for (const some of batches(survivors)) {
-    yield some.map((index) => ({
+    yield made(some, (index) => ({
       key: selfMaskKey(secrets.get(index)!, member(index), tools),
-      sign: -1 as const,
+      sign: -1,
     }));
   }
   for (const some of batches(uncancelled(cohort))) {
@@ -139,12 +161,34 @@ async function* maskKeys(
       publicKey: roster[u]!.maskKey,
     }));
     const agreed = await crypto.sharedSecrets(pairings);
-    yield some.map(([u, v], i) => {
+    yield wiping(agreed, () =>
       // None is undefined: the server refused keys of low order when they were advertised.
-      const key = pairMaskKey(agreed[i]!, [member(u), member(v)], tools);
-      agreed[i]!.fill(0);
-      return { key, sign: signOf(v, u) };
-    });
+      made(some, ([u, v], i) => ({
+        key: pairMaskKey(agreed[i]!, [member(u), member(v)], tools),
+        sign: signOf(v, u),
+      })),
+    );
+  }
+}
+
+/** Makes something out of secrets, which are overwritten even if it fails. */
+function wiping<T>(secrets: readonly (Uint8Array | undefined)[], make: () => T): T {
+  try {
+    return make();
+  } finally {
+    for (const secret of secrets) secret?.fill(0);
+  }
+}
+
+/** A mask of each; none is left of those that were made before one could not be. */
+function made<T>(items: readonly T[], make: (item: T, place: number) => Mask): Mask[] {
+  const masks: Mask[] = [];
+  try {
+    for (const [place, item] of items.entries()) masks.push(make(item, place));
+    return masks;
+  } catch (error) {
+    for (const { key } of masks) key.fill(0);
+    throw error;
   }
 }
 

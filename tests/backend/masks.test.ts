@@ -4,7 +4,7 @@ import { Engine } from '../../src/backend/engine.ts';
 import type { MaskKeys, TileKernels } from '../../src/backend/kernels.ts';
 import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
 import { arrayRow } from '../../src/backend/rows.ts';
-import { addMasks } from '../../src/backend/secure.ts';
+import { addMasks, maskOperation } from '../../src/backend/secure/masks.ts';
 import { WasmKernels } from '../../src/backend/wasm/wasm.ts';
 import { findNodeGpu } from '../../src/backend/webgpu/adapter-node.ts';
 import { Pace } from '../../src/backend/webgpu/pace.ts';
@@ -46,7 +46,7 @@ async function masksAt(
   { firstCol, cols }: { firstCol: number; cols: number },
 ): Promise<Uint32Array> {
   const x = await kernels.upload([arrayRow(new Float32Array(cols))], 0, cols);
-  const masked = await kernels.addMasks(x, masks, firstCol);
+  const masked = await kernels.extra(maskOperation(masks), x, { cols, firstCol });
   const { buffer, byteOffset } = (await kernels.read(masked)).slice();
   return new Uint32Array(buffer, byteOffset, cols);
 }
@@ -90,18 +90,18 @@ describe('on a GPU', () => {
     const gpu = await kernelsOn(...devices);
     // Shards of 512 columns; the device goes in the middle of the third.
     const engine = new Engine(gpu, { memory: 2 ** 13 });
-    const add = gpu.addMasks.bind(gpu);
+    const add = gpu.extra.bind(gpu);
     let calls = 0;
-    gpu.addMasks = async (...given) => {
+    gpu.extra = async (...given) => {
       const masked = await add(...given);
       if (++calls === 3) devices[0].destroy();
       return masked;
     };
     try {
       const x = wordsOf(3000);
-      const got = await engine.readWords(engine.addMasks(engine.words([x]), masksOf(70)));
+      const got = await engine.readWords(addMasks(engine.words([x]), masksOf(70)));
       await using meaning = await reference();
-      const want = await meaning.readWords(meaning.addMasks(meaning.words([x]), masksOf(70)));
+      const want = await meaning.readWords(addMasks(meaning.words([x]), masksOf(70)));
       expect(await devices[0].lost).toMatchObject({ reason: 'destroyed' });
       expectSameWords(got, want);
     } finally {
@@ -145,8 +145,8 @@ describe('masks', () => {
   test('keep their keys, though the caller clears them, until they are released', async () => {
     await using backend = await reference();
     const { keys, signs } = masksOf(2);
-    const want = await backend.readWords(backend.addMasks(x, { keys, signs }));
-    const masked = backend.addMasks(x, { keys, signs });
+    const want = await backend.readWords(addMasks(x, { keys, signs }));
+    const masked = addMasks(x, { keys, signs });
     keys.fill(0);
     signs.fill(0);
     // What was asked for before the release is still given.

@@ -4,7 +4,8 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Backend, MaskKeys } from '../../src/backend/kernels.ts';
+import type { Backend, ColumnRange, MaskKeys } from '../../src/backend/kernels.ts';
+import { addMasks } from '../../src/backend/secure/masks.ts';
 import { expectSameWords, wordsOf } from '../support/words.ts';
 
 type MakeBackend = (memory?: number) => Promise<Backend>;
@@ -33,7 +34,7 @@ export function maskSuite(name: string, make: MakeBackend, reference: MakeBacken
     });
 
     const masked = (b: Backend, x: Uint32Array, masks: MaskKeys): Promise<Uint32Array> =>
-      b.readWords(b.addMasks(b.words([x]), masks));
+      b.readWords(addMasks(b.words([x]), masks));
 
     async function expectSame(x: Uint32Array, masks: MaskKeys): Promise<void> {
       expectSameWords(await masked(backend, x, masks), await masked(meaning, x, masks));
@@ -104,7 +105,7 @@ export function maskSuite(name: string, make: MakeBackend, reference: MakeBacken
             keys: keys.subarray(32 * i, 32 * (i + each)),
             signs: signs.subarray(i, i + each),
           };
-          words = backend.addMasks(words, part);
+          words = addMasks(words, part);
         }
         expectSameWords(await backend.readWords(words), want);
       }
@@ -133,6 +134,40 @@ export function maskSuite(name: string, make: MakeBackend, reference: MakeBacken
       expect(words.subarray(2 ** 20, 2 ** 20 + 16)).not.toEqual(words.subarray(0, 16));
     });
 
+    test('of more keys than a dispatch has are the same', async () => {
+      await expectSame(wordsOf(40), masksOf(6000));
+    });
+
+    test.each([
+      [20, 3, undefined],
+      [70_013, 3, undefined],
+      [70_013, 2, 100_000],
+      [40, 6000, undefined],
+    ])(
+      'in %i columns of %i keys tell of dispatches that are all columns',
+      async (cols, count, memory) => {
+        const cut = await make(memory);
+        try {
+          const ranges: ColumnRange[] = [];
+          const masks = {
+            ...masksOf(count),
+            onDispatch: (range: ColumnRange) => ranges.push(range),
+          };
+          await cut.readWords(addMasks(cut.words([wordsOf(cols)]), masks));
+          const seen = new Uint8Array(cols);
+          for (const { from, to } of ranges) {
+            expect(from % 16).toBe(0);
+            expect(to === cols || to % 16 === 0).toBe(true);
+            seen.fill(1, from, to);
+          }
+          expect(seen.every((one) => one === 1)).toBe(true);
+          expect(ranges.length).toBeLessThan(cols);
+        } finally {
+          await cut.close();
+        }
+      },
+    );
+
     test('change with every bit of a key', async () => {
       const signs = Int8Array.of(1);
       const seen = new Set<string>();
@@ -145,7 +180,7 @@ export function maskSuite(name: string, make: MakeBackend, reference: MakeBacken
     });
 
     test('cannot be added once they are released', async () => {
-      const x = backend.addMasks(backend.words([wordsOf(20)]), masksOf(2));
+      const x = addMasks(backend.words([wordsOf(20)]), masksOf(2));
       await backend.readWords(x);
       backend.release(x);
       await expect(backend.readWords(x)).rejects.toThrow('the words were released');

@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
-import { unpackWords } from '../../src/backend/secure.ts';
+import { readPacked, unpackWords } from '../../src/backend/secure/pack.ts';
 import { packingSuite } from './packing.ts';
 
 for (const name of ['reference', 'wasm', 'webgpu'] as const) {
   packingSuite(name, (memory) => createBackend(name, memory === undefined ? {} : { memory }));
 }
+
+packingSuite('wasm on two threads', (memory) =>
+  createBackend('wasm', { threads: 2, ...(memory !== undefined && { memory }) }),
+);
 
 describe('packed words', () => {
   test.each<[string, unknown, { bits: number; cols: number }, string]>([
@@ -34,11 +38,15 @@ describe('packed words', () => {
   test('are read from one row, into bytes of the right number', async () => {
     await using backend = await createBackend('reference');
     const x = backend.words([new Uint32Array(3)]);
-    await expect(backend.readPacked(x, 12, new Uint8Array(4))).rejects.toThrow(
+    await expect(readPacked(backend, x, { bits: 12, into: new Uint8Array(4) })).rejects.toThrow(
       'into must have 5 entries, got 4',
     );
-    await expect(backend.readPacked(x, 40)).rejects.toThrow('bits must be in [8, 32], got 40');
+    await expect(readPacked(backend, x, { bits: 40 })).rejects.toThrow(
+      'bits must be in [8, 32], got 40',
+    );
     const two = backend.words([new Uint32Array(3), new Uint32Array(3)]);
-    await expect(backend.readPacked(two, 8)).rejects.toThrow('readPacked needs one row, got 2');
+    await expect(readPacked(backend, two, { bits: 8 })).rejects.toThrow(
+      'readPacked needs one row, got 2',
+    );
   });
 });

@@ -4,7 +4,7 @@ import type { QuantizeOptions, TileKernels } from '../../src/backend/kernels.ts'
 import { source as matrix } from '../../src/backend/matrix.ts';
 import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
 import { arrayRow } from '../../src/backend/rows.ts';
-import { dequantize, quantize } from '../../src/backend/secure.ts';
+import { dequantize, quantize, quantizeOperation } from '../../src/backend/secure/quantize.ts';
 import { WasmKernels } from '../../src/backend/wasm/wasm.ts';
 import { findNodeGpu } from '../../src/backend/webgpu/adapter-node.ts';
 import { WebGpuKernels } from '../../src/backend/webgpu/webgpu.ts';
@@ -28,7 +28,9 @@ test.each([2 ** 34 - 64, 2 ** 33])('columns from %i on have blocks of their own'
   const at = async (kernels: TileKernels): Promise<Uint32Array> => {
     const tile = await kernels.upload([arrayRow(x)], 0, 64);
     const settings = { nonce: [0, 0, 0] as const, ...PLAIN };
-    const home = (await kernels.read(await kernels.quantize(tile, settings, first))).slice();
+    const place = { cols: 64, firstCol: first };
+    const integers = await kernels.extra(quantizeOperation(settings), tile, place);
+    const home = (await kernels.read(integers)).slice();
     return new Uint32Array(home.buffer, home.byteOffset, 64);
   };
   const want = await at(new ReferenceKernels());
@@ -63,9 +65,9 @@ describe('quantization', () => {
   test('keeps its key, though the caller clears it', async () => {
     await using backend = await reference();
     const row = backend.matrix([Float32Array.from({ length: 99 }, (_, j) => j / 10)]);
-    const want = await backend.readWords(backend.quantize(row, PLAIN));
+    const want = await backend.readWords(quantize(row, PLAIN));
     const key = Uint8Array.from(PLAIN.key);
-    const later = backend.quantize(row, { ...PLAIN, key });
+    const later = quantize(row, { ...PLAIN, key });
     key.fill(0);
     expect(await backend.readWords(later)).toEqual(want);
     expect(backend.explain(later)).toEqual(['quantize']);
@@ -82,5 +84,7 @@ describe('quantization', () => {
     for (const scale of [-1, 2 ** -101, 2 ** 97]) {
       expect(() => dequantize(quantize(x, PLAIN), { scale })).toThrow(/scale must be (above|in)/);
     }
+    const wide = { scale: 1, bits: 33 };
+    expect(() => dequantize(quantize(x, PLAIN), wide)).toThrow('bits must be in [8, 32]');
   });
 });

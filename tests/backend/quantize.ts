@@ -5,6 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Backend, QuantizeOptions } from '../../src/backend/kernels.ts';
+import { dequantize, quantize } from '../../src/backend/secure/quantize.ts';
 import { chacha20Block, chacha20State } from '../../src/core/chacha20.ts';
 import { quantized } from '../../src/core/stochastic-rounding.ts';
 import { expectSameWords, wordsOf } from '../support/words.ts';
@@ -71,7 +72,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
     const row = Float32Array.from(x);
     // A copy by value would quiet some NaN.
     if (x instanceof Float32Array) new Uint32Array(row.buffer).set(new Uint32Array(x.buffer));
-    const words = await on.readWords(on.quantize(on.matrix([row]), { ...PLAIN, ...change }));
+    const words = await on.readWords(quantize(on.matrix([row]), { ...PLAIN, ...change }));
     return new Int32Array(words.buffer);
   }
 
@@ -80,8 +81,11 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
     scale: number,
     on = backend,
   ): Promise<Float32Array> {
-    return on.read(on.dequantize(on.words([Int32Array.from(words)]), { scale }));
+    return on.read(dequantize(on.words([Int32Array.from(words)]), { scale }));
   }
+
+  const bitsOf = (row: Float32Array): Uint32Array =>
+    new Uint32Array(row.buffer, row.byteOffset, row.length);
 
   describe(`numbers as integers on ${name}`, () => {
     test('are themselves where they are integers', async () => {
@@ -179,7 +183,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
     });
 
     test('cannot be made once they are released', async () => {
-      const x = backend.quantize(backend.matrix([Float32Array.of(0.5)]), PLAIN);
+      const x = quantize(backend.matrix([Float32Array.of(0.5)]), PLAIN);
       await backend.readWords(x);
       backend.release(x);
       await expect(backend.readWords(x)).rejects.toThrow('the words were released');
@@ -187,7 +191,7 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
   });
 
   describe(`integers as numbers on ${name}`, () => {
-    test('are rounded to the nearest f32, halves to even, then multiplied', async () => {
+    test('are rounded to the nearest f32, halves to even', async () => {
       const x = [0, 1, -1, 2 ** 24 + 1, 2 ** 24 + 3, -(2 ** 24) - 1, 2 ** 25 + 3, 2 ** 31 - 1];
       const rounded = [0, 1, -1, 2 ** 24, 2 ** 24 + 4, -(2 ** 24), 2 ** 25 + 4, 2 ** 31];
       expect([...(await numbers(x, 1))]).toEqual(rounded);
@@ -197,34 +201,80 @@ export function quantizeSuite(name: string, make: MakeBackend, reference: MakeBa
       expect([...(await numbers([3], Math.fround(1 / 3)))]).toEqual([1]);
     });
 
-    test.each([1, 2 ** -100, 2 ** 96, 1 / 3, 0.1, 7.7e-5, 1 + 2 ** -23, 2 - 2 ** -23])(
-      'are the same for a scale of %f',
-      async (scale) => {
-        const words = wordsOf(4001, 8).map((word, j) => (word | 0) >> (j % 32));
-        const got = await numbers(words, scale);
-        const want = await numbers(words, scale, meaning);
-        const bits = (row: Float32Array) => new Uint32Array(row.buffer, row.byteOffset, row.length);
-        expectSameWords(bits(got), bits(want));
-      },
-    );
+    test('are multiplied before they are rounded', async () => {
+      // 3·(2²⁴ + 1) = 2²⁵ + 2²⁴ + 3, where steps are of 4; from 2²⁴, what it is near to, it would be 3 less.
+      expect([...(await numbers([2 ** 24 + 1], 3))]).toEqual([3 * 2 ** 24 + 4]);
+      // A factor has 53 bits, of which 2⁻²⁴ is half a step of the result's, and 2⁻⁵² is more than none.
+      expect([...(await numbers([1], 1 + 2 ** -24))]).toEqual([1]);
+      expect([...(await numbers([-1, 2], 1 + 2 ** -24 + 2 ** -52))]).toEqual([
+        -1 - 2 ** -23,
+        2 + 2 ** -22,
+      ]);
+      // Of 55 bits; as an f64 it is half a step above 1.5, and goes to the even one, which that is.
+      const scale = (1.5 + 2 ** -24) / 3;
+      expect(3 * scale).toBe(1.5 + 2 ** -24);
+      expect([...(await numbers([3, -3], scale))]).toEqual([1.5, -1.5]);
+    });
+
+    test('are products in f64 rounded to f32, around where those turn', async () => {
+      for (const n of [1, 3, -5, 7, 1_000_003, -(2 ** 30) - 1, 2 ** 31 - 1, -(2 ** 31)]) {
+        const halves = [1, 3, 0xffffff, 0xabcdef].map((odd) => 1 + odd * 2 ** -24);
+        for (const near of halves.map((half) => half / Math.abs(n))) {
+          for (const ulps of [-2, -1, 0, 1, 2]) {
+            const words = new BigUint64Array(Float64Array.of(near).buffer);
+            words[0]! += BigInt(ulps);
+            const [scale] = new Float64Array(words.buffer) as unknown as [number];
+            const got = await numbers([n], scale);
+            expectSameWords(bitsOf(got), bitsOf(Float32Array.of(n * scale)));
+          }
+        }
+      }
+    });
+
+    test.each([8, 9, 17, 24, 31, 32])('are the low %i bits of words', async (bits) => {
+      const x = wordsOf(1003, bits);
+      const scale = Math.PI * 1e-9;
+      const row = dequantize(backend.words([x]), { scale, bits });
+      const above = 32 - bits;
+      const want = Float32Array.from(x, (word) => ((word << above) >> above) * scale);
+      expectSameWords(bitsOf(await backend.read(row)), bitsOf(want));
+    });
+
+    test.each([
+      1,
+      2 ** -100,
+      2 ** 96,
+      1 / 3,
+      0.1,
+      7.7e-5,
+      1 + 2 ** -23,
+      2 - 2 ** -23,
+      2 - 2 ** -52,
+      1 + 2 ** -52,
+    ])('are the same for a scale of %f', async (scale) => {
+      const words = wordsOf(4001, 8).map((word, j) => (word | 0) >> (j % 32));
+      const got = await numbers(words, scale);
+      expectSameWords(bitsOf(got), bitsOf(await numbers(words, scale, meaning)));
+      expectSameWords(bitsOf(got), bitsOf(Float32Array.from(words, (word) => (word | 0) * scale)));
+    });
 
     test('are within a step of the numbers that the integers are of', async () => {
       const [clip, steps] = [4, 2 ** 19 - 1];
       const x = Float32Array.from(wordsOf(2000), (word) => ((word / 2 ** 31 - 1) * clip) / 1.01);
-      const words = backend.quantize(backend.matrix([x]), {
+      const words = quantize(backend.matrix([x]), {
         clip,
         scale: steps / clip,
         limit: steps,
         key: KEY,
       });
-      const y = await backend.read(backend.dequantize(words, { scale: clip / steps }));
+      const y = await backend.read(dequantize(words, { scale: clip / steps }));
       // A step, and roundings of factors and products, some 2⁻²⁴ of 4 each.
       const bound = clip / steps + 4 * clip * 2 ** -24;
       expect(y.every((value, j) => Math.abs(value - x[j]!) <= bound)).toBe(true);
     });
 
     test('are a matrix like others', async () => {
-      const row = backend.dequantize(backend.words([Int32Array.of(4, -6)]), { scale: 0.5 });
+      const row = dequantize(backend.words([Int32Array.of(4, -6)]), { scale: 0.5 });
       const both = backend.stack(row, backend.matrix([Float32Array.of(0, 1)]));
       expect([...(await backend.read(backend.combine([[1, 1]], both)))]).toEqual([2, -2]);
     });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
 import type { Matrix, SimulatedNoise } from '../../src/backend/kernels.ts';
+import { addSimulatedNoise } from '../../src/backend/simulated/noise.ts';
 import { chacha20Block, chacha20State } from '../../src/core/chacha20.ts';
 
 function noiseOf(some: Partial<SimulatedNoise> = {}): SimulatedNoise {
@@ -17,7 +18,7 @@ async function added(
   { memory, ...noise }: SimulatedNoise & { readonly memory?: number },
 ): Promise<Float32Array> {
   await using backend = await createBackend(name, memory === undefined ? {} : { memory });
-  return await backend.read(backend.addSimulatedNoise(backend.matrix([x]), noise));
+  return await backend.read(addSimulatedNoise(backend.matrix([x]), noise));
 }
 
 /**
@@ -91,7 +92,7 @@ describe('noise for simulation', () => {
     await using backend = await createBackend('reference');
     const x = backend.matrix([new Float32Array(4)]);
     const refused = (some: Partial<SimulatedNoise>, y: Matrix = x) =>
-      expect(() => backend.addSimulatedNoise(y, noiseOf(some)));
+      expect(() => addSimulatedNoise(y, noiseOf(some)));
     refused({ scale: 0 }).toThrow('scale must be above 0, got 0');
     refused({ scale: Number.NaN }).toThrow('scale must be a finite number');
     refused({ scale: 2 ** 101 }).toThrow('scale must be in [2^-100, 2^100]');

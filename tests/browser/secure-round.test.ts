@@ -1,5 +1,5 @@
 /**
- * A page takes part in a secure round: its masks on WebGPU, the server and all others in Node, and
+ * A page takes part in a secure round: its masks and its packing on WebGPU, the server and all others in Node, and
  * nothing but bytes between them.
  *
  * @module
@@ -9,6 +9,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { commands } from 'vitest/browser';
 import { createBackend } from '../../src/browser.ts';
 import { type ClientPhase, type InputTerms, SecureClient } from '../../src/secagg/client.ts';
+import { type Codec, hostCodec } from '../../src/secagg/codec.ts';
 import { encodingOf } from '../../src/secagg/config.ts';
 import { createCrypto } from '../../src/secagg/crypto/create.ts';
 import { withSlots } from '../../src/secagg/encode.ts';
@@ -16,13 +17,18 @@ import { allowList } from '../../src/secagg/enrolment.ts';
 import { indexedDbJournal } from '../../src/secagg/idb-journal.ts';
 import { type Journal, memoryJournal } from '../../src/secagg/journal.ts';
 import {
-  backendMasks,
   type MaskBackend,
   type MaskFault,
   type Masks,
   referenceMasks,
 } from '../../src/secagg/masks.ts';
 import { SLOTS } from '../../src/secagg/suite.ts';
+import {
+  addMasks,
+  backendCodec,
+  backendMasks,
+  type CodecBackend,
+} from '../../src/secure-backend.ts';
 import { fromBase64, toBase64 } from '../support/base64.ts';
 import type { HostedRound, HostReport } from '../support/secure-host.ts';
 import type { SecureHost } from '../support/secure-host-commands.ts';
@@ -43,7 +49,7 @@ function counted(backend: MaskBackend): { backend: MaskBackend; calls: () => num
       words: (rows) => backend.words(rows),
       addMasks: (words, masks) => {
         calls++;
-        return backend.addMasks(words, masks);
+        return addMasks(words, masks);
       },
       readWords: (words, into) => backend.readWords(words, into),
       release: (words) => backend.release(words),
@@ -62,12 +68,13 @@ interface Entered {
 /** How the page takes part. */
 interface Part {
   readonly masks: (randomBytes: (length: number) => Uint8Array) => Masks;
+  readonly codec?: (randomBytes: (length: number) => Uint8Array) => Codec;
   readonly journal?: () => Journal;
 }
 
 /** Has the page enrolled and a round begun. */
 async function enter(
-  { masks, journal = memoryJournal }: Part,
+  { masks, codec = hostCodec, journal = memoryJournal }: Part,
   round: Omit<HostedRound, 'identity'>,
 ): Promise<Entered> {
   const crypto = await createCrypto({ threads: 0 });
@@ -98,6 +105,7 @@ async function enter(
         identity,
         crypto,
         masks: masks(crypto.randomBytes),
+        codec: codec(crypto.randomBytes),
         journal: journal(),
         policy,
         input,
@@ -133,10 +141,10 @@ async function play(
 
 /** Takes part in a round from the invitation to its end. */
 async function takePart(
-  masks: Part['masks'],
+  part: Part,
   round: Omit<HostedRound, 'identity'>,
 ): Promise<{ client: SecureClient; report: HostReport }> {
-  const { room, newClient } = await enter({ masks }, round);
+  const { room, newClient } = await enter(part, round);
   const client = newClient();
   await play(room, client);
   return { client, report: await commands.reportSecureRound(room) };
@@ -161,9 +169,30 @@ describe('a page in a secure round', () => {
     await using webgpu = await createBackend('webgpu');
     expect(webgpu.info.name).toBe('webgpu');
     const { backend, calls } = counted(webgpu);
+    let packed = 0;
+    const packing: CodecBackend = {
+      info: webgpu.info,
+      matrix: webgpu.matrix,
+      words: webgpu.words,
+      read: (x) => webgpu.read(x),
+      readWords: (x) => webgpu.readWords(x),
+      readCoded: (x, coding, into) => {
+        packed++;
+        return webgpu.readCoded(x, coding, into);
+      },
+      release: (x) => webgpu.release(x),
+    };
     const { client, report } = await takePart(
-      (randomBytes) =>
-        backendMasks(backend, { randomBytes, fallback, onFault: (fault) => faults.push(fault) }),
+      {
+        masks: (randomBytes) =>
+          backendMasks(backend, { randomBytes, fallback, onFault: (fault) => faults.push(fault) }),
+        codec: (randomBytes) => {
+          const onFault = (message: string): never => {
+            throw new Error(message);
+          };
+          return backendCodec(packing, { randomBytes, onFault });
+        },
+      },
       { clients: 12, dimensions: D, config: { ringBits: 22 }, lost },
     );
     expect(report.refusal).toBeUndefined();
@@ -173,6 +202,7 @@ describe('a page in a secure round', () => {
     expect(client.phase).toBe('done');
     expect(client.result?.inputs).toBe(9);
     expect(calls()).toBe(1);
+    expect(packed).toBe(1);
     expect(faults).toEqual([]);
   });
 
@@ -197,8 +227,10 @@ describe('a page in a secure round', () => {
       },
     };
     const { client, report } = await takePart(
-      (randomBytes) =>
-        backendMasks(flipped, { randomBytes, fallback, onFault: (fault) => faults.push(fault) }),
+      {
+        masks: (randomBytes) =>
+          backendMasks(flipped, { randomBytes, fallback, onFault: (fault) => faults.push(fault) }),
+      },
       { clients: 5, dimensions: D },
     );
     expect(faults.map(({ kind }) => kind)).toEqual(['wrong']);

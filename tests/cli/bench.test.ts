@@ -25,7 +25,17 @@ test('answers every question on the reference, and prints one JSON object', asyn
   });
   const asked = new Set(report.timings.map(({ question }: { question: string }) => question));
   expect(asked).toEqual(
-    new Set(['rules', 'threads', 'together', 'sums', 'noise', 'masks', 'files', 'crossover']),
+    new Set([
+      'rules',
+      'threads',
+      'together',
+      'sums',
+      'noise',
+      'masks',
+      'codec',
+      'files',
+      'crossover',
+    ]),
   );
   for (const timing of report.timings) {
     // A time or a reason: of what needs wasm or a GPU, or of a rule that this shape does not admit.

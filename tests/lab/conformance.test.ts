@@ -195,18 +195,88 @@ describe('cases whose answers are bytes', () => {
   });
 });
 
+describe('cases of server optimisers', () => {
+  // One column: the model 0, then two clients in each of two rounds. Means 2.5 and 3.25, so Δ = 2.5
+  // and 3.25 − 1.25 = 2; m = 2.5, then ½·2.5 + 2.
+  const rows = [[0], [2], [4], [4], [1]];
+  const fixture = { rows, input: { shape: [5] } };
+  const fedavgm = {
+    rule: 'server_fedavgm',
+    n: 2,
+    shape: [2, 1],
+    params: {
+      server_learning_rate: 0.5,
+      server_momentum: 0.5,
+      num_examples: [
+        [3, 1],
+        [3, 1],
+      ],
+    },
+    ...values(1.25, 2.875),
+    expected_m: { values: [-2.5, -3.25] },
+    expected_v: { values: [0, 0] },
+    tol: { abs: 1e-6 },
+    tol_m: { abs: 1e-6 },
+    tol_v: { abs: 0 },
+  };
+
+  test('pass where the model and all that is remembered are right', async () => {
+    expect(await outcome(fedavgm, fixture)).toMatchObject({ ok: true, worst: 0 });
+    for (const wrong of ['expected', 'expected_m', 'expected_v']) {
+      const case_ = { ...fedavgm, [wrong]: { values: [0.5, 0.5] } };
+      expect(await outcome(case_, fixture)).toMatchObject({ ok: false });
+    }
+  });
+
+  test.each([
+    ['no momentum to compare', { expected_m: 7 }, 'expected_m must be an object, got 7'],
+    ['no shape of rounds', { shape: [2] }, 'shape must be that of a matrix'],
+    [
+      'example counts of too few rounds',
+      { params: { ...fedavgm.params, num_examples: [[3, 1]] } },
+      'params.num_examples must be 2 lists of 2',
+    ],
+    [
+      'example counts that are no lists',
+      { params: { ...fedavgm.params, num_examples: [3, 1] } },
+      'num_examples[0] must be lists of finite numbers',
+    ],
+    ['another number of clients', { n: 3 }, 'num_examples must be 2 lists of 3'],
+    [
+      'an input of another length',
+      { shape: [2, 2], expected: { values: [0, 0, 0, 0] }, ...fourOf('expected_m', 'expected_v') },
+      'input must have 10 numbers',
+    ],
+    [
+      'a learning rate that the optimiser refuses',
+      { params: { ...fedavgm.params, server_learning_rate: 0 } },
+      'eta must be above 0, got 0',
+    ],
+  ])('fail for %s, and say so', async (_, change, reason) => {
+    expect(await outcome({ ...fedavgm, ...change }, fixture)).toMatchObject({
+      ok: false,
+      worst: null,
+      reason: expect.stringContaining(reason),
+    });
+  });
+
+  function fourOf(...names: string[]) {
+    return Object.fromEntries(names.map((name) => [name, { values: [0, 0, 0, 0] }]));
+  }
+});
+
 describe('selection of cases', () => {
   const cases = [
     { ...values(2, 20) },
     { rule: 'median', ...values(1, 20) },
-    { rule: 'server_fedavgm', expected: null, input: null, tol: 'whatever' },
-    { rule: 'server_fedavgm' },
+    { rule: 'secagg_prg_numpy', expected: null, input: null, tol: 'whatever' },
+    { rule: 'secagg_prg_numpy' },
   ];
 
   test('rules that we do not have are counted, unread', async () => {
     const report = await run({ cases });
     expect(report).toMatchObject({ passed: 2, failed: 0 });
-    expect([...report.unknown]).toEqual([['server_fedavgm', 2]]);
+    expect([...report.unknown]).toEqual([['secagg_prg_numpy', 2]]);
   });
 
   test('a pipeline with a step that we do not have is unknown as a whole', async () => {
@@ -216,7 +286,7 @@ describe('selection of cases', () => {
   });
 
   test('only rules with a given prefix are run', async () => {
-    const report = await run({ cases }, { only: ['me', 'server_'] });
+    const report = await run({ cases }, { only: ['me', 'secagg_'] });
     expect(report.cases.map(({ rule }) => rule)).toEqual(['mean', 'median']);
     const median = await run({ cases }, { only: ['med'] });
     expect(median).toMatchObject({ passed: 1, unknown: new Map() });

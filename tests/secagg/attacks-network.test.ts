@@ -31,7 +31,8 @@ import {
 } from '../../src/secagg/messages.ts';
 import { packedBytes, unpack } from '../../src/secagg/packing.ts';
 import { createRecombiner } from '../../src/secagg/recombine.ts';
-import { SecureServer, type ServerState } from '../../src/secagg/server.ts';
+import type { ServerState } from '../../src/secagg/server/state.ts';
+import { SecureServer } from '../../src/secagg/server.ts';
 import { hex, SLOTS } from '../../src/secagg/suite.ts';
 import { completeScene, messageOf } from '../support/secure-scene.ts';
 
@@ -321,7 +322,9 @@ describe('A20: an input that comes after its sender was declared dead', () => {
       .filter(({ type }) => type === 'unmask')
       .map(({ from, message }) => ({
         x: 1 + graph.rank(owner, from as number),
-        share: parseUnmask(openMessage(message)!.body)!.find(({ index }) => index === owner)!.share,
+        share: parseUnmask(openMessage(message)!.body.slice(0, -64))!.find(
+          ({ index }) => index === owner,
+        )!.share,
       }));
     return createRecombiner().recombine(shares, graph.terms(owner).threshold);
   }

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
+import { quantize } from '../../src/backend/secure/quantize.ts';
 import { createRandom } from '../../src/core/random.ts';
 import { cohortOf } from '../../src/lab/secure/cohort.ts';
 import type { Tamper } from '../../src/lab/secure/faults.ts';
@@ -29,7 +30,7 @@ import type { CryptoProvider } from '../../src/secagg/crypto/provider.ts';
 import { encodeUpdate, slotsOk } from '../../src/secagg/encode.ts';
 import { allowList, anybody } from '../../src/secagg/enrolment.ts';
 import { canaryOf, pairMaskKey, roundSecrets, selfMaskKey } from '../../src/secagg/keys.ts';
-import { backendMasks, type MaskFault, referenceMasks } from '../../src/secagg/masks.ts';
+import { type MaskFault, referenceMasks } from '../../src/secagg/masks.ts';
 import {
   encodeMessage,
   encodeRoster,
@@ -38,16 +39,21 @@ import {
   NOBODY,
   openMessage,
   parseEntry,
+  parseRefusal,
   parseRoster,
   parseShares,
   parseUnmask,
+  placesOf,
   type RosterBody,
   rootToVerify,
+  unmaskToVerify,
   unsigned,
 } from '../../src/secagg/messages.ts';
 import { below, checkPolicy } from '../../src/secagg/policy.ts';
-import { buildTree, type Entry, encodeEntry, rootOf } from '../../src/secagg/roster.ts';
-import { BOX_NONCE_BYTES, hex, label, SLOTS } from '../../src/secagg/suite.ts';
+import { buildTree, type Entry, encodeEntry, pathsTo, rootOf } from '../../src/secagg/roster.ts';
+import { BOX_NONCE_BYTES, hex, joined, label, SLOTS } from '../../src/secagg/suite.ts';
+import { backendMasks } from '../../src/secure-masks.ts';
+import { withShares } from '../support/edit-message.ts';
 import { roundConfig } from '../support/secure-round.ts';
 import { cryptoForStudy, realProtocol } from '../support/study.ts';
 import { expectSameWords } from '../support/words.ts';
@@ -169,7 +175,7 @@ describe('A2: one client in both lists', () => {
   });
 
   test('is not in what a client reveals', () => {
-    const shares = parseUnmask(openMessage(sent(clean, 'unmask', 2))!.body)!;
+    const shares = parseUnmask(openMessage(sent(clean, 'unmask', 2))!.body.slice(0, -64))!;
     expect(shares.map(({ index }) => index)).toEqual(ALL.filter((i) => i !== 2));
   });
 });
@@ -536,11 +542,11 @@ describe('A13: wrong shares', () => {
       const result = await round({
         tamper: (one) => {
           if (one.from !== liar || one.type !== 'unmask') return undefined;
-          const message = one.message.slice();
-          for (let at = HEADER_BYTES; at < message.length; at += 36) {
-            message[at + 4 + (bit >>> 3)]! ^= 1 << (bit & 7);
-          }
-          return [{ message }];
+          return signedBy(liar, one.message, (shares) => {
+            for (let at = 0; at < shares.length; at += 36) {
+              shares[at + 4 + (bit >>> 3)]! ^= 1 << (bit & 7);
+            }
+          });
         },
       });
       expect(result.sums.map(({ isExact }) => isExact)).toEqual([true]);
@@ -549,15 +555,84 @@ describe('A13: wrong shares', () => {
     },
   );
 
+  /** What a liar reveals, in its own signature. */
+  async function signedBy(
+    liar: number,
+    message: Uint8Array,
+    change: (shares: Uint8Array) => void,
+  ): Promise<{ message: Uint8Array }[]> {
+    const own = { view: clean.sums[0]!.view, identity: cohort.clients[liar]!, crypto };
+    return [{ message: await withShares(message, own, change) }];
+  }
+
+  test('are shown with the liar’s signature over them, the view and the context', async () => {
+    const liar = 4;
+    let told: Uint8Array | undefined;
+    const result = await round({
+      tamper: async (one) => {
+        if (one.from !== liar || one.type !== 'unmask') return undefined;
+        const deliveries = await signedBy(liar, one.message, (shares) => {
+          shares[4]! ^= 1;
+        });
+        told = deliveries[0]!.message;
+        return deliveries;
+      },
+    });
+    const [sum] = result.sums;
+    expect(sum!.evidence).toEqual([told]);
+    const { header, body } = openMessage(sum!.evidence[0]!)!;
+    const [content, signature] = [body.slice(0, -64), body.slice(-64)];
+    const { publicKey } = cohort.clients[liar]!;
+    const holds = (view: Uint8Array) =>
+      crypto.verifyAll([
+        { publicKey, message: unmaskToVerify(header, { view, content }, crypto), signature },
+      ]);
+    expect(await holds(sum!.view)).toEqual([true]);
+    expect(await holds(flipped(sum!.view))).toEqual([false]);
+  });
+
+  test('in the name of another are refused: that one is heard, and nobody is blamed', async () => {
+    const victim = 3;
+    const before = await round({ config: { ...config, round: 7 } });
+    const old = openMessage(sent(before, 'unmask', victim))!.body;
+    const own = openMessage(sent(clean, 'unmask', victim))!.body;
+    const header = { type: 'unmask', context, sender: victim } as const;
+    const forgeries = [
+      // Its own message with another share, by 5 in its name, and what it revealed in a round before.
+      joined(own.map((byte, i) => (i === 4 ? byte ^ 1 : byte))),
+      (await signedBy(5, encodeMessage(header, own), () => {}))[0]!.message.slice(HEADER_BYTES),
+      old,
+    ].map((body) => encodeMessage(header, body));
+    for (const forgery of forgeries) {
+      const result = await round({
+        tamper: (one) =>
+          one.from === victim && one.type === 'unmask'
+            ? [{ message: forgery }, { message: one.message, delayMs: 1 }]
+            : undefined,
+      });
+      expect(result.sums.map(({ members, isExact }) => [members, isExact])).toEqual([[ALL, true]]);
+      expect(result.sums[0]!.liars).toEqual([]);
+      expect(result.evicted).toEqual([]);
+      const answers = result.transcript.carried.filter(
+        ({ to, type, comesAt }) => to === victim && type === 'abort' && comesAt !== undefined,
+      );
+      expect(answers.map(({ message }) => reasonIn(message))).toContain('bad-signature');
+    }
+  });
+
+  function reasonIn(message: Uint8Array) {
+    return parseRefusal(openMessage(message)!.body.slice(0, -64))?.reason;
+  }
+
   test('of more liars than can be told end the round, and give no wrong sum', async () => {
     const result = await round({
       tamper: (one) => {
         if (one.type !== 'unmask' || (one.from as number) > 3) return undefined;
-        const message = one.message.slice();
-        for (let at = HEADER_BYTES; at < message.length; at += 36) {
-          message[at + 4 + (one.from as number)]! ^= 0xff;
-        }
-        return [{ message }];
+        return signedBy(one.from as number, one.message, (shares) => {
+          for (let at = 0; at < shares.length; at += 36) {
+            shares[at + 4 + (one.from as number)]! ^= 0xff;
+          }
+        });
       },
     });
     expect(result.sums).toEqual([]);
@@ -704,7 +779,7 @@ describe('A17: inputs that are not numbers', () => {
     const { words } = encodeUpdate(plan, { update: values, key, ctxConstants: [1, 2] });
     for (const name of ['reference', 'wasm'] as const) {
       await using backend = await createBackend(name);
-      const quantized = backend.quantize(backend.matrix([values]), { ...plan, key });
+      const quantized = quantize(backend.matrix([values]), { ...plan, key });
       expectSameWords(await backend.readWords(quantized), words.subarray(SLOTS));
     }
   });
@@ -740,7 +815,7 @@ describe('A18: nonces of boxes', () => {
   });
 });
 
-describe('A19: keys of low order', () => {
+describe('A19: keys of low order, and keys that have another encoding', () => {
   const P = 2n ** 255n - 19n;
   const LOW: readonly (readonly [string, bigint])[] = [
     ['0', 0n],
@@ -753,6 +828,10 @@ describe('A19: keys of low order', () => {
       'of order 8, the other',
       39382357235489614581723060781553021112529911719440698176882885853963445705823n,
     ],
+    ['p + 9, which is 9', P + 9n],
+    ['9 and the top bit', 9n + 2n ** 255n],
+    ['0 and the top bit', 2n ** 255n],
+    ['2²⁵⁶ − 1', 2n ** 256n - 1n],
   ];
   const bytesOf = (value: bigint): Uint8Array =>
     Uint8Array.from({ length: 32 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
@@ -775,6 +854,10 @@ describe('A19: keys of low order', () => {
     expect(result.sums.map(({ members, isExact }) => [members, isExact])).toEqual([
       [ALL.slice(0, 7), true],
     ]);
+    const told = result.transcript.carried
+      .filter(({ to, type }) => to === 7 && type === 'abort')
+      .map(({ message }) => parseRefusal(openMessage(message)!.body.slice(0, -64))?.reason);
+    expect(told).toEqual(['bad-key']);
   });
 
   test.each(LOW)(
@@ -791,6 +874,8 @@ describe('A19: keys of low order', () => {
         }),
       });
       expect(result.clients[2]!.phase).toBe('aborted');
+      // And says whose key it is.
+      expect(result.clients[2]!.refusal).toEqual({ reason: 'bad-key', have: 7, need: 0 });
       expect(
         result.transcript.carried.some(({ from, type }) => from === 2 && type === 'masked'),
       ).toBe(false);
@@ -960,16 +1045,18 @@ describe('A23: the graph', () => {
       tamper: instead('roster', victim, async (message) => {
         const body = parseRoster(openMessage(message)!.body, false)!;
         const mine = new Set([body.index, ...body.neighbours.map(({ index }) => index)]);
-        const from = [...many.clients.keys()]
-          .map(rosterOf)
-          .flatMap(({ neighbours }) => neighbours)
-          .find(({ index }) => !mine.has(index))!;
+        const leaves = [...many.clients.keys()].flatMap((client) => rosterOf(client).neighbours);
+        const entries = new Map(leaves.map(({ index, entry }) => [index, entry]));
+        const from = leaves.find(({ index }) => !mine.has(index))!;
         const neighbours = body.neighbours
           .map((record) => (record.index === stranger.index ? from : record))
           .sort((a, b) => a.index - b.index);
+        const all = [...entries.keys()].sort((a, b) => a - b).map((index) => entries.get(index)!);
+        const places = placesOf({ ...body, neighbours });
+        const paths = pathsTo(buildTree(all, crypto), places);
         return encodeMessage(
           { type: 'roster', context: contextOf(sparse, crypto), sender: NOBODY },
-          encodeRoster({ ...body, neighbours }),
+          encodeRoster({ ...body, neighbours, paths }),
         );
       }),
     });
@@ -984,7 +1071,6 @@ describe('A24: a device that gets masks wrong', () => {
     const wrong = {
       info: reference.info,
       words: reference.words.bind(reference),
-      addMasks: reference.addMasks.bind(reference),
       release: reference.release.bind(reference),
       readWords: async (x: never) => {
         const words = await reference.readWords(x);

@@ -6,10 +6,10 @@ import {
   fieldTables,
   invert,
   MODULUS,
-  multiply,
   ORDER,
   tableMultiply,
 } from '../../src/secagg/field.ts';
+import { multiply } from '../support/field.ts';
 
 const element = fc.integer({ min: 0, max: FIELD_SIZE - 1 });
 

@@ -4,17 +4,20 @@
  * @module
  */
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { drawGraph, type Graph } from '../../src/secagg/graph.ts';
 import {
   areDistinct,
+  areUnder,
   buildTree,
   type Entry,
-  isUnder,
+  type Leaf,
   pathLength,
-  pathTo,
+  pathsTo,
   rootOf,
   sortEntries,
+  stepsTo,
 } from '../../src/secagg/roster.ts';
 import { hex } from '../../src/secagg/suite.ts';
 import { roundConfig, seededBytes, seededCrypto } from '../support/secure-round.ts';
@@ -49,22 +52,80 @@ describe('a roster', () => {
     const binding = { context, clients: n };
     const root = rootOf(tree, binding, crypto);
     const tools = { binding, crypto };
+    const isUnder = (index: number, entry: Entry, paths: Uint8Array): boolean =>
+      areUnder(root, { leaves: [{ index, entry }], paths }, tools);
     for (const [index, entry] of roster.entries()) {
-      const path = pathTo(tree, index);
-      expect(path.length).toBe(32 * pathLength(n));
-      expect(isUnder(root, { entry, index, path }, tools)).toBe(true);
-      expect(isUnder(root, { entry, index: (index + 1) % n, path }, tools)).toBe(false);
-      expect(isUnder(root, { entry, index: index + 2 ** pathLength(n), path }, tools)).toBe(false);
-      const other = { ...entry, nonce: entry.maskKey };
-      expect(isUnder(root, { entry: other, index, path }, tools)).toBe(false);
-      const short = path.subarray(32);
-      expect(isUnder(root, { entry, index, path: short }, tools)).toBe(false);
+      const path = pathsTo(tree, [index]);
+      expect(path.length).toBe((32 + 8) * pathLength(n));
+      expect(isUnder(index, entry, path)).toBe(true);
+      expect(isUnder((index + 1) % n, entry, path)).toBe(false);
+      expect(isUnder(index + 2 ** pathLength(n), entry, path)).toBe(false);
+      expect(isUnder(index, { ...entry, nonce: entry.maskKey }, path)).toBe(false);
+      expect(isUnder(index, entry, path.subarray(32 + 8))).toBe(false);
     }
+    const first = { leaves: [{ entry: roster[0]!, index: 0 }], paths: pathsTo(tree, [0]) };
     const more = { binding: { context, clients: n + 1 }, crypto };
-    const first = { entry: roster[0]!, index: 0, path: pathTo(tree, 0) };
-    expect(isUnder(root, first, more)).toBe(false);
+    expect(areUnder(root, first, more)).toBe(false);
     const elsewhere = { binding: { context: root, clients: n }, crypto };
-    expect(isUnder(root, first, elsewhere)).toBe(false);
+    expect(areUnder(root, first, elsewhere)).toBe(false);
+  });
+
+  // 5 of 8 by hand: 3 steps for place 0; 1 meets 0 above no step; 2 above 1; 6 meets 2 at the top, above 2; 7 above none.
+  test('shows entries together, each way up to where it meets the one before', () => {
+    expect(stepsTo([0, 1, 2, 6, 7], 8)).toBe(3 + 0 + 1 + 2 + 0);
+    const subsets = fc.uniqueArray(fc.nat(36), { minLength: 1, maxLength: 37 });
+    const roster = entries(37);
+    const tree = buildTree(roster, crypto);
+    const binding = { context, clients: 37 };
+    const root = rootOf(tree, binding, crypto);
+    const tools = { binding, crypto };
+    const holds = (leaves: readonly Leaf[], paths: Uint8Array): boolean =>
+      areUnder(root, { leaves, paths }, tools);
+    fc.assert(
+      fc.property(subsets, fc.nat(), fc.nat(), (chosen, where, bit) => {
+        const places = chosen.sort((a, b) => a - b);
+        const leaves = places.map((index) => ({ index, entry: roster[index]! }));
+        const paths = pathsTo(tree, places);
+        expect(paths.length).toBe(40 * stepsTo(places, 37));
+        expect(holds(leaves, paths)).toBe(true);
+        const flipped = paths.slice();
+        flipped[where % paths.length]! ^= 1 << (bit % 8);
+        expect(holds(leaves, flipped)).toBe(false);
+        expect(holds(leaves, paths.subarray(40))).toBe(false);
+        const at = where % leaves.length;
+        const { index, entry } = leaves[at]!;
+        const other = { index, entry: { ...entry, boxKey: entry.nonce } };
+        expect(holds(leaves.with(at, other), paths)).toBe(false);
+        expect(holds(leaves.with(at, { index: (index + 1) % 37, entry }), paths)).toBe(false);
+        expect(holds([...leaves].reverse(), paths)).toBe(leaves.length === 1);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  // Clients on sparse graphs see their neighbours alone: a colluder with many places would be more
+  // colluders than it counts for, around clients of whom none sees it twice.
+  test('has one place for an identity, though no client sees both', () => {
+    for (const n of [2, 5, 8, 33]) {
+      const honest = entries(n);
+      for (const [at, entry] of honest.entries()) {
+        const again = entries(1).map((other) => ({ ...other, identity: entry.identity }));
+        for (let place = 0; place <= n; place++) {
+          const roster = honest.toSpliced(place, 0, again[0]!);
+          const tree = buildTree(roster, crypto);
+          const binding = { context, clients: n + 1 };
+          const root = rootOf(tree, binding, crypto);
+          const shows = (...places: number[]): boolean => {
+            const leaves = places.map((index) => ({ entry: roster[index]!, index }));
+            const paths = pathsTo(tree, places);
+            return areUnder(root, { leaves, paths }, { binding, crypto });
+          };
+          const copy = at < place ? at : at + 1;
+          expect(shows(place) && shows(copy)).toBe(false);
+          expect(shows(Math.min(place, copy), Math.max(place, copy))).toBe(false);
+        }
+      }
+    }
   });
 
   test('notices a key that comes twice, in whichever role', () => {

@@ -24,7 +24,7 @@ const config = roundConfig({
   minStart: 20,
   beacon: new Uint8Array(32).fill(1),
 });
-const policy = { corrupt: 0.025, minSum: 5 };
+const policy = { corrupt: 0.025, minSum: 5, beacons: () => true };
 const crypto = seededCrypto(77);
 
 describe('a round in groups', () => {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
-import type { Backend, MaskKeys } from '../../src/backend/kernels.ts';
+import type { Backend, ColumnRange, MaskKeys } from '../../src/backend/kernels.ts';
+import { addMasks } from '../../src/backend/secure/masks.ts';
 import { BackendError } from '../../src/core/errors.ts';
 import { createRandom } from '../../src/core/random.ts';
 import {
-  backendMasks,
   type Mask,
   type MaskBackend,
   type MaskFault,
@@ -13,12 +13,18 @@ import {
   referenceMasks,
 } from '../../src/secagg/masks.ts';
 import { nativeMasks } from '../../src/secagg/masks-node.ts';
+import { backendMasks } from '../../src/secure-masks.ts';
 import { expectSameWords, wordsOf } from '../support/words.ts';
 
 const SEED = 77;
 /** Not random: which block is looked at can be told. */
 const randomBytes = (length: number): Uint8Array => new Uint8Array(length).fill(SEED);
 const firstBlock = (blocks: number): number => createRandom(randomBytes(32)).below(blocks);
+/** Another one at each call. */
+function countedBytes(): (length: number) => Uint8Array {
+  let calls = SEED;
+  return (length) => new Uint8Array(length).fill(calls++);
+}
 
 function masksOf(count: number, seed = 1): Mask[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -36,7 +42,7 @@ function watched(backend: Backend, change: (masked: Uint32Array) => void = () =>
     words: (rows) => backend.words(rows),
     addMasks: (x, masks) => {
       given.push(masks);
-      return backend.addMasks(x, masks);
+      return addMasks(x, masks);
     },
     readWords: async (x) => {
       const masked = await backend.readWords(x);
@@ -52,11 +58,11 @@ function watched(backend: Backend, change: (masked: Uint32Array) => void = () =>
 }
 
 /** Masks on a backend under watch, and the faults that were heard of. */
-async function onWatched(change?: (masked: Uint32Array) => void) {
+async function onWatched(change?: (masked: Uint32Array) => void, random = randomBytes) {
   const watch = watched(await createBackend('reference'), change);
   const faults: MaskFault[] = [];
   const masks = backendMasks(watch.backend, {
-    randomBytes,
+    randomBytes: random,
     onFault: (fault) => faults.push(fault),
   });
   return { ...watch, faults, masks };
@@ -174,7 +180,7 @@ describe('a block that is looked at', () => {
     // under this seed they do not.
     const { masks, faults } = await onWatched((masked) => {
       masked[127]! ^= 0x8000_0000;
-    });
+    }, countedBytes());
     for (let call = 0; call < 40; call++) await masks.add(wordsOf(128), masksOf(1));
     expect(faults.length).toBe(1);
   });
@@ -183,6 +189,101 @@ describe('a block that is looked at', () => {
     const { masks, faults } = await onWatched();
     for (let cols = 1; cols < 20; cols++) await masks.add(wordsOf(cols), masksOf(2));
     expect(faults).toEqual([]);
+  });
+});
+
+describe('dispatches', () => {
+  const cols = 16 * 64 * 8 - 5;
+  const blocks = 16 * 4;
+
+  /** Masks on a backend of eight shards, of which what comes home is changed. */
+  async function onEight(
+    change: (masked: Uint32Array, dispatches: readonly ColumnRange[]) => void,
+    random: (length: number) => Uint8Array,
+  ) {
+    // A shard takes the row, the next one, and its result: 12 bytes a column.
+    const eight = await createBackend('reference', { memory: 12 * 16 * 64 });
+    const dispatches: ColumnRange[] = [];
+    const { backend } = watched(eight, (masked) => change(masked, dispatches));
+    const hearing: MaskBackend = {
+      ...backend,
+      addMasks: (x, given) => {
+        const onDispatch = (columns: ColumnRange): void => {
+          dispatches.push(columns);
+          given.onDispatch?.(columns);
+        };
+        return addMasks(x, { ...given, onDispatch });
+      },
+    };
+    const faults: MaskFault[] = [];
+    const onFault = (fault: MaskFault): void => {
+      faults.push(fault);
+    };
+    return { masks: backendMasks(hearing, { randomBytes: random, onFault }), faults, dispatches };
+  }
+
+  test('are each looked at: one that is wrong throughout is always found', async () => {
+    const x = wordsOf(cols);
+    const want = await referenceMasks().add(x, masksOf(3));
+    const random = countedBytes();
+    for (let wrong = 0; wrong < 8; wrong++) {
+      const { masks, faults, dispatches } = await onEight((masked, all) => {
+        const { from, to } = all[wrong]!;
+        // A word of each block, such as one that a wrong key gives.
+        for (let j = from + (wrong % 11); j < to; j += 16) masked[j]! ^= 1 << wrong;
+      }, random);
+      expectSameWords(await masks.add(x, masksOf(3)), want);
+      expect(faults).toMatchObject([{ kind: 'wrong' }]);
+      expect(dispatches.length).toBe(8);
+    }
+  });
+
+  test('with one flipped word are found as often as its block is drawn', async () => {
+    const x = wordsOf(cols);
+    const random = countedBytes();
+    let found = 0;
+    const rounds = 400;
+    for (let round = 0; round < rounds; round++) {
+      const { masks, faults } = await onEight((masked) => {
+        masked[5 * 1024 + 16 * 7 + 3]! ^= 1;
+      }, random);
+      await masks.add(x, masksOf(1));
+      found += faults.length;
+    }
+    // 400 draws of one of 64 blocks: 6.25 in the mean, with a standard deviation of 2.5; four of them.
+    expect(blocks).toBe(64);
+    expect(Math.abs(found - rounds / blocks)).toBeLessThan(10);
+    expect(found).toBeGreaterThan(0);
+  });
+
+  test('are done when it is drawn where they are looked at', async () => {
+    let isHome = false;
+    const { masks } = await onEight(
+      () => {
+        isHome = true;
+      },
+      (length) => {
+        expect(isHome).toBe(true);
+        isHome = false;
+        return randomBytes(length);
+      },
+    );
+    await masks.add(wordsOf(cols), masksOf(1030));
+    expect(isHome).toBe(false);
+  });
+
+  test('that nobody tells of count as one', async () => {
+    const backend = await createBackend('reference');
+    const silent: MaskBackend = {
+      ...watched(backend, (masked) => masked.fill(0)).backend,
+      addMasks: (x, { keys, signs }) => addMasks(x, { keys, signs }),
+    };
+    const faults: MaskFault[] = [];
+    const onFault = (fault: MaskFault): void => {
+      faults.push(fault);
+    };
+    await backendMasks(silent, { randomBytes, onFault }).add(wordsOf(100), masksOf(2));
+    expect(faults.length).toBe(1);
   });
 });
 

@@ -6,6 +6,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Writer } from '../../src/secagg/bytes.ts';
 import {
   CONFIG_BYTES,
   checkConfig,
@@ -40,7 +41,7 @@ import {
 } from '../../src/secagg/messages.ts';
 import { REASONS, type Reason } from '../../src/secagg/reasons.ts';
 import { encodeEntry } from '../../src/secagg/roster.ts';
-import { hex, joined } from '../../src/secagg/suite.ts';
+import { hex, joined, u64le } from '../../src/secagg/suite.ts';
 import { roundConfig } from '../support/secure-round.ts';
 
 const crypto = nobleCrypto();
@@ -124,18 +125,18 @@ describe('bodies', () => {
   });
 
   test.each([true, false])('of rosters too, whole: %s', (whole) => {
-    // ⌈log₂ 5⌉ hashes.
-    const path = bytes(whole ? 0 : 96);
+    // ⌈log₂ 5⌉ hashes for place 2, two more for place 4, each with a split of 8 bytes.
+    const paths = bytes(whole ? 0 : (3 + 2) * (32 + 8));
     const roster = {
       clients: 5,
       index: 2,
       root: bytes(32, 9),
       signature: bytes(64, 8),
-      path,
-      neighbours: [{ index: 4, entry, path }],
+      neighbours: [{ index: 4, entry }],
+      paths,
     };
     const written = encodeRoster(roster);
-    expect(written.length).toBe(4 + 4 + 32 + 64 + 2 * path.length + 196);
+    expect(written.length).toBe(4 + 4 + 32 + 64 + 4 + 196 + paths.length);
     expect(parseRoster(written, whole)).toEqual(roster);
     expect(parseRoster(written.subarray(0, -1), whole)).toBeUndefined();
   });
@@ -206,4 +207,15 @@ describe('a configuration', () => {
 
 test('a header is 48 bytes', () => {
   expect(HEADER_BYTES).toBe(48);
+});
+
+test.each([-1, 0.5, 2 ** 53, Number.NaN, Infinity])('%f is not written as 64 bits', (value) => {
+  expect(() => new Writer(8).u64(value)).toThrow('value must be');
+  expect(() => u64le(value)).toThrow('value must be');
+});
+
+test('2⁵³ − 1 is the last that is', () => {
+  const written = new Writer(8).u64(2 ** 53 - 1).end();
+  expect(hex(written)).toBe('ffffffffffff1f00');
+  expect(u64le(2 ** 53 - 1)).toEqual(written);
 });

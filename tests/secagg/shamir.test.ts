@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { multiply } from '../../src/secagg/field.ts';
 import { createRecombiner, type SharePoint } from '../../src/secagg/recombine.ts';
 import { MAX_SHARES, split } from '../../src/secagg/shamir.ts';
 import { hex } from '../../src/secagg/suite.ts';
 import { expectChiSquare } from '../privacy/lattice/statistics.ts';
+import { multiply } from '../support/field.ts';
 import { bytesFrom, pointsOf, wordsOf } from './support.ts';
 
 const SECRET = Uint8Array.from({ length: 32 }, (_, i) => i);

@@ -4,8 +4,16 @@
  * @module
  */
 
-import { HEADER_BYTES, type MessageType, TYPES } from '../../src/secagg/messages.ts';
-import { joined } from '../../src/secagg/suite.ts';
+import type { Identity } from '../../src/secagg/client.ts';
+import type { CryptoProvider } from '../../src/secagg/crypto/provider.ts';
+import {
+  HEADER_BYTES,
+  type MessageType,
+  openMessage,
+  TYPES,
+  unmaskToVerify,
+} from '../../src/secagg/messages.ts';
+import { joined, SIGNATURE_BYTES } from '../../src/secagg/suite.ts';
 
 /** Where fields of the header stand. */
 const TYPE_AT = 5;
@@ -59,6 +67,19 @@ export function trailed(message: Uint8Array): Uint8Array {
 export function without(message: Uint8Array, place: number, bytes: number): Uint8Array {
   const at = HEADER_BYTES + place;
   return withLength(joined(message.subarray(0, at), message.subarray(at + bytes)));
+}
+
+/** An `unmask` whose sender revealed other shares, and signed them. */
+export async function withShares(
+  message: Uint8Array,
+  { view, identity, crypto }: { view: Uint8Array; identity: Identity; crypto: CryptoProvider },
+  change: (shares: Uint8Array) => void,
+): Promise<Uint8Array> {
+  const { header, body } = openMessage(message)!;
+  const content = body.slice(0, -SIGNATURE_BYTES);
+  change(content);
+  const toSign = unmaskToVerify(header, { view, content }, crypto);
+  return joined(header, content, await crypto.sign(toSign, identity.secret));
 }
 
 function withLength(message: Uint8Array): Uint8Array {

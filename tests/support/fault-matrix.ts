@@ -20,12 +20,7 @@ import type { ClientEnd, SimulationOptions } from '../../src/lab/secure/simulate
 import type { Party } from '../../src/lab/secure/transcript.ts';
 import { contextOf } from '../../src/secagg/config.ts';
 import { drawGraph } from '../../src/secagg/graph.ts';
-import {
-  backendMasks,
-  type MaskBackend,
-  type Masks,
-  referenceMasks,
-} from '../../src/secagg/masks.ts';
+import { type MaskBackend, type Masks, referenceMasks } from '../../src/secagg/masks.ts';
 import {
   BOX_BYTES,
   encodeConsents,
@@ -36,10 +31,12 @@ import {
   openMessage,
   parseConsents,
   parseRoster,
+  placesOf,
   rootToVerify,
 } from '../../src/secagg/messages.ts';
-import { buildTree, encodeEntry, pathTo, rootOf } from '../../src/secagg/roster.ts';
+import { buildTree, pathsTo, rootOf, STEP_BYTES, stepsTo } from '../../src/secagg/roster.ts';
 import { joined, KEY_BYTES, SIGNATURE_BYTES, SLOTS, u32le } from '../../src/secagg/suite.ts';
+import { backendMasks } from '../../src/secure-masks.ts';
 import {
   asFrom,
   asType,
@@ -49,6 +46,7 @@ import {
   trailed,
   truncated,
   without,
+  withShares,
 } from './edit-message.ts';
 import type { Mishaps } from './secure-oracle.ts';
 import { messageOf, type Scene } from './secure-scene.ts';
@@ -263,15 +261,34 @@ const bitFlip = corrupting(
   },
   {
     means: (aim) => {
-      const { column, victims, scene } = aim;
-      const aboutTarget = new Map([[scene.target, new Set(victims)]]);
+      const { column } = aim;
       // A box that does not open is laid to its sender.
-      if (column.type === 'boxes') return { ...dropOut(aim), complaints: aboutTarget };
+      if (column.type === 'boxes') return { ...dropOut(aim), complaints: aboutTarget(aim) };
       // Of the signatures on its view a client misses one, and has more than enough.
       if (column.type === 'consents') return NOTHING;
-      if (column.type === 'unmask') return { ...NOTHING, wrongShares: aboutTarget };
       return dropOut(aim);
     },
+  },
+);
+
+function aboutTarget({ victims, scene }: Aim): ReadonlyMap<number, ReadonlySet<number>> {
+  return new Map([[scene.target, new Set(victims)]]);
+}
+
+/** A share of the target's secret that its holder changed before it signed. */
+const wrongShare = corrupting(
+  'wrong share',
+  (message, aim) => {
+    const { scene, victim } = aim;
+    const identity = scene.cohort.clients[victim]!;
+    const { view } = scene.clean.sums[0]!;
+    return withShares(message, { view, identity, crypto: scene.crypto }, (shares) => {
+      shares[recordOfTarget(SHARE_RECORD, aim) + (SHARE_RECORD >>> 1)]! ^= 1;
+    });
+  },
+  {
+    excluded: onlyIn(['unmask'], 'there are no shares in the open in it'),
+    means: (aim) => ({ ...NOTHING, wrongShares: aboutTarget(aim) }),
   },
 );
 
@@ -303,7 +320,6 @@ const badSignature = corrupting(
       if (type === 'boxes') return 'boxes are not signed, but sealed each: see bit flip';
       if (type === 'view')
         return 'a view is not signed by the server, but by those who agree with it';
-      if (type === 'unmask') return 'shares are not signed, but checked when they are put together';
       return undefined;
     },
   },
@@ -312,6 +328,7 @@ const badSignature = corrupting(
 const wrongBytes: readonly Row[] = [
   corrupting('truncate', (message) => truncated(message)),
   bitFlip,
+  wrongShare,
   corrupting('wrong context', ofOtherContext),
   corrupting('old round', (_, { scene, column, victim }) =>
     messageOf(scene.earlier, column.type, victim),
@@ -344,16 +361,17 @@ async function rosterWithoutTarget(
   const seed = { context, root, beacon: config.beacon };
   const index = entries.indexOf(all[victim]!);
   const isWhole = config.topology === 'complete';
-  const pathOf = (leaf: number): Uint8Array => (isWhole ? new Uint8Array(0) : pathTo(tree, leaf));
+  const neighbours = drawGraph(config, clients, { seed, crypto })
+    .neighbours(index)
+    .map((other) => ({ index: other, entry: entries[other]! }));
+  const places = placesOf({ index, neighbours });
   const body = encodeRoster({
     clients,
     index,
     root,
     signature: await crypto.sign(rootToVerify(root), cohort.server.secret),
-    path: pathOf(index),
-    neighbours: drawGraph(config, clients, { seed, crypto })
-      .neighbours(index)
-      .map((other) => ({ index: other, entry: entries[other]!, path: pathOf(other) })),
+    neighbours,
+    paths: isWhole ? new Uint8Array(0) : pathsTo(tree, places),
   });
   return encodeMessage(openMessage(message)!, body);
 }
@@ -413,26 +431,29 @@ const listsGhost: Row = {
     const { scene, column, victims } = aim;
     const ghost = u32le(scene.config.maxClients);
     if (column.type === 'view') return ghostInView(aim);
-    const more = {
-      roster: () => {
-        const path = new Uint8Array(pathBytes(scene));
-        return joined(ghost, encodeEntry(scene.entries[scene.target]!), path);
-      },
-      boxes: () => joined(ghost, new Uint8Array(BOX_BYTES)),
-      consents: () => joined(ghost, new Uint8Array(SIGNATURE_BYTES)),
+    const list = {
+      roster: (message: Uint8Array) => ghostInRoster(message, scene),
+      boxes: (message: Uint8Array) => extended(message, joined(ghost, new Uint8Array(BOX_BYTES))),
+      consents: (message: Uint8Array) =>
+        extended(message, joined(ghost, new Uint8Array(SIGNATURE_BYTES))),
     }[column.type as 'roster' | 'boxes' | 'consents'];
     // Consent of strangers counts for nothing.
     const mishaps = column.type === 'consents' ? NOTHING : dropOut(aim);
-    const simulation = instead({ ...aim, victims }, (message) => [
-      { message: extended(message, more()) },
-    ]);
+    const simulation = instead({ ...aim, victims }, (message) => [{ message: list(message) }]);
     return { simulation, mishaps };
   },
 };
 
-function pathBytes({ clean, config }: Scene): number {
-  const { body } = openMessage(messageOf(clean, 'roster', 0))!;
-  return parseRoster(body, config.topology === 'complete')!.path.length;
+/** A neighbour more, behind the last place, with as many steps as would show it. */
+function ghostInRoster(message: Uint8Array, { config, entries, target }: Scene): Uint8Array {
+  const envelope = openMessage(message)!;
+  const isWhole = config.topology === 'complete';
+  const roster = parseRoster(envelope.body, isWhole)!;
+  const neighbours = [...roster.neighbours, { index: config.maxClients, entry: entries[target]! }];
+  const steps = isWhole ? 0 : stepsTo(placesOf({ ...roster, neighbours }), roster.clients);
+  const paths = new Uint8Array(STEP_BYTES * steps);
+  paths.set(roster.paths);
+  return encodeMessage(envelope, encodeRoster({ ...roster, neighbours, paths }));
 }
 
 /** The first victim shares nothing; the others are shown a view in which it has, and survived. */
@@ -506,7 +527,6 @@ function watchedDevice(scene: Scene, readWords: MaskBackend['readWords']): Masks
   const device: MaskBackend = {
     info: backend.info,
     words: (rows) => backend.words(rows),
-    addMasks: (x, masks) => backend.addMasks(x, masks),
     release: (x) => backend.release(x),
     readWords,
   };

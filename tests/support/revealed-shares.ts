@@ -42,6 +42,6 @@ function viewsOf({ transcript }: SimulatedRound, clients: number): Map<number, S
 function revealedBy({ transcript }: SimulatedRound, client: number): number[] {
   const sent = transcript.carried.filter(({ type, from }) => type === 'unmask' && from === client);
   return sent.flatMap(({ message }) =>
-    (parseUnmask(openMessage(message)!.body) ?? []).map(({ index }) => index),
+    (parseUnmask(openMessage(message)!.body.slice(0, -64)) ?? []).map(({ index }) => index),
   );
 }

@@ -6,13 +6,14 @@
  */
 
 import { createRandom } from '../../src/core/random.ts';
-import { type Identity, SecureClient } from '../../src/secagg/client.ts';
+import { type Identity, type InputTerms, SecureClient } from '../../src/secagg/client.ts';
+import type { Codec } from '../../src/secagg/codec.ts';
 import { encodingOf, type RoundConfig } from '../../src/secagg/config.ts';
 import { createNodeCrypto } from '../../src/secagg/crypto/create-node.ts';
 import type { CryptoProvider } from '../../src/secagg/crypto/provider.ts';
 import { withSlots } from '../../src/secagg/encode.ts';
 import { allowList } from '../../src/secagg/enrolment.ts';
-import { memoryJournal } from '../../src/secagg/journal.ts';
+import { type Journal, memoryJournal } from '../../src/secagg/journal.ts';
 import { referenceMasks } from '../../src/secagg/masks.ts';
 import { type MessageType, openMessage } from '../../src/secagg/messages.ts';
 import type { ClientPolicy } from '../../src/secagg/policy.ts';
@@ -61,10 +62,16 @@ export interface RoundOptions {
   readonly config: RoundConfig;
   readonly seed?: number;
   readonly policy?: Partial<ClientPolicy>;
+  /** Of each client; empty ones unless given. */
+  readonly journals?: readonly Journal[];
   /** Messages that do not arrive, by type and number of the client they are of or for. */
   readonly lost?: Partial<Record<MessageType, readonly number[]>>;
   /** What all entries of a client are. Default: as `entriesOf` has them. */
   readonly input?: (client: number) => number;
+  /** The whole input of a client, slots too. Default: integers with their slots. */
+  readonly encode?: (client: number, terms: InputTerms) => Promise<Uint32Array>;
+  /** What clients and the server pack by. */
+  readonly codec?: Codec;
   /** What takes the place of a message, by its number in the transcript. */
   readonly replace?: { readonly step: number; readonly message: Uint8Array };
 }
@@ -79,7 +86,8 @@ export interface RanRound {
 
 /** Runs a round; phases end when nothing more is on its way. */
 export async function runRound(options: RoundOptions): Promise<RanRound> {
-  const { config, seed = 1, policy, lost = {}, input, replace } = options;
+  const { config, seed = 1, policy, lost = {}, input, encode, replace } = options;
+  const packing = options.codec === undefined ? {} : { codec: options.codec };
   const seeds = Array.from({ length: config.maxClients }, (_, i) => 1000 * seed + 1 + i);
   const identities = await Promise.all(seeds.map(seededIdentity));
   const names = identities.map(({ publicKey }) => hex(publicKey));
@@ -88,7 +96,7 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
   const masks = referenceMasks();
   const serverCrypto = seededCrypto(1000 * seed + 999);
   const server = SecureServer.start(
-    { config, identity, crypto: serverCrypto, masks, enrolment, beacon },
+    { config, identity, crypto: serverCrypto, masks, enrolment, beacon, ...packing },
     0,
   );
   const clients = identities.map(
@@ -97,7 +105,8 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
         identity: own,
         crypto: seededCrypto(seeds[i]! + 500),
         masks,
-        journal: memoryJournal(),
+        ...packing,
+        journal: options.journals?.[i] ?? memoryJournal(),
         beacon,
         policy: {
           serverKey: identity.publicKey,
@@ -109,14 +118,15 @@ export async function runRound(options: RoundOptions): Promise<RanRound> {
           thinRings: !config.arcSafe,
           ...policy,
         },
-        input: ({ canary }) =>
+        input: (terms) =>
+          encode?.(i, terms) ??
           withSlots(encodingOf(config), {
             entries:
               input === undefined
                 ? entriesOf(i, config.dimensions)
                 : new Int32Array(config.dimensions).fill(input(i)),
             weight: 2 ** encodingOf(config).weightBits,
-            ctxConstants: canary,
+            ctxConstants: terms.canary,
           }),
       }),
   );

@@ -13,7 +13,7 @@ import { referenceMasks } from '../../src/secagg/masks.ts';
 import { openMessage } from '../../src/secagg/messages.ts';
 import { pack } from '../../src/secagg/packing.ts';
 import type { Reason } from '../../src/secagg/reasons.ts';
-import { buildTree, type Entry, pathTo, rootOf } from '../../src/secagg/roster.ts';
+import { buildTree, type Entry, pathsTo, rootOf } from '../../src/secagg/roster.ts';
 import { split } from '../../src/secagg/shamir.ts';
 import { hex } from '../../src/secagg/suite.ts';
 import {
@@ -84,7 +84,8 @@ function derived(): Record<string, unknown> {
       hex(Uint8Array.from(Object.values(entry).flatMap((b) => [...b]))),
     ),
     root: hex(root),
-    paths: entries.map((_, index) => hex(pathTo(tree, index))),
+    paths: entries.map((_, index) => hex(pathsTo(tree, [index]))),
+    allPaths: hex(pathsTo(tree, [...entries.keys()])),
     keys: {
       clients: [first.index, last.index],
       agreed: hex(run(7)),
@@ -241,6 +242,12 @@ function badMessages(transcript: readonly Sent[]): BadMessage[] {
   add('an input changed', { type: 'masked', client: 0, reason: signed }, flip(HEADER));
   add('a bitmap changed', { type: 'view', client: 0, reason: 'view' }, flip(HEADER));
   add('a consent changed', { type: 'consent', client: 0, reason: signed }, flip(-1));
+  add('a revealed share changed', { type: 'unmask', client: 0, reason: signed }, flip(HEADER + 4));
+  add(
+    'revealed shares’ signature changed',
+    { type: 'unmask', client: 0, reason: signed },
+    flip(-1),
+  );
   return bad;
 }
 

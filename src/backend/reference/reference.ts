@@ -7,23 +7,18 @@
 
 import type {
   BackendInfo,
+  ExtraOperation,
   LatticeNoise,
-  MaskKeys,
   PairBlock,
-  QuantizeOptions,
+  Place,
   RowScreen,
   RowSource,
-  SimulatedNoise,
   Tile,
   TileKernels,
   Weights,
 } from '../kernels.ts';
-import { packedWords, packRow, unpackRow } from '../packing.ts';
 import { fingerprintWords } from './fingerprint.ts';
 import { addLatticeNoise } from './lattice-noise.ts';
-import { addMasks } from './masks.ts';
-import { dequantize, quantize } from './quantize.ts';
-import { addSimulatedNoise } from './simulated-noise.ts';
 
 /** A tile in memory: row i starts at `starts[i]`. */
 interface MemoryTile extends Tile {
@@ -118,45 +113,10 @@ export class ReferenceKernels implements TileKernels {
     return out;
   }
 
-  async addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
-    const out = allocate(1, x.cols);
-    rowOf(out, 0).set(rowOf(own(x), 0));
-    addMasks(new Uint32Array(out.data.buffer), masks, firstCol);
-    return out;
-  }
-
-  async quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile> {
-    const out = allocate(1, x.cols);
-    const integers = new Int32Array(out.data.buffer);
-    quantize(rowOf(own(x), 0), { ...options, firstCol, integers });
-    return out;
-  }
-
-  async dequantize(x: Tile, scale: number): Promise<Tile> {
-    const out = allocate(1, x.cols);
-    const integers = integersOf(own(x), 0);
-    for (let j = 0; j < x.cols; j++) out.data[j] = dequantize(integers[j]!, scale);
-    return out;
-  }
-
-  async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
-    const out = allocate(x.rows, cols);
-    for (let i = 0; i < x.rows; i++) {
-      unpackRow(integersOf(own(x), i), bits, integersOf(out, i));
-    }
-    return out;
-  }
-
-  async pack(x: Tile, bits: number): Promise<Tile> {
-    const out = allocate(1, packedWords(x.cols, bits));
-    packRow(integersOf(own(x), 0), bits, integersOf(out, 0));
-    return out;
-  }
-
-  async addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {
-    const out = allocate(1, x.cols);
-    rowOf(out, 0).set(rowOf(own(x), 0));
-    addSimulatedNoise(out.data, noise, firstCol);
+  async extra(operation: ExtraOperation, x: Tile, place: Place): Promise<Tile> {
+    const out = allocate(x.rows, place.cols);
+    operation.reference(rowsOf(own(x)), rowsOf(out), place);
+    operation.onDispatch?.({ from: place.firstCol, to: place.firstCol + place.cols });
     return out;
   }
 
@@ -264,6 +224,10 @@ function own(x: Tile): MemoryTile {
 
 function rowOf({ data, starts, cols }: MemoryTile, row: number): Float32Array {
   return data.subarray(starts[row]!, starts[row]! + cols);
+}
+
+function rowsOf(tile: MemoryTile): Float32Array[] {
+  return Array.from({ length: tile.rows }, (_, i) => rowOf(tile, i));
 }
 
 /** Whether a difference to its like has an exact square. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { FileRange, PairBlock, RowScreen, SimulatedNoise } from '../kernels.ts';
+import type { Density, FileRange, PairBlock, RowScreen } from '../kernels.ts';
 
 /** What sorts, see network-program.ts; `undefined` where ranks are searched for. */
 export type Network = Uint32Array | undefined;
@@ -43,28 +43,14 @@ export type ColumnWork =
       readonly program: Uint32Array;
       readonly tables: Uint32Array;
     }
-  /** See mask-program.ts; the keys are secrets. */
+  /** By a kernel of another module: see `WasmColumns` of kernels.ts. The table is a secret. */
   | {
-      readonly op: 'addMasks';
-      readonly keys: Uint32Array;
-      readonly count: number;
-      readonly added: number;
-    }
-  | {
-      readonly op: 'quantize';
-      /** Of ChaCha20, for block 0; a secret. */
-      readonly state: Uint32Array;
-      readonly clip: number;
-      readonly scale: number;
-      readonly limit: number;
-    }
-  | { readonly op: 'dequantize'; readonly scale: number }
-  | {
-      readonly op: 'addSimulatedNoise';
-      readonly law: SimulatedNoise['law'];
-      readonly scale: number;
-      /** Of ChaCha20, for block 0. */
-      readonly state: Uint32Array;
+      readonly op: 'extra';
+      readonly library: string;
+      readonly module: WebAssembly.Module;
+      readonly kernel: string;
+      readonly table: Uint32Array;
+      readonly density?: Density | undefined;
     };
 
 /** Results that are sums over the columns of a block: one {@link UnitResult} for each unit. */
@@ -72,6 +58,28 @@ export type RowWork =
   | { readonly op: 'screen' }
   | { readonly op: 'pairs' }
   | { readonly op: 'squaredDistances' };
+
+/** Columns [from, to) of some rows. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Columns of a unit. */
+export function rangeOf({ unitCols, cols }: Job, unit: number): Range {
+  const from = unit * unitCols;
+  return { from, to: Math.min(cols, from + unitCols) };
+}
+
+/** Where columns lie in the rows of a job, or in its outputs: they are as wide, unless packed. */
+export function wordsOf(
+  side: keyof Density,
+  { from, to }: Range,
+  { work }: Pick<Job, 'work'>,
+): Range {
+  const density = (work.op === 'extra' && work.density?.[side]) || 1;
+  return { from: Math.ceil(from * density), to: Math.ceil(to * density) };
+}
 
 /** The ways in which this body computes order statistics. */
 export type WasmRegime = 'network' | 'search';

@@ -5,12 +5,25 @@
  * @module
  */
 
-/** The exports of one instance. */
-export interface Kernels {
+/** What any module exports. */
+export interface Library {
   readonly memory: WebAssembly.Memory;
   heapBase(): number;
-  eightStride(): number;
   clear(at: number, bytes: number): void;
+}
+
+/** A kernel of an operation that brings its bodies: see `WasmColumns` of ../kernels.ts. */
+export type ExtraKernel = (
+  x: number,
+  cols: number,
+  table: number,
+  block: number,
+  out: number,
+) => void;
+
+/** The exports of one instance. */
+export interface Kernels extends Library {
+  eightStride(): number;
   addRows(
     x: number,
     stride: number,
@@ -109,28 +122,6 @@ export interface Kernels {
     firstBlock: number,
     out: number,
   ): void;
-  addMasks(
-    x: number,
-    cols: number,
-    keys: number,
-    count: number,
-    added: number,
-    firstBlock: number,
-    out: number,
-  ): void;
-  quantize(
-    x: number,
-    cols: number,
-    state: number,
-    clip: number,
-    scale: number,
-    limit: number,
-    firstBlock: number,
-    out: number,
-  ): void;
-  unpack(x: number, bits: number, cols: number, out: number): void;
-  pack(x: number, bits: number, cols: number, out: number): void;
-  dequantize(x: number, cols: number, scale: number, out: number): void;
   sumRows(
     x: number,
     stride: number,
@@ -139,15 +130,6 @@ export interface Kernels {
     program: number,
     groups: number,
     needsTotal: number,
-    out: number,
-  ): void;
-  addSimulatedNoise(
-    x: number,
-    cols: number,
-    state: number,
-    isLaplace: number,
-    scale: number,
-    firstBlock: number,
     out: number,
   ): void;
   signSum(x: number, stride: number, rows: number, cols: number, out: number): void;

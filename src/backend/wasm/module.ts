@@ -1,5 +1,5 @@
 /**
- * The compiled kernels, as a module that every thread can make an instance of.
+ * Compiled kernels, as modules that every thread can make an instance of.
  *
  * @module
  */
@@ -7,14 +7,23 @@
 import { bytesOf } from './byte-text.ts';
 import { commonBytes, kernelsText } from './kernels.gen.ts';
 
-let compiled: Promise<WebAssembly.Module> | undefined;
-
 /**
- * Compiles the kernels; once for all callers.
- *
- * @throws {WebAssembly.CompileError} where the engine has no SIMD, or a page's policy forbids it.
+ * Compiles a module when it is first asked for; once for all callers. Its promise fails with a
+ * `WebAssembly.CompileError` where the engine has no SIMD, or a page's policy forbids it.
  */
-export function kernelModule(): Promise<WebAssembly.Module> {
-  compiled ??= WebAssembly.compile(bytesOf(kernelsText, commonBytes));
-  return compiled;
+export function compiledOnce(
+  text: string,
+  common: readonly number[],
+): () => Promise<WebAssembly.Module> {
+  let compiled: Promise<WebAssembly.Module> | undefined;
+  return () => {
+    compiled ??= WebAssembly.compile(bytesOf(text, common));
+    return compiled;
+  };
 }
+
+/** The kernels that every backend of wasm has. */
+export const kernelModule: () => Promise<WebAssembly.Module> = /* @__PURE__ */ compiledOnce(
+  kernelsText,
+  commonBytes,
+);

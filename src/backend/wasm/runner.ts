@@ -8,7 +8,6 @@
 
 import { BackendError } from '../../core/errors.ts';
 import type { PairBlock, RowScreen } from '../kernels.ts';
-import { packedWords } from '../packing.ts';
 import {
   type CombinePlan,
   combinePlan,
@@ -23,10 +22,13 @@ import {
   isInFile,
   type Job,
   type JobRow,
+  type Range,
   type ReadRow,
+  rangeOf,
   type UnitResult,
+  wordsOf,
 } from './job.ts';
-import type { Kernels } from './kernels.ts';
+import type { ExtraKernel, Kernels } from './kernels.ts';
 import { blockColsFor, MIN_BLOCK_COLS, STEP_WORDS } from './network-block.ts';
 
 /** Bytes of all rows of a piece, unless it would be narrower than `MIN_COLS`: half a usual cache. */
@@ -55,12 +57,6 @@ const DISTANCE_BYTES = 8;
 const SCREEN_STATE_BYTES = 24;
 const PAGE_BYTES = 2 ** 16;
 
-/** Columns [from, to) of a job's tile. */
-interface Range {
-  readonly from: number;
-  readonly to: number;
-}
-
 /** Ranks, and the program of a network that sorts for them. */
 interface Ranks {
   readonly from: number;
@@ -69,6 +65,7 @@ interface Ranks {
 }
 
 type Combination = Extract<ColumnWork, { op: 'combine' }>;
+type Extra = Extract<ColumnWork, { op: 'extra' }>;
 
 /** A piece in the instance's memory, as kernels are told of it. */
 interface Piece {
@@ -95,6 +92,8 @@ interface Screening {
 
 /** Where columns of rows are brought in. */
 interface Staging {
+  /** What says how wide they are. */
+  readonly work: Job['work'];
   readonly x: number;
   readonly stride: number;
   /** Columns are filled up with zeros to a multiple of this. */
@@ -127,6 +126,8 @@ export class Runner {
   /** Plans of combinations: a job has many units. */
   readonly #plans = new WeakMap<Combination, CombinePlan>();
   readonly #sumPlans = new WeakMap<Combination, SumPlan>();
+  /** Of other modules, by the names of their libraries. */
+  readonly #others = new Map<string, Runner>();
 
   /** `readRow`: for jobs of rows in files. */
   constructor(module: WebAssembly.Module, readRow?: ReadRow) {
@@ -137,8 +138,7 @@ export class Runner {
 
   /** Does one unit: writes the job's outputs, or returns what a row operation gives. */
   run(job: Job, unit: number): UnitResult | undefined {
-    const from = unit * job.unitCols;
-    const range = { from, to: Math.min(job.cols, from + job.unitCols) };
+    const range = rangeOf(job, unit);
     const { work } = job;
     if (work.op === 'screen') return this.#screen(job, range);
     if (work.op === 'pairs') return this.#pairs(job, range);
@@ -146,7 +146,8 @@ export class Runner {
     if (work.op === 'combine' && work.weights.length === 1) {
       return this.#weightedSum(job, work, range);
     }
-    return this.#pieceByPiece(this.#method(job), job, range);
+    const runner = work.op === 'extra' ? this.#otherFor(work) : this;
+    return runner.#pieceByPiece(runner.#method(job), job, range);
   }
 
   // Column operations
@@ -189,40 +190,8 @@ export class Runner {
         return this.#sumRows(rows, work);
       case 'addLatticeNoise':
         return this.#addLatticeNoise(rows, work, firstCol);
-      case 'addMasks':
-        return {
-          rows,
-          table: work.keys,
-          isSecret: true,
-          apply: (p, keys) => {
-            const masks = [keys, work.count, work.added] as const;
-            const cols = roundUp(p.cols, MIN_COLS);
-            kernels.addMasks(p.x, cols, ...masks, (firstCol + p.from) / 16, p.out);
-          },
-        };
-      case 'quantize':
-        return {
-          rows,
-          table: work.state,
-          isSecret: true,
-          apply: (p, state) => {
-            const { clip, scale, limit } = work;
-            const cols = roundUp(p.cols, MIN_COLS);
-            const steps = [state, clip, scale, limit] as const;
-            kernels.quantize(p.x, cols, ...steps, (firstCol + p.from) / 16, p.out);
-          },
-        };
-      case 'dequantize':
-        return { rows, apply: (p) => kernels.dequantize(p.x, p.cols, work.scale, p.out) };
-      case 'addSimulatedNoise':
-        return {
-          rows,
-          table: work.state,
-          apply: (p, state) => {
-            const noise = [state, Number(work.law === 'laplace'), work.scale] as const;
-            kernels.addSimulatedNoise(p.x, p.cols, ...noise, (firstCol + p.from) / 4, p.out);
-          },
-        };
+      case 'extra':
+        return this.#extra(rows, work, firstCol);
       default:
         throw new TypeError(`${work.op} is no operation on columns`);
     }
@@ -343,12 +312,31 @@ export class Runner {
     };
   }
 
+  #otherFor({ library, module }: Extra): Runner {
+    const other = this.#others.get(library) ?? new Runner(module, this.#readRow);
+    this.#others.set(library, other);
+    return other;
+  }
+
+  /** A kernel of this module, which makes a row at a time. */
+  #extra(rows: readonly JobRow[], { kernel, table }: Extra, firstCol: number): Method {
+    const make = (this.#kernels as unknown as Record<string, ExtraKernel>)[kernel]!;
+    return {
+      rows,
+      table,
+      isSecret: true,
+      unit: MIN_COLS,
+      apply: (p, at) => {
+        for (let below = 0; below < p.rows * p.stride; below += p.stride) {
+          make(p.x + below, p.cols, at, (firstCol + p.from) / 16, p.out + below);
+        }
+      },
+    };
+  }
+
   /** Applies a method to a range, a piece after the other, and screens each, if the job wants that. */
-  #pieceByPiece(
-    method: Method,
-    { out, screens = 0, firstCol = 0 }: Job,
-    range: Range,
-  ): RowScreen | undefined {
+  #pieceByPiece(method: Method, job: Job, range: Range): RowScreen | undefined {
+    const { work, out, screens = 0, firstCol = 0 } = job;
     const { rows, table = new Uint32Array(0), scratchBytes = 0 } = method;
     const unit = Math.max(method.unit ?? MIN_BLOCK_COLS, screens > 0 ? MIN_COLS : 0);
     // Whole units also so that what is summed up in each is the same whatever the width of the range.
@@ -368,14 +356,14 @@ export class Runner {
     this.#kernels.clear(scratch, scratchBytes);
     if (method.scratch !== undefined) words.set(method.scratch, scratch / 4);
     const screening = this.#startScreen({ rows: screens, states, numbers });
-    for (const piece of this.#pieces(rows, range, { x, stride, unit, stage, widest })) {
-      const { from, to } = piece;
+    for (const piece of this.#pieces(rows, range, { work, x, stride, unit, stage, widest })) {
       this.#screenPiece(screening, piece, firstCol);
       method.apply({ ...piece, rows: rows.length, out: outAt }, tableAt, scratch);
       const floats = this.#floats();
+      const there = wordsOf('out', piece, job);
       for (const [k, row] of out.entries()) {
         const start = (outAt + k * stride) / 4;
-        row.set(floats.subarray(start, start + to - from), from);
+        row.set(floats.subarray(start, start + there.to - there.from), there.from);
       }
     }
     if (method.isSecret) this.#kernels.clear(tableAt, table.byteLength);
@@ -597,35 +585,6 @@ export class Runner {
     return this.#sums(method, job, range).sums;
   }
 
-  // Packing, which changes the width of rows
-
-  /** Unpacks as many entries as `out` has. */
-  unpack(packed: Float32Array, bits: number, out: Float32Array): void {
-    const [x, at] = this.#place([4 * packedWords(MAX_COLS, bits) + 8, 4 * MAX_COLS]) as [
-      number,
-      number,
-    ];
-    const floats = this.#floats();
-    for (const { from, to } of cut({ from: 0, to: out.length }, MAX_COLS)) {
-      floats.set(packed.subarray(packedWords(from, bits), packedWords(to, bits)), x / 4);
-      this.#kernels.unpack(x, bits, to - from, at);
-      out.set(floats.subarray(at / 4, at / 4 + to - from), from);
-    }
-  }
-
-  /** Packs a row into as many words as it takes. */
-  pack(row: Float32Array, bits: number, packed: Float32Array): void {
-    const [x, at] = this.#place([4 * MAX_COLS, 4 * MAX_COLS]) as [number, number];
-    const floats = this.#floats();
-    for (const { from, to } of cut({ from: 0, to: row.length }, MAX_COLS)) {
-      floats.set(row.subarray(from, to), x / 4);
-      this.#kernels.pack(x, bits, to - from, at);
-      const start = packedWords(from, bits);
-      const words = packedWords(to, bits) - start;
-      packed.set(floats.subarray(at / 4, at / 4 + words), start);
-    }
-  }
-
   // Memory
 
   /**
@@ -660,11 +619,11 @@ export class Runner {
   *#pieces(
     rows: readonly JobRow[],
     range: Range,
-    { stage, widest, ...place }: Staging,
+    { work, stage, widest, ...place }: Staging,
   ): Generator<Range & Pick<Piece, 'x' | 'stride' | 'cols'>> {
     const { stride, unit } = place;
     for (const there of cut(range, stage)) {
-      this.#bringIn(rows, there, place);
+      this.#bringIn(rows, wordsOf('rows', there, { work }), place);
       for (const { from, to } of cut(there, widest)) {
         const x = place.x + 4 * (from - there.from);
         yield { from, to, x, stride, cols: roundUp(to - from, unit) };

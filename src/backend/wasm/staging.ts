@@ -6,7 +6,8 @@
  * @module
  */
 
-import { isInFile, type Job, type JobRow, type UnitResult } from './job.ts';
+import type { Density } from '../kernels.ts';
+import { isInFile, type Job, type JobRow, rangeOf, type UnitResult, wordsOf } from './job.ts';
 
 /** Whether every thread sees it. */
 export function isShared(row: JobRow): boolean {
@@ -21,19 +22,23 @@ export function slotBytes({ rows, out, unitCols, cols }: Job): number {
 
 /** One unit as a job of its own: rows that are not shared are copied into `slot`. */
 export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job {
-  const from = unit * job.unitCols;
-  const to = Math.min(job.cols, from + job.unitCols);
+  const range = rangeOf(job, unit);
+  const { from, to } = range;
   let used = 0;
-  const place = (values: Float32Array): Float32Array => {
-    const there = values.subarray(from, to);
+  const part = (side: keyof Density, values: Float32Array): Float32Array => {
+    const words = wordsOf(side, range, job);
+    return values.subarray(words.from, words.to);
+  };
+  const place = (there: Float32Array): Float32Array => {
     if (isShared(there)) return there;
     used += there.byteLength;
     return new Float32Array(slot, used - there.byteLength, there.length);
   };
   const rows = job.rows.map((row) => {
     if (isInFile(row)) return { ...row, first: row.first + from };
-    const own = place(row);
-    if (!isShared(row)) own.set(row.subarray(from, to));
+    const there = part('rows', row);
+    const own = place(there);
+    if (!isShared(row)) own.set(there);
     return own;
   });
   const { work, unitCols, firstCol = 0, screens } = job;
@@ -42,7 +47,7 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
     ...(screens !== undefined && { screens }),
     firstCol: firstCol + from,
     rows,
-    out: job.out.map(place),
+    out: job.out.map((row) => place(part('out', row))),
     cols: to - from,
     unitCols,
     units: 1,
@@ -52,7 +57,7 @@ export function stagedUnit(job: Job, unit: number, slot: SharedArrayBuffer): Job
 /** Copies the outputs of a unit that was staged to where the job wants them. */
 export function bringHome(job: Job, unit: number, staged: Job): void {
   for (const [k, row] of job.out.entries()) {
-    if (!isShared(row)) row.set(staged.out[k]!, unit * job.unitCols);
+    if (!isShared(row)) row.set(staged.out[k]!, wordsOf('out', rangeOf(job, unit), job).from);
   }
 }
 

@@ -7,29 +7,25 @@
  * @module
  */
 
-import { chacha20State } from '../../core/chacha20.ts';
 import { BackendError } from '../../core/errors.ts';
 import type {
   BackendInfo,
+  ExtraOperation,
   FileRange,
   HostRow,
   LatticeNoise,
-  MaskKeys,
   PairBlock,
-  QuantizeOptions,
+  Place,
   Regime,
   RowScreen,
   RowSource,
   ScreenAlong,
-  SimulatedNoise,
   Tile,
   TileKernels,
   Weights,
   Work,
 } from '../kernels.ts';
-import { maskProgram } from '../mask-program.ts';
 import { noiseProgram } from '../noise-program.ts';
-import { packedWords } from '../packing.ts';
 import { rowSumProgram } from '../row-sums.ts';
 import { isDeviceRow } from '../rows.ts';
 import {
@@ -42,6 +38,7 @@ import {
   type Team,
   type UnitResult,
   type WasmRegime,
+  wordsOf,
 } from './job.ts';
 import { kernelModule } from './module.ts';
 import { networkProgram } from './network-program.ts';
@@ -77,13 +74,13 @@ const MIN_SCREENS_EACH = 8;
 
 /** A draw of noise takes about as long as so many entries of other operations. */
 const NOISE_EFFORT = 16;
-/** A column of a mask: a quarter of that. */
-const MASK_EFFORT = 4;
 /** Rows of words that are added in the time that an entry of other operations takes. */
 const ADDS_PER_ENTRY = 16;
 
 /** What a column operation is besides its work and its rows. */
 interface Extent {
+  /** Columns, if not those of the tile. */
+  readonly cols?: number;
   /** What is computed on; of the tile, if nothing else is said, all rows. */
   readonly rows?: readonly JobRow[];
   /** Rows of the result. Default 1. */
@@ -330,57 +327,21 @@ export class WasmKernels implements TileKernels {
     }
   }
 
-  async addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
-    const { keys: secret, count, added } = maskProgram(masks);
-    const keys = this.#secret(secret);
-    const work = { op: 'addMasks', keys, count, added } as const;
+  async extra(operation: ExtraOperation, x: Tile, { cols, firstCol }: Place): Promise<Tile> {
+    const { wasm } = operation;
+    const { library, kernel, effort, density } = wasm;
+    const module = await wasm.module();
+    const table = this.#secret(wasm.table());
+    const work = { op: 'extra', library, module, kernel, table, density } as const;
+    // Whichever of rows and outputs is packed has no more words than columns.
+    const extent = { cols: Math.max(x.cols, cols), outputs: x.rows, firstCol, effort };
     try {
-      return await this.#columns(work, x, { firstCol, effort: MASK_EFFORT * count });
+      const out = await this.#columns(work, x, extent);
+      operation.onDispatch?.({ from: firstCol, to: firstCol + extent.cols });
+      return out;
     } finally {
-      keys.fill(0);
+      table.fill(0);
     }
-  }
-
-  async quantize(
-    x: Tile,
-    { key, nonce, clip, scale, limit }: Required<QuantizeOptions>,
-    firstCol: number,
-  ): Promise<Tile> {
-    const state = this.#secret(chacha20State(key, nonce));
-    const work = { op: 'quantize', state, clip, scale, limit } as const;
-    try {
-      return await this.#columns(work, x, { firstCol, effort: MASK_EFFORT });
-    } finally {
-      state.fill(0);
-    }
-  }
-
-  async dequantize(x: Tile, scale: number): Promise<Tile> {
-    return this.#columns({ op: 'dequantize', scale }, x);
-  }
-
-  async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
-    return this.#reshaped(x, cols, (row, out) => this.#runner.unpack(row, bits, out));
-  }
-
-  async pack(x: Tile, bits: number): Promise<Tile> {
-    const words = packedWords(x.cols, bits);
-    return this.#reshaped(x, words, (row, out) => this.#runner.pack(row, bits, out));
-  }
-
-  /** Rows of another width, made on this thread: they cost little more than a copy. */
-  #reshaped(x: Tile, cols: number, body: (row: Float32Array, out: Float32Array) => void): RowTile {
-    // Words come from arrays: none is left in a file.
-    const rows = own(x).values as readonly Float32Array[];
-    const slab = this.#slabs.take(rows.length * cols);
-    const outputs = rowsIn(slab, rows.length, cols);
-    try {
-      for (const [i, row] of rows.entries()) body(row, outputs[i]!);
-    } catch (error) {
-      this.#slabs.release(slab);
-      throw error;
-    }
-    return tileOf(outputs, [slab]);
   }
 
   /** In memory that the team shares, so that no thread has a copy which nobody overwrites. */
@@ -392,22 +353,22 @@ export class WasmKernels implements TileKernels {
     return shared;
   }
 
-  async addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {
-    const { law, scale, key, nonce } = noise;
-    const state = chacha20State(key, nonce);
-    const work = { op: 'addSimulatedNoise', law, scale, state } as const;
-    return this.#columns(work, x, { firstCol, effort: NOISE_EFFORT });
-  }
-
   async #columns(
     work: Job['work'],
     x: Tile,
-    { rows = own(x).values, outputs = 1, firstCol = 0, effort = 1, home }: Extent = {},
+    {
+      rows = own(x).values,
+      cols = x.cols,
+      outputs = 1,
+      firstCol = 0,
+      effort = 1,
+      home,
+    }: Extent = {},
   ): Promise<RowTile> {
-    const { cols } = x;
+    const { to: width } = wordsOf('out', { from: 0, to: cols }, { work });
     const isHome = home !== undefined && (this.#team === undefined || isShared(home));
-    const slabs = isHome ? [] : [this.#slabs.take(outputs * cols)];
-    const out = isHome ? [home] : rowsIn(slabs[0]!, outputs, cols);
+    const slabs = isHome ? [] : [this.#slabs.take(outputs * width)];
+    const out = isHome ? [home] : rowsIn(slabs[0]!, outputs, width);
     const isSum = work.op === 'combine' && outputs === 1;
     const screening = this.#joinedScreening(own(x), work);
     const unitCols =
@@ -431,6 +392,8 @@ export class WasmKernels implements TileKernels {
   /** The screen that an operation on the tile does besides: it reads all rows, block by block. */
   #joinedScreening({ screening, rows, cols }: RowTile, work: Job['work']): Screening | undefined {
     if (screening === undefined || screening.done !== undefined) return undefined;
+    // What screens is in the other module.
+    if (work.op === 'extra') return undefined;
     const blocks = Math.ceil(cols / screening.blockCols);
     if (blocks < MIN_UNITS_EACH * (this.#team?.threads ?? 1)) return undefined;
     if (work.op !== 'combine') return screening;

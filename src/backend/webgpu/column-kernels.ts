@@ -5,48 +5,26 @@
  * @module
  */
 
-import { chacha20State } from '../../core/chacha20.ts';
-import type {
-  LatticeNoise,
-  MaskKeys,
-  QuantizeOptions,
-  Regime,
-  SimulatedNoise,
-  Tile,
-  Weights,
-} from '../kernels.ts';
-import { maskProgram } from '../mask-program.ts';
+import type { LatticeNoise, Regime, Tile, Weights } from '../kernels.ts';
 import { noiseProgram } from '../noise-program.ts';
 import type { RowSumProgram } from '../row-sums.ts';
 import { dataBuffer } from './buffers.ts';
-import type { KernelSource, Session } from './device.ts';
+import type { KernelSource, Session, Shader } from './device.ts';
 import { type Binding, type Dispatcher, MAX_GROUPS } from './dispatch.ts';
 import { nearestSlots, streamSlots, sumSlots, windowSlots } from './network-text.ts';
 import { splitShape, streamChunk } from './regimes.ts';
 import { splitSlots } from './split-text.ts';
-import { type GpuTile, own, strideOf, type Tiles } from './tiles.ts';
+import { own, strideOf, type Tiles } from './tiles.ts';
 
 /** Columns of a workgroup, each of which one invocation owns. */
-const COLUMN_GROUP = 64;
+export const COLUMN_GROUP = 64;
 /** Submissions are multiples of so many columns. */
 const PART_COLS = 2 ** 16;
 /** About what a kernel takes for an entry. */
 const ENTRY_OPERATIONS = 32;
 
 /** About what a draw of noise takes for a column: a quarter of a block, and a look into a table. */
-const DRAW_OPERATIONS = 300;
-
-/** Invocations of `add_masks` in a workgroup, each with a block of sixteen columns. */
-const MASK_GROUP = 64;
-const BLOCK_COLS = 16;
-/** About what a block takes, by shifts and additions. */
-const BLOCK_OPERATIONS = 1600;
-/** An emulated GPU takes about so many times as long for one of them as a small real one. */
-const EMULATED = 32;
-/** Streams that one invocation sums up: fewer where there would not be workgroups enough to fill a GPU. */
-const MAX_STREAMS = 64;
-const MIN_STREAMS = 4;
-const MASK_GROUPS = 8192;
+export const DRAW_OPERATIONS = 300;
 
 /** Results that one invocation forms at once from what it reads. More would spill its registers. */
 const MAX_OUTPUTS = 4;
@@ -54,7 +32,7 @@ const MAX_OUTPUTS = 4;
 const GROUPS_EACH = 16;
 
 /** What a kernel is launched with, besides the tile. */
-interface Columns extends Pick<KernelSource, 'slots' | 'variant' | 'constants'> {
+export interface Columns extends Pick<KernelSource, 'slots' | 'variant' | 'constants'> {
   /** The second is the number of columns. */
   readonly params: readonly number[];
   /** One row of as many columns, before the result. */
@@ -106,7 +84,7 @@ export class ColumnKernels {
       const params = [x.rows, x.cols, strideOf(x.cols), weights.length, 0];
       const constants = { OUTPUTS: outputs };
       const shape = { rows: weights.length, columns: 4 * COLUMN_GROUP, depth: groups };
-      return await this.#run('combine', x, { extra, params, constants, ...shape });
+      return await this.run('combine', x, { extra, params, constants, ...shape });
     } finally {
       for (const buffer of extra) buffer.destroy();
     }
@@ -121,7 +99,7 @@ export class ColumnKernels {
     switch (regime) {
       case 'network': {
         const slots = () => windowSlots(rows, from, to);
-        return this.#run('rank_mean', x, { params: [rows, cols, from, to, 0], slots, variant });
+        return this.run('rank_mean', x, { params: [rows, cols, from, to, 0], slots, variant });
       }
       case 'stream': {
         const chunk = streamChunk(rows, from, to);
@@ -130,7 +108,7 @@ export class ColumnKernels {
         // One kernel serves any number of rows.
         const variant = `${sizes.low} ${chunk} ${sizes.high}`;
         const slots = () => streamSlots(sizes);
-        return this.#run('rank_mean_stream', x, { params, slots, variant });
+        return this.run('rank_mean_stream', x, { params, slots, variant });
       }
       case 'split': {
         const shape = splitShape(rows, this.#software);
@@ -138,10 +116,10 @@ export class ColumnKernels {
         const slots = () => splitSlots({ ...shape, rows, from, to });
         const constants = { WG_SIZE: columns, RUNS: runs, WORDS: words };
         const params = [rows, cols, from, to, 0];
-        return this.#run('rank_mean_split', x, { params, slots, variant, constants, columns });
+        return this.run('rank_mean_split', x, { params, slots, variant, constants, columns });
       }
       default:
-        return this.#run('rank_mean_search', x, { params: [rows, cols, from, to, 0] });
+        return this.run('rank_mean_search', x, { params: [rows, cols, from, to, 0] });
     }
   }
 
@@ -156,22 +134,22 @@ export class ColumnKernels {
       const { buffer } = own(dense).slab;
       const params = [x.rows, x.cols, count, 0];
       if (regime === 'search') {
-        return await this.#run('nearest_mean_search', x, { center: buffer, params });
+        return await this.run('nearest_mean_search', x, { center: buffer, params });
       }
       const slots = () => nearestSlots(x.rows, count);
       const variant = `${x.rows} ${count}`;
-      return await this.#run('nearest_mean', x, { center: buffer, params, slots, variant });
+      return await this.run('nearest_mean', x, { center: buffer, params, slots, variant });
     } finally {
       if (dense !== center) this.#tiles.free(dense);
     }
   }
 
   async signSum(x: Tile): Promise<Tile> {
-    return this.#run('sign_sum', x, { params: [x.rows, x.cols], columns: 4 * COLUMN_GROUP });
+    return this.run('sign_sum', x, { params: [x.rows, x.cols], columns: 4 * COLUMN_GROUP });
   }
 
   async deviation(x: Tile): Promise<Tile> {
-    return this.#run('deviation', x, { params: [x.rows, x.cols, 0] });
+    return this.run('deviation', x, { params: [x.rows, x.cols, 0] });
   }
 
   async rankSum(
@@ -180,10 +158,10 @@ export class ColumnKernels {
   ): Promise<Tile> {
     const { rows, cols } = x;
     if (regime !== 'network') {
-      return this.#run('rank_sum_search', x, { params: [rows, cols, from, to] });
+      return this.run('rank_sum_search', x, { params: [rows, cols, from, to] });
     }
     const slots = () => sumSlots(rows, from, to);
-    return this.#run('rank_sum', x, {
+    return this.run('rank_sum', x, {
       params: [rows, cols],
       slots,
       variant: `${rows} ${from} ${to}`,
@@ -200,7 +178,7 @@ export class ColumnKernels {
     const depth = Math.ceil(groups / each);
     const buffer = await dataBuffer(this.#session, 'groups', program);
     try {
-      return await this.#run('sum_rows', x, {
+      return await this.run('sum_rows', x, {
         extra: [buffer],
         params: [x.rows, x.cols, strideOf(x.cols), groups, each, Number(needsTotal)],
         rows: groups,
@@ -220,7 +198,7 @@ export class ColumnKernels {
     try {
       extra.push(await dataBuffer(this.#session, 'noise tables', tables));
       extra.push(await dataBuffer(this.#session, 'noise program', program));
-      return await this.#run('add_lattice_noise', x, {
+      return await this.run('add_lattice_noise', x, {
         extra,
         params: [draws, x.cols],
         columns: 4 * COLUMN_GROUP,
@@ -229,116 +207,21 @@ export class ColumnKernels {
       });
     } finally {
       extra[0]?.destroy();
-      this.#destroySecret(extra[1], program);
+      this.destroySecret(extra[1], program);
     }
-  }
-
-  /** In place on a copy of `x`: sums of slices of the keys are added to it in any order. */
-  async addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
-    const { keys, count, added } = maskProgram(masks);
-    const blocks = Math.ceil(x.cols / BLOCK_COLS);
-    const across = Math.ceil(blocks / MASK_GROUP);
-    const fair = Math.floor((count * across) / MASK_GROUPS);
-    const each = Math.max(MIN_STREAMS, Math.min(MAX_STREAMS, fair));
-    const kernel: KernelSource = { name: 'add_masks', bindings: ['read', 'write', 'uniform'] };
-    const work = {
-      kernel,
-      units: across * Math.ceil(count / each),
-      operations: BLOCK_OPERATIONS * MASK_GROUP * each * (this.#software ? EMULATED : 1),
-    };
-    let out: GpuTile | undefined;
-    let secret: GPUBuffer | undefined;
-    try {
-      out = await this.#tiles.stack(x);
-      secret = await dataBuffer(this.#session, 'mask keys', keys);
-      const buffers = [secret, out.slab.buffer];
-      const shape = [count, added, blocks, firstCol / BLOCK_COLS, each];
-      await this.#dispatcher.runInParts(work, (first, groups) => ({
-        buffers,
-        params: [...shape, first],
-        groups: [groups],
-      }));
-      return out;
-    } catch (error) {
-      if (out !== undefined) this.#tiles.free(out);
-      throw error;
-    } finally {
-      this.#destroySecret(secret, keys);
-    }
-  }
-
-  async quantize(
-    x: Tile,
-    { key, nonce, clip, scale, limit }: Required<QuantizeOptions>,
-    firstCol: number,
-  ): Promise<Tile> {
-    const state = chacha20State(key, nonce);
-    let secret: GPUBuffer | undefined;
-    try {
-      secret = await dataBuffer(this.#session, 'rounding state', state);
-      return await this.#run('quantize', x, {
-        extra: [secret],
-        params: [limit, x.cols, bitsOf(clip), bitsOf(scale)],
-        columns: BLOCK_COLS * COLUMN_GROUP,
-        operations: DRAW_OPERATIONS,
-        firstCol,
-      });
-    } finally {
-      this.#destroySecret(secret, state);
-    }
-  }
-
-  async dequantize(x: Tile, scale: number): Promise<Tile> {
-    const params = [bitsOf(scale), x.cols];
-    return this.#run('dequantize', x, { params, columns: 4 * COLUMN_GROUP });
-  }
-
-  async unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
-    const params = [bits, cols, x.rows, strideOf(cols)];
-    const density = { x: bits / 32, out: 1 };
-    return this.#run('unpack', x, {
-      ...{ params, cols, density, rows: x.rows },
-      columns: 4 * COLUMN_GROUP,
-    });
-  }
-
-  async pack(x: Tile, bits: number): Promise<Tile> {
-    const params = [bits, x.cols];
-    const density = { x: 1, out: bits / 32 };
-    // An invocation makes one word.
-    return this.#run('pack', x, { params, density, columns: COLUMN_GROUP / density.out });
   }
 
   /** The key goes before the memory does: what gets it next finds zeros. */
-  #destroySecret(buffer: GPUBuffer | undefined, words: Uint32Array): void {
+  destroySecret(buffer: GPUBuffer | undefined, words: Uint32Array): void {
     words.fill(0);
     if (buffer === undefined) return;
     this.#session.device.queue.writeBuffer(buffer, 0, words as BufferSource);
     buffer.destroy();
   }
 
-  async addSimulatedNoise(
-    x: Tile,
-    { law, scale, key, nonce }: SimulatedNoise,
-    firstCol: number,
-  ): Promise<Tile> {
-    const state = await dataBuffer(this.#session, 'noise state', chacha20State(key, nonce));
-    try {
-      return await this.#run('add_simulated_noise', x, {
-        extra: [state],
-        params: [Number(law === 'laplace'), x.cols, bitsOf(scale)],
-        columns: 4 * COLUMN_GROUP,
-        operations: DRAW_OPERATIONS,
-        firstCol,
-      });
-    } finally {
-      state.destroy();
-    }
-  }
-
   /** Runs a kernel that makes `rows` rows of `x`'s width. */
-  async #run(
-    name: KernelSource['name'],
+  async run(
+    shader: Shader,
     x: Tile,
     {
       params,
@@ -359,7 +242,7 @@ export class ColumnKernels {
     const out = await this.#tiles.allocate(rows, Math.ceil(width * density.out));
     const between = extra.length + Number(center !== undefined);
     const kernel: KernelSource = {
-      name,
+      ...(typeof shader === 'string' ? { name: shader } : shader),
       bindings: ['read', 'read', ...Array(between).fill('read'), 'write', 'uniform'],
       ...(slots && { slots }),
       ...(variant && { variant }),
@@ -397,7 +280,7 @@ export class ColumnKernels {
 }
 
 /** The word of an f32. */
-function bitsOf(value: number): number {
+export function bitsOf(value: number): number {
   return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }
 

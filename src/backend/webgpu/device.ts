@@ -13,9 +13,20 @@ export type BindingKind = 'read' | 'write' | 'uniform';
 /** Generated texts by the name of the slot they fill. */
 export type Slots = Readonly<Record<string, string>>;
 
+/** A shader of the table, or one that an operation brings. */
+export type Shader = ShaderName | BroughtShader;
+
+/** A shader and its name, which is that of its entry point. */
+export interface BroughtShader {
+  readonly name: string;
+  readonly text: string;
+}
+
 /** A kernel as it is compiled: a shader, what fills its slot, and its bindings in order. */
 export interface KernelSource {
-  readonly name: ShaderName;
+  readonly name: string;
+  /** Default: the shader of the table that has the name. */
+  readonly text?: string | undefined;
   readonly bindings: readonly BindingKind[];
   /** Makes the texts for `#slot name`; called when the kernel is compiled. */
   readonly slots?: () => Slots;
@@ -47,11 +58,17 @@ const BUFFER_TYPE: Record<BindingKind, GPUBufferBindingType> = {
   uniform: 'uniform',
 };
 
-/** The text of a shader with its slots filled. */
-export function filled(name: ShaderName, slots: Slots = {}): string {
-  return shaders[name].replace(/#slot (\w+)/g, (_, slot: string) => {
+/** The text of a kernel's shader. */
+export function shaderOf({ name, text }: Pick<KernelSource, 'name' | 'text'>): string {
+  return text ?? shaders[name as ShaderName];
+}
+
+/** The same with its slots filled. */
+export function filled(kernel: Pick<KernelSource, 'name' | 'text'>, slots: Slots = {}): string {
+  return shaderOf(kernel).replace(/#slot (\w+)/g, (_, slot: string) => {
     const text = slots[slot];
-    if (text === undefined) throw new TypeError(`${name} has a slot ${slot} that is not filled`);
+    if (text === undefined)
+      throw new TypeError(`${kernel.name} has a slot ${slot} that is not filled`);
     return text;
   });
 }
@@ -147,7 +164,7 @@ export class Session {
     return pipeline;
   }
 
-  async #compile({ name, bindings, slots, constants }: KernelSource): Promise<Pipeline> {
+  async #compile({ name, text, bindings, slots, constants }: KernelSource): Promise<Pipeline> {
     const { module, layout, pipelineLayout } = await this.guarded(`compiling ${name}`, () => {
       const layout = this.device.createBindGroupLayout({
         label: name,
@@ -157,7 +174,7 @@ export class Session {
           buffer: { type: BUFFER_TYPE[kind] },
         })),
       });
-      const code = filled(name, slots?.());
+      const code = filled({ name, text }, slots?.());
       const module = this.device.createShaderModule({ label: name, code });
       const pipelineLayout = this.device.createPipelineLayout({ bindGroupLayouts: [layout] });
       return { module, layout, pipelineLayout };

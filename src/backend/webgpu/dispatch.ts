@@ -5,9 +5,8 @@
  */
 
 import { uniformBuffer } from './buffers.ts';
-import type { KernelSource, Session } from './device.ts';
+import { type KernelSource, type Session, shaderOf } from './device.ts';
 import { LEAST_OPERATIONS, Pace } from './pace.ts';
-import { shaders } from './shaders.gen.ts';
 
 /** Workgroups along one dimension of a dispatch, by default limits. */
 export const MAX_GROUPS = 65_535;
@@ -113,7 +112,7 @@ export class Dispatcher {
   }
 
   #withConstants(kernel: KernelSource): KernelSource {
-    const adds = shaders[kernel.name].includes('override compensated');
+    const adds = shaderOf(kernel).includes('override compensated');
     if (this.compensated || !adds) return kernel;
     return { ...kernel, constants: { ...kernel.constants, compensated: 0 } };
   }

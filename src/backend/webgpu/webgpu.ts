@@ -7,14 +7,13 @@
 import { assertOneOf } from '../../core/assert.ts';
 import type {
   BackendInfo,
+  ExtraOperation,
   LatticeNoise,
-  MaskKeys,
   PairBlock,
-  QuantizeOptions,
+  Place,
   Regime,
   RowScreen,
   RowSource,
-  SimulatedNoise,
   Tile,
   TileKernels,
   Weights,
@@ -39,15 +38,19 @@ export interface WebGpuOptions {
   readonly observe?: (words: Uint32Array) => void;
 }
 
-/** One device and all that works on it. After a loss another takes its place. */
-interface Workplace {
+/** What works on one device, for operations that bring their kernels. */
+export interface GpuTools {
   readonly info: BackendInfo;
-  readonly owned: boolean;
   readonly session: Session;
   readonly tiles: Tiles;
   readonly dispatcher: Dispatcher;
-  readonly rows: RowKernels;
   readonly columns: ColumnKernels;
+}
+
+/** One device and all that works on it. After a loss another takes its place. */
+interface Workplace extends GpuTools {
+  readonly owned: boolean;
+  readonly rows: RowKernels;
 }
 
 function workplaceOn(made: MadeDevice): Workplace {
@@ -197,20 +200,9 @@ export class WebGpuKernels implements TileKernels {
   addLatticeNoise(x: Tile, noise: LatticeNoise, firstCol: number): Promise<Tile> {
     return this.#at.columns.addLatticeNoise(x, noise, firstCol);
   }
-  addMasks(x: Tile, masks: MaskKeys, firstCol: number): Promise<Tile> {
-    return this.#at.columns.addMasks(x, masks, firstCol);
-  }
-  quantize(x: Tile, options: Required<QuantizeOptions>, firstCol: number): Promise<Tile> {
-    return this.#at.columns.quantize(x, options, firstCol);
-  }
-  dequantize(x: Tile, scale: number): Promise<Tile> {
-    return this.#at.columns.dequantize(x, scale);
-  }
-  unpack(x: Tile, bits: number, cols: number): Promise<Tile> {
-    return this.#at.columns.unpack(x, bits, cols);
-  }
-  pack(x: Tile, bits: number): Promise<Tile> {
-    return this.#at.columns.pack(x, bits);
+  extra(operation: ExtraOperation, x: Tile, place: Place): Promise<Tile> {
+    const { webgpu } = operation as { webgpu(x: Tile, place: Place, at: GpuTools): Promise<Tile> };
+    return webgpu(x, place, this.#at);
   }
   async sumRows(x: Tile, groups: readonly (readonly number[])[]): Promise<Tile> {
     const { used, ...sums } = rowSumProgram(groups);
@@ -221,9 +213,6 @@ export class WebGpuKernels implements TileKernels {
     } finally {
       this.free(view);
     }
-  }
-  addSimulatedNoise(x: Tile, noise: SimulatedNoise, firstCol: number): Promise<Tile> {
-    return this.#at.columns.addSimulatedNoise(x, noise, firstCol);
   }
   rankSum(x: Tile, from: number, to: number): Promise<Tile> {
     const regime = this.regimeOf({ op: 'rankMean', rows: x.rows, from, to });

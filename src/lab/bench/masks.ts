@@ -5,8 +5,9 @@
  * @module
  */
 
-import { backendMasks, type Mask, type Masks, referenceMasks } from '../../secagg/masks.ts';
+import { type Mask, type Masks, referenceMasks } from '../../secagg/masks.ts';
 import { nativeMasks } from '../../secagg/masks-node.ts';
+import { backendMasks } from '../../secure-masks.ts';
 import { type Bench, open, orProblem, places, type Question, type Timing, timed } from './bench.ts';
 import { measure } from './stopwatch.ts';
 

@@ -55,6 +55,16 @@ export interface Tolerance {
   readonly rel: number;
 }
 
+/** What a case says of an answer that is several matrices of one shape. */
+export interface Parts {
+  readonly shape: readonly [rows: number, cols: number];
+  readonly parts: readonly {
+    readonly name: string;
+    readonly expected: Fields;
+    readonly tol: Fields;
+  }[];
+}
+
 const LARGEST_INDEX = 2 ** 28;
 const LARGEST_FILE = 2 ** 32;
 const LARGEST_SIDE = 2 ** 28;
@@ -101,30 +111,27 @@ export class Golden {
   }
 
   /**
-   * A case whose answer is several vectors by name, of n numbers each, as one case for each of them.
+   * A case whose answer is several matrices of one shape, by name: one case for each of them. `rows` is
+   * the case's n, the number of clients in a round; rows of the input have `cols` entries.
    *
    * @throws {FormatError} `malformed`; the message names the case and the field.
    */
-  readParts(entry: GoldenEntry): Map<string, GoldenCase> {
+  readParts(
+    entry: GoldenEntry,
+    { shape, cols, parts }: Parts & { readonly cols: number },
+  ): Map<string, GoldenCase> {
     const { fields } = entry;
-    const [params, expected, tol] = ['params', 'expected', 'tol'].map((key) => fields.object(key));
-    const [n, d] = [fields.integer('n', 1, LARGEST_SIDE), fields.integer('d', 1, LARGEST_SIDE)];
-    const context = { packs: this.#packs, rows: n, cols: d, count: n, params: params! };
-    const parts = expected!.keys().map((part): [string, GoldenCase] => [
-      part,
-      {
-        ...entry,
-        params: params!,
-        input: fields.string('input'),
-        rows: n,
-        shape: [1, n],
-        accepted: [readReference(expected!.object(part), context)],
-        tolerance: toleranceOf(tol!.object(part), context),
-        ignoredCols: new Set(),
-        ignoredRows: new Set(),
-      },
-    ]);
-    return new Map(parts);
+    const params = fields.object('params');
+    const rows = fields.integer('n', 1, LARGEST_SIDE);
+    const context = { packs: this.#packs, rows, cols, count: shape[0] * shape[1], params };
+    const common = { ...entry, params, input: fields.string('input'), rows, shape };
+    const none = { ignoredCols: new Set<number>(), ignoredRows: new Set<number>() };
+    return new Map(
+      parts.map(({ name, expected, tol }) => {
+        const accepted = [readReference(expected, context)];
+        return [name, { ...common, ...none, accepted, tolerance: toleranceOf(tol, context) }];
+      }),
+    );
   }
 
   /**
@@ -237,7 +244,8 @@ function printable(fields: Fields, key: string): string {
   throw new FormatError('malformed', `${fields.where}.${key} must be ${needed}`);
 }
 
-function matrixShape(fields: Fields): [number, number] {
+/** The shape that stands in `fields`. */
+export function matrixShape(fields: Fields): [number, number] {
   const shape = fields.integers('shape', 1, LARGEST_SIDE);
   if (shape.length === 2) return shape as [number, number];
   throw new FormatError('malformed', `${fields.where}.shape must be that of a matrix`);

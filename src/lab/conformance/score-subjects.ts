@@ -6,22 +6,11 @@
  */
 
 import { type ArticleScore, articleScores } from '../../analysis/article.ts';
-import { NO_MOMENTS, withNumber } from '../../analysis/statistics.ts';
-import type { Backend } from '../../backend/kernels.ts';
+import { type Moments, NO_MOMENTS, withNumber } from '../../analysis/statistics.ts';
 import { FormatError } from '../../core/errors.ts';
-import type { Golden, GoldenCase, GoldenEntry } from './golden.ts';
-
-/** A case, read. */
-export interface ScoreCase {
-  readonly input: string;
-  /** What is expected of each score. */
-  readonly parts: ReadonlyMap<string, GoldenCase>;
-  /** The scores by name, of a global model and the updated ones, one after the other. */
-  readonly score: (
-    values: Float32Array,
-    backend: Backend,
-  ) => Promise<ReadonlyMap<string, readonly number[]>>;
-}
+import type { CaseKind } from './case.ts';
+import { compareParts } from './compare.ts';
+import type { Fields } from './fields.ts';
 
 /** Their names for ours. */
 const NAMES: Readonly<Record<string, keyof ArticleScore>> = {
@@ -37,47 +26,50 @@ const NAMES: Readonly<Record<string, keyof ArticleScore>> = {
   combined_abs: 'combinedAbs',
 };
 
-/** Whether a golden rule is one of scores. */
-export function isScoreRule(rule: string): boolean {
-  return rule === 'poison_scores';
-}
+/** Cases of scores. Their input is the global model, and then the updated ones. */
+export const scoreCases: CaseKind = {
+  knows: (rule) => rule === 'poison_scores',
+  read(golden, entry) {
+    const { fields } = entry;
+    const [n, d] = [fields.integer('n', 1), fields.integer('d', 1)];
+    const [expected, tol] = [fields.object('expected'), fields.object('tol')];
+    const parts = golden.readParts(entry, {
+      shape: [1, n],
+      cols: d,
+      parts: expected
+        .keys()
+        .map((name) => ({ name, expected: expected.object(name), tol: tol.object(name) })),
+    });
+    const pastNorms = pastNormsOf(fields.object('params'), n);
+    return {
+      input: fields.string('input'),
+      async run({ input, x }, backend) {
+        if (input.values.length !== (n + 1) * d) {
+          throw new FormatError('malformed', `input must have ${(n + 1) * d} numbers`);
+        }
+        const model = backend.select(x, [0]);
+        // Steps: each row less the model.
+        const weights = Array.from({ length: n }, (_, i) =>
+          Array.from({ length: n + 1 }, (_, k) => Number(k === i + 1) - Number(k === 0)),
+        );
+        const steps = backend.combine(weights, x);
+        const scores = await articleScores(steps, model, { ops: backend, pastNorms });
+        const named = Object.entries(NAMES).map(([theirs, ours]): [string, number[]] => [
+          theirs,
+          scores.map((score) => score[ours]),
+        ]);
+        return compareParts(new Map(named), parts, input);
+      },
+    };
+  },
+};
 
-/**
- * Reads a case.
- *
- * @throws {FormatError} `malformed` if a field is missing or of the wrong kind.
- */
-export function readScoreCase(golden: Golden, entry: GoldenEntry): ScoreCase {
-  const parts = golden.readParts(entry);
-  const { input, params, rows: n } = [...parts.values()][0]!;
+function pastNormsOf(params: Fields, n: number): Moments[] {
   const past = params.numberLists('past_step_norms');
-  const d = entry.fields.integer('d', 1);
   if (past.length !== n) {
     throw new FormatError('malformed', `${params.where}.past_step_norms must have ${n} lists`);
   }
-  const pastNorms = past.map((norms) =>
+  return past.map((norms) =>
     norms.reduce((moments, norm) => withNumber(moments, norm), NO_MOMENTS),
   );
-  return {
-    input,
-    parts,
-    async score(values, backend) {
-      if (values.length !== (n + 1) * d) {
-        throw new FormatError('malformed', `input must have ${(n + 1) * d} numbers`);
-      }
-      const rows = Array.from({ length: n + 1 }, (_, i) => values.subarray(i * d, (i + 1) * d));
-      const model = backend.matrix([rows[0]!]);
-      const all = backend.matrix(rows.slice(1));
-      // Steps: each row less the model.
-      const weights = rows
-        .slice(1)
-        .map((_, i) => rows.map((_, k) => Number(k === i) - Number(k === n)));
-      const steps = backend.combine(weights, backend.stack(all, model));
-      const scores = await articleScores(steps, model, { ops: backend, pastNorms });
-      backend.release(steps);
-      return new Map(
-        Object.entries(NAMES).map(([theirs, ours]) => [theirs, scores.map((score) => score[ours])]),
-      );
-    },
-  };
 }

@@ -22,7 +22,7 @@
 
 import type { SecureClient } from '../../secagg/client.ts';
 import { encodeConsents, openMessage, parseUnmask } from '../../secagg/messages.ts';
-import { joined, sameBytes } from '../../secagg/suite.ts';
+import { joined, SIGNATURE_BYTES, sameBytes } from '../../secagg/suite.ts';
 import { viewHash } from '../../secagg/view.ts';
 import { bitmapsOf, halfOf, KINDS } from './hostile.ts';
 import {
@@ -149,7 +149,7 @@ async function revealsTo(
   const envelope = reply && openMessage(reply);
   if (envelope === undefined || envelope.type !== 'unmask') return undefined;
   const told = { seed: 0, mask: 0 };
-  for (const { index, share } of parseUnmask(envelope.body)!) {
+  for (const { index, share } of parseUnmask(envelope.body.subarray(0, -SIGNATURE_BYTES))!) {
     const content = world.contents.get(way(index, client))!;
     const kind = KINDS.find((one) => sameBytes(halfOf(content, one), share));
     if (kind !== undefined) told[kind] |= 1 << index;

@@ -34,12 +34,13 @@ import {
   parseEntry,
   parseMasked,
   parseShares,
+  placesOf,
   rootToVerify,
   signedPart,
   unsigned,
 } from '../../secagg/messages.ts';
 import { packedBytes, unpack } from '../../secagg/packing.ts';
-import { buildTree, type Entry, pathTo, rootOf, sortEntries } from '../../secagg/roster.ts';
+import { buildTree, type Entry, pathsTo, rootOf, sortEntries } from '../../secagg/roster.ts';
 import { compareBytes, hex, joined, KEY_BYTES, label, SLOTS } from '../../secagg/suite.ts';
 import { blankMemory, type Memory, studyCrypto } from './hostile-crypto.ts';
 
@@ -204,6 +205,7 @@ export async function recordWorld(
           minSum: 3,
           // What makes an arc of a ring safe is what is studied here.
           thinRings: true,
+          beacons: () => true,
           corrupt: 0,
           sigma: 1,
         },
@@ -234,18 +236,18 @@ export async function recordWorld(
   });
   const signature = await crypto.sign(rootToVerify(root), server.secret);
   const isWhole = config.topology === 'complete';
-  const pathOf = (i: number): Uint8Array => (isWhole ? new Uint8Array(0) : pathTo(tree, i));
   const boxes = new Map<string, Uint8Array>();
   const commitments = new Map<number, Uint8Array>();
   const rosterMessages = new Map<number, Uint8Array>();
   for (const [index, client] of clients) {
     const neighbours = graph
       .neighbours(index)
-      .map((other) => ({ index: other, entry: roster[other]!, path: pathOf(other) }));
-    const path = pathOf(index);
+      .map((other) => ({ index: other, entry: roster[other]! }));
+    const places = placesOf({ index, neighbours });
+    const paths = isWhole ? new Uint8Array(0) : pathsTo(tree, places);
     const message = encodeMessage(
       { type: 'roster', context, sender: NOBODY },
-      encodeRoster({ clients: roster.length, index, root, signature, path, neighbours }),
+      encodeRoster({ clients: roster.length, index, root, signature, neighbours, paths }),
     );
     rosterMessages.set(index, message);
     const { reply } = await client.handle(message, 0);

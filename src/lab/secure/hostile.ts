@@ -18,7 +18,7 @@ import {
   parseUnmask,
   type ViewBody,
 } from '../../secagg/messages.ts';
-import { joined, KEY_BYTES, sameBytes } from '../../secagg/suite.ts';
+import { joined, KEY_BYTES, SIGNATURE_BYTES, sameBytes } from '../../secagg/suite.ts';
 import { viewHash, viewOf } from '../../secagg/view.ts';
 import {
   consentOf,
@@ -169,7 +169,7 @@ async function take(state: Play, client: number, step: Step): Promise<void> {
   }
   if (envelope.type !== 'unmask') return;
   state.revealed.add(client);
-  for (const { index, share } of parseUnmask(envelope.body) ?? []) {
+  for (const { index, share } of parseUnmask(envelope.body.subarray(0, -SIGNATURE_BYTES)) ?? []) {
     // What kind it is the server cannot always tell; the study can.
     const content = world.contents.get(way(index, client));
     const kind = KINDS.find((k) => content !== undefined && sameBytes(halfOf(content, k), share));

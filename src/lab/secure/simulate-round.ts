@@ -8,6 +8,7 @@
  */
 
 import type { Random } from '../../core/random.ts';
+import type { Blame } from '../../secagg/blame.ts';
 import { type ClientOptions, type ClientPhase, SecureClient } from '../../secagg/client.ts';
 import type { RoundConfig } from '../../secagg/config.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
@@ -16,15 +17,9 @@ import { type Masks, referenceMasks } from '../../secagg/masks.ts';
 import { type MessageType, openMessage } from '../../secagg/messages.ts';
 import { type ClientPolicy, type Patience, patienceOf } from '../../secagg/policy.ts';
 import type { Refusal } from '../../secagg/reasons.ts';
-import {
-  type LostCohort,
-  SecureServer,
-  type SecureSum,
-  type ServerOptions,
-  type ServerOutput,
-  type ServerPhase,
-  type ServerState,
-} from '../../secagg/server.ts';
+import type { ServerOptions } from '../../secagg/server/round.ts';
+import type { LostCohort, SecureSum, ServerPhase, ServerState } from '../../secagg/server/state.ts';
+import { SecureServer, type ServerOutput } from '../../secagg/server.ts';
 import { Agenda } from './agenda.ts';
 import type { SecureCohort } from './cohort.ts';
 import type { Crash, Tamper } from './faults.ts';
@@ -100,6 +95,8 @@ export interface SimulatedRound {
   readonly refusal: Refusal | undefined;
   /** Identities that the server would not invite again. */
   readonly evicted: readonly string[];
+  /** Why it would not. */
+  readonly blamed: readonly Blame[];
   readonly clients: readonly ClientEnd[];
   readonly transcript: Transcript;
   /** When the server was done, in milliseconds of virtual time since it began. */
@@ -208,7 +205,7 @@ class Simulation {
   }
 
   async #restartServer(): Promise<void> {
-    await this.#fromServer(this.#server.restart());
+    await this.#fromServer(await this.#server.restart());
   }
 
   async #fromServer({ send }: ServerOutput): Promise<void> {
@@ -298,6 +295,7 @@ class Simulation {
       lost,
       refusal: role.refusal,
       evicted: role.evicted,
+      blamed: role.blamed,
       clients: this.#clients.map((client) => client.end()),
       transcript: this.#recorder,
       tookMs: endedAt ?? this.#now,
@@ -397,6 +395,7 @@ class SimulatedClient {
       enrolment: cohort.enrolment,
       minSum: config.minSum,
       thinRings: !config.arcSafe,
+      beacons: () => true,
       corrupt: config.corrupt / 1e6,
       sigma: config.sigma,
       ...policy,
@@ -445,18 +444,13 @@ function honest(options: ClientOptions): ClientRole {
   return new SecureClient(options);
 }
 
-/** What is left of the server when it crashes: written as one, state and what was to be sent. */
-interface Checkpoint {
-  readonly state: ServerState;
-  readonly outbox: ServerOutput;
-}
-
 class SimulatedServer {
   readonly #options: ServerOptions;
   readonly #identities: readonly string[];
   /** `never` where it does not crash. */
   readonly #checkpoints: 'step' | 'phase' | 'never';
-  #checkpoint: Checkpoint | undefined;
+  /** What is left of the server when it crashes. */
+  #checkpoint: ServerState | undefined;
   #watched: number | undefined;
   role: SecureServer;
   /** While it is down: when it comes back. */
@@ -480,9 +474,12 @@ class SimulatedServer {
   }
 
   async invite(): Promise<ServerOutput> {
+    return this.#stepped(await this.#invitations(), 0);
+  }
+
+  async #invitations(): Promise<ServerOutput> {
     const message = await this.role.invitation();
-    const invitations = { send: this.#identities.map((to) => ({ to, message })) };
-    return this.#stepped(invitations, 0);
+    return { send: this.#identities.map((to) => ({ to, message })) };
   }
 
   async handle(message: Uint8Array, now: number): Promise<ServerOutput> {
@@ -497,12 +494,8 @@ class SimulatedServer {
     if (this.#isOver()) this.endedAt ??= now;
     const isDue =
       this.#checkpoints === 'step' ||
-      (this.#checkpoints === 'phase' && this.role.phase !== this.#checkpoint?.state.phase);
-    if (isDue) {
-      // What was sent last stays in the outbox until something else is: clients may not have it yet.
-      const outbox = output.send.length > 0 ? output : this.#checkpoint!.outbox;
-      this.#checkpoint = { state: await this.role.snapshot(), outbox };
-    }
+      (this.#checkpoints === 'phase' && this.role.phase !== this.#checkpoint?.phase);
+    if (isDue) this.#checkpoint = await this.role.snapshot();
     return output;
   }
 
@@ -510,13 +503,13 @@ class SimulatedServer {
     this.returnsAt = returnsAt;
   }
 
-  /** Goes on from the last checkpoint, and sends again what it sent last. */
-  restart(): ServerOutput {
-    const { state, outbox } = this.#checkpoint!;
-    this.role = SecureServer.resume(this.#options, state);
+  /** Goes on from the last checkpoint, and sends again what clients may not have got. */
+  async restart(): Promise<ServerOutput> {
+    this.role = SecureServer.resume(this.#options, this.#checkpoint!);
     this.returnsAt = undefined;
     this.#watched = undefined;
-    return outbox;
+    if (this.role.phase === 'keys') return this.#invitations();
+    return { send: await this.role.due() };
   }
 
   /** When the phase ends, once for each time. */

@@ -43,13 +43,16 @@ export function arc({ f }: ArcOptions): Stage {
   };
 }
 
-/** ARC's line in the list. */
+/**
+ * ARC's line in the list.
+ *
+ * - Paper: Allouah et al. 2025, arXiv:2405.14432
+ * - Guarantee: no row is longer than an honest one, n ≥ 2f + 1
+ * - Cost: n·d
+ */
 export const arcEntry: StageEntry = defineStage<ArcOptions>({
   name: 'arc',
   parameters: { f },
   make: arc,
   sample: ({ f }) => ({ f }),
-  paper: 'Allouah et al. 2025, arXiv:2405.14432',
-  guarantee: 'no row is longer than an honest one, n ≥ 2f + 1',
-  cost: 'n·d',
 });

@@ -100,7 +100,13 @@ interface SpecOptions {
   readonly permutation?: readonly number[];
 }
 
-/** The line of bucketing in the list. */
+/**
+ * The line of bucketing in the list.
+ *
+ * - Paper: Karimireddy et al. 2022
+ * - Guarantee: lowers the spread of honest rows; needs 2f < ⌈n/size⌉
+ * - Cost: n·d
+ */
 export const bucketingEntry: StageEntry = defineStage<SpecOptions>({
   name: 'bucketing',
   parameters: {
@@ -118,7 +124,4 @@ export const bucketingEntry: StageEntry = defineStage<SpecOptions>({
   },
   sample: () => ({ size: 2, seed: 1 }),
   variants: ({ n }) => [{ size: 3, permutation: Array.from({ length: n }, (_, i) => n - 1 - i) }],
-  paper: 'Karimireddy et al. 2022',
-  guarantee: 'lowers the spread of honest rows; needs 2f < ⌈n/size⌉',
-  cost: 'n·d',
 });

@@ -42,14 +42,17 @@ export function clipNorm({ max }: ClipNormOptions): Bounded<Stage> {
   };
 }
 
-/** The line of clipping in the list. */
+/**
+ * The line of clipping in the list.
+ *
+ * - Paper: Abadi et al. 2016
+ * - Guarantee: no client weighs more than norm max
+ * - Cost: n·d
+ */
 export const clipNormEntry: StageEntry = defineStage<ClipNormOptions>({
   name: 'clip-norm',
   parameters: { max: real('greatest norm a row may keep') },
   make: clipNorm,
   sample: () => ({ max: 1 }),
   scaled: ['max'],
-  paper: 'Abadi et al. 2016',
-  guarantee: 'no client weighs more than norm max',
-  cost: 'n·d',
 });

@@ -84,13 +84,16 @@ function membershipsOf(weights: readonly (readonly number[])[]): ClientEvidence[
   });
 }
 
-/** The line of nearest-neighbour mixing in the list. */
+/**
+ * The line of nearest-neighbour mixing in the list.
+ *
+ * - Paper: Allouah et al. 2023
+ * - Guarantee: brings rules to the optimal order of error, n ≥ 2f + 1
+ * - Cost: n²·d, then n²·log n
+ */
 export const nnmEntry: StageEntry = defineStage<NnmOptions>({
   name: 'nnm',
   parameters: { f },
   make: nnm,
   sample: ({ f }) => ({ f }),
-  paper: 'Allouah et al. 2023',
-  guarantee: 'brings rules to the optimal order of error, n ≥ 2f + 1',
-  cost: 'n²·d, then n²·log n',
 });

@@ -15,12 +15,12 @@
 
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { KEY_BYTES, sameBytes } from '../suite.ts';
+import { FIELD_ORDER, isBelow } from './field-25519.ts';
 import { noblePrimitives } from './noble.ts';
 import type { Agreement, Primitives, Signatures } from './primitives.ts';
 import type { Claim } from './provider.ts';
 
-/** p = 2²⁵⁵ − 19 and L = 2²⁵² + …, little-endian. */
-const FIELD = hexToBytes(`ed${'ff'.repeat(30)}7f`);
+/** L = 2²⁵² + …, little-endian. */
 const ORDER = hexToBytes(`edd3f55c1a631258d69cf7a2def9de14${'00'.repeat(15)}10`);
 
 /** The y of the points with x = 0: (0, 1) and (0, −1). */
@@ -94,7 +94,7 @@ function isAdmissible({ publicKey, signature }: Claim): boolean {
 function isCanonical(point: Uint8Array): boolean {
   const y = unsigned(point);
   const isNegative = point[KEY_BYTES - 1]! >= 0x80;
-  return isBelow(y, FIELD) && !(isNegative && isOneOf(ZERO_X, y));
+  return isBelow(y, FIELD_ORDER) && !(isNegative && isOneOf(ZERO_X, y));
 }
 
 /** The bytes without the sign of x. */
@@ -106,12 +106,4 @@ function unsigned(point: Uint8Array): Uint8Array {
 
 function isOneOf(points: readonly Uint8Array[], y: Uint8Array): boolean {
   return points.some((one) => sameBytes(one, y));
-}
-
-/** Whether one little-endian number is below another of the same length. */
-function isBelow(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = b.length - 1; i >= 0; i--) {
-    if (a[i] !== b[i]) return a[i]! < b[i]!;
-  }
-  return false;
 }

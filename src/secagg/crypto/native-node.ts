@@ -3,7 +3,8 @@
  * OpenSSL lacks would be noble's still, and they are few and small.
  *
  * Secrets go in as DER, from arrays that are overwritten; a JWK is quicker to read, but its base64 is
- * a string, which nobody can overwrite. Public keys go in as JWK.
+ * a string, which nobody can overwrite. What signs is therefore read once for each array that holds it.
+ * Public keys go in as JWK.
  *
  * @module
  */
@@ -25,6 +26,12 @@ import type { Primitives } from './primitives.ts';
 import type { Claim } from './provider.ts';
 
 type Curve = keyof typeof PKCS8;
+
+/**
+ * Keys to sign with, by the arrays that their secrets lie in, and hashes of these: reading one takes ten
+ * times as long as signing. OpenSSL overwrites a key once its array is garbage.
+ */
+const signingKeys = new WeakMap<Uint8Array, { readonly digest: Buffer; readonly key: KeyObject }>();
 
 /** The counter of HKDF's first block, of 32 bytes: all that is asked for. */
 const FIRST_BLOCK = Uint8Array.of(1);
@@ -57,8 +64,7 @@ export const nodePrimitives: Omit<Primitives, 'boxes'> = {
   },
   signatures: {
     publicKey: async (secret) => publicBytes(privateKey('Ed25519', secret)),
-    sign: async (message, secret) =>
-      Uint8Array.from(sign(null, message, privateKey('Ed25519', secret))),
+    sign: async (message, secret) => Uint8Array.from(sign(null, message, signingKey(secret))),
     verifyAll: (claims) => inBatches(claims, verified),
   },
 };
@@ -93,6 +99,16 @@ function privateKey(curve: Curve, secret: Uint8Array): KeyObject {
   } finally {
     key.fill(0);
   }
+}
+
+/** Of a secret that may have been overwritten, or replaced, since it was read. */
+function signingKey(secret: Uint8Array): KeyObject {
+  const digest = createHash('sha256').update(secret).digest();
+  const known = signingKeys.get(secret);
+  if (known?.digest.equals(digest)) return known.key;
+  const key = privateKey('Ed25519', secret);
+  signingKeys.set(secret, { digest, key });
+  return key;
 }
 
 function readPublicKey(crv: Curve, bytes: Uint8Array): KeyObject {

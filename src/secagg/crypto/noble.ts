@@ -9,34 +9,16 @@
  */
 
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { KEY_BYTES } from '../suite.ts';
-import { inTurns } from './batches.ts';
+import { nobleCurves } from './noble-curves.ts';
 import type { Primitives } from './primitives.ts';
-import type { Admitted, Claim, CryptoProvider, KeyPairing } from './provider.ts';
+import type { Admitted, CryptoProvider } from './provider.ts';
 import { providerOf } from './provider-of.ts';
 import { systemRandom } from './system-random.ts';
 
-/** RFC 8032 as it stands, instead of the laxer rule that some ledgers agreed on. */
-const STRICT = { zip215: false } as const;
-
-/** `undefined` for a public key of low order. */
-function sharedSecret({ secret, publicKey }: KeyPairing): Uint8Array | undefined {
-  try {
-    return x25519.getSharedSecret(secret, publicKey);
-  } catch {
-    // With both of the right length, only a shared secret of zeros is refused.
-    return undefined;
-  }
-}
-
-function holds({ publicKey, message, signature }: Claim): boolean {
-  return ed25519.verify(signature, message, publicKey, STRICT);
-}
-
-/** All primitives. Batches let the event loop have its turns. */
+/** All primitives. */
 export const noblePrimitives: Primitives = {
   sha256(parts) {
     const hash = sha256.create();
@@ -55,15 +37,7 @@ export const noblePrimitives: Primitives = {
       }
     },
   },
-  agreement: {
-    publicKeys: (secrets) => inTurns(secrets, (secret) => x25519.getPublicKey(secret)),
-    sharedSecrets: (pairings) => inTurns(pairings, sharedSecret),
-  },
-  signatures: {
-    publicKey: async (secret) => ed25519.getPublicKey(secret),
-    sign: async (message, secret) => ed25519.sign(message, secret),
-    verifyAll: (claims) => inTurns(claims, holds),
-  },
+  ...nobleCurves,
 };
 
 const ADMITTED: Admitted = {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { noblePrimitives } from './noble.ts';
+import { nobleCurves } from './noble-curves.ts';
 import { serve } from './team-serve.ts';
 
-serve({ noble: noblePrimitives });
+serve({ noble: nobleCurves });

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import { Engine } from '../../../src/backend/engine.ts';
 import type { Backend, HostRow, Matrix } from '../../../src/backend/kernels.ts';
+import { quantize } from '../../../src/backend/secure/quantize.ts';
 import { WasmKernels } from '../../../src/backend/wasm/wasm.ts';
 import { randomRows } from '../parity.ts';
 
@@ -135,6 +136,22 @@ describe.each([1, 2, 3])('on %d threads', (threads) => {
       expect(digestOf(await run(backend, x))).toBe(result);
       expect(digestOf(await backend.screen(x))).toBe(wanted);
     }
+  });
+
+  test('a row goes to an operation that brings its kernel, and is screened', async () => {
+    const integers = async (on: Backend, source: HostRow | Float32Array): Promise<object> => {
+      const x = on.matrix([source]);
+      on.screenAlong(x);
+      const key = new Uint8Array(32).fill(5);
+      const words = quantize(x, { key, clip: 4, scale: 1024, limit: 4096 });
+      return { words: await on.readWords(words), ...(await on.screen(x)) };
+    };
+    const wanted = digestOf(await integers(inMemory, rows[2]!));
+    const before = files[2]!.left();
+    // Just too little to keep the row: shards are of five blocks, which two threads could screen besides.
+    await using small = await createBackend('wasm', { threads, memory: 8 * COLS - 1 });
+    expect(digestOf(await integers(small, files[2]!))).toBe(wanted);
+    expect(files[2]!.left() - before).toBe(threads === 1 ? 0 : COLS);
   });
 });
 

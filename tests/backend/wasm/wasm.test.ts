@@ -5,6 +5,7 @@ import { Engine } from '../../../src/backend/engine.ts';
 import type { Regime, Tile, TileKernels } from '../../../src/backend/kernels.ts';
 import { ReferenceKernels } from '../../../src/backend/reference/reference.ts';
 import { arrayRow } from '../../../src/backend/rows.ts';
+import { readPacked, unpackWords } from '../../../src/backend/secure/pack.ts';
 import type { Job, Team } from '../../../src/backend/wasm/job.ts';
 import { kernelModule } from '../../../src/backend/wasm/module.ts';
 import { networkProgram } from '../../../src/backend/wasm/network-program.ts';
@@ -375,6 +376,23 @@ describe('with a team', () => {
     expect(await together.screen(x)).toEqual(await alone.screen(y));
     // The screen in two groups of three rows, each as many entries as a job must have.
     expect(team.jobs).toBe(6);
+  });
+
+  test('many words are packed and unpacked by it, a few here', async () => {
+    const team = new SoloTeam(await kernelModule());
+    await using together = new Engine(await WasmKernels.create({ team }));
+    await using alone = new Engine(await WasmKernels.create());
+    for (const [cols, jobs] of [
+      [1000, 0],
+      [2 ** 19 + 33, 2],
+    ] as const) {
+      const x = Uint32Array.from({ length: cols }, (_, j) => Math.imul(j, 0x9e3779b9));
+      const packed = await readPacked(together, together.words([x]), { bits: 19 });
+      expect(packed).toEqual(await readPacked(alone, alone.words([x]), { bits: 19 }));
+      const back = unpackWords([packed], { bits: 19, cols });
+      expect(await together.readWords(back)).toEqual(x.map((word) => word & 0x7ffff));
+      expect(team.jobs).toBe(jobs);
+    }
   });
 
   test('rows in memory are used where they lie, small jobs stay here', async () => {

@@ -1,6 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import type { Backend, Matrix, Ops, Regime, Work } from '../../../src/backend/kernels.ts';
+import { shaders as secureShaders } from '../../../src/backend/secure/shaders.gen.ts';
+import { shaders as noiseShaders } from '../../../src/backend/simulated/shaders.gen.ts';
 import { findNodeGpu } from '../../../src/backend/webgpu/adapter-node.ts';
 import {
   filled,
@@ -278,8 +280,17 @@ test('every kernel, in every variant, is compiled without a warning', async () =
   ];
   const generated = new Set(variants.map(([name]) => name));
   const plain = (Object.keys(shaders) as ShaderName[]).filter((name) => !generated.has(name));
-  for (const [name, slots] of [...variants, ...plain.map((name) => [name, {}] as const)]) {
-    const code = filled(name, slots);
+  const brought = Object.entries({ ...secureShaders, ...noiseShaders }).map(([name, text]) => ({
+    name,
+    text,
+  }));
+  expect(brought.length).toBeGreaterThan(0);
+  for (const [kernel, slots] of [
+    ...variants.map(([name, slots]) => [{ name }, slots] as const),
+    ...[...plain.map((name) => ({ name })), ...brought].map((kernel) => [kernel, {}] as const),
+  ]) {
+    const { name } = kernel;
+    const code = filled(kernel, slots);
     expect(code, name).not.toContain('undefined');
     const info = await device.createShaderModule({ label: name, code }).getCompilationInfo();
     expect(

@@ -68,9 +68,9 @@ test('expands a mask for each survivor, and one for each pair of it with one tha
   expect(counts.expansion).toBe(8 + 2 * 8);
   // As many as are in the sum, made by the dealer.
   expect(dealer.made.keys).toBe(counts.expansion);
-  // Signatures: 10 advertisements, 10 on shares, 8 inputs, 8 consents; of its own 1 configuration, 1 root,
-  // 1 farewell that nobody needs, 1 result.
-  expect(counts.signatures).toBe(10 + 10 + 8 + 8 + 4);
+  // Signatures: 10 advertisements, 10 on shares, 8 inputs, 8 consents, 8 on what was revealed; of its own
+  // 1 configuration, 1 root, 1 result.
+  expect(counts.signatures).toBe(10 + 10 + 8 + 8 + 8 + 3);
   expect(totalOf(unmasking)).toBeLessThan(totalOf(seconds));
 });
 

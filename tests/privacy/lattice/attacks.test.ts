@@ -10,6 +10,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import type { Backend, SimulatedNoise } from '../../../src/backend/kernels.ts';
+import { addSimulatedNoise } from '../../../src/backend/simulated/noise.ts';
 import { clipToLattice, fromLattice, latticeFor } from '../../../src/privacy/lattice/clip.ts';
 import { gaussianPlan, laplacePlan } from '../../../src/privacy/lattice/noise-plan.ts';
 import { noiseNonce, subkey } from '../../../src/privacy/lattice/noise-stream.ts';
@@ -55,7 +56,7 @@ describe.each(bodies)('noise in floating point on %s', (name, count) => {
   ): Promise<Float32Array> {
     const x = backend.matrix([new Float32Array(count).fill(input)]);
     const noise = { law, scale: 1, key: KEY, nonce: [round, 0, 0] } as const;
-    return await backend.read(backend.addSimulatedNoise(x, noise));
+    return await backend.read(addSimulatedNoise(x, noise));
   }
 
   test.each(laws)(

@@ -82,6 +82,18 @@ describe.each(PROVIDERS)('%s', (_, crypto) => {
     expect(shown).not.toMatch(/\d+, \d+, \d+/);
   });
 
+  test('a secret that takes the place of another in its array signs for itself', async () => {
+    const secret = crypto.randomBytes(32);
+    const first = await crypto.sign(none, secret);
+    expect(await crypto.sign(none, secret)).toEqual(first);
+    const other = crypto.randomBytes(32);
+    const publicKey = await crypto.signingKey(other);
+    secret.set(other);
+    const signature = await crypto.sign(none, secret);
+    expect(await crypto.verifyAll([{ publicKey, message: none, signature }])).toEqual([true]);
+    expect(signature).toEqual(await crypto.sign(none, other));
+  });
+
   test('inputs are left as they were', async () => {
     const secret = crypto.randomBytes(32);
     const before = Uint8Array.from(secret);

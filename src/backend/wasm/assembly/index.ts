@@ -6,15 +6,12 @@
  */
 
 export { addLatticeNoise } from './add-lattice-noise';
-export { addMasks } from './add-masks';
-export { addSimulatedNoise } from './add-simulated-noise';
 export { addEight, addRows, combineFour, eightStride, replaceSums, roundSums } from './combine';
 export { deviation } from './deviation';
+export { clear, heapBase } from './memory';
 export { nearestMeanNetwork } from './nearest-mean';
 export { nearestMeanSearch } from './nearest-mean-search';
-export { pack, unpack } from './packing';
 export { pairs } from './pairs';
-export { dequantize, quantize } from './quantize';
 export { rankMeanNetwork } from './rank-mean';
 export { rankMeanSearch } from './rank-mean-search';
 export { rankSumNetwork, rankSumSearch } from './rank-sum';
@@ -22,13 +19,3 @@ export { columnNumbers, screen } from './screen';
 export { signSum } from './sign-sum';
 export { splitRow, squaredDistances } from './squared-distances';
 export { sumRows } from './sum-rows';
-
-/** Makes so many bytes zero. */
-export function clear(at: usize, bytes: usize): void {
-  memory.fill(at, 0, bytes);
-}
-
-/** First address that is free. */
-export function heapBase(): usize {
-  return __heap_base;
-}

@@ -42,6 +42,8 @@ import {
   openMessage,
   parseRoster,
   parseView,
+  unmaskHeader,
+  unmaskToVerify,
   unsigned,
 } from '../../../secagg/messages.ts';
 import { pack } from '../../../secagg/packing.ts';
@@ -93,6 +95,7 @@ export class Dealer {
   readonly #deal: Deal;
   readonly #context: Uint8Array;
   readonly #canary: readonly [number, number];
+  #view: Uint8Array | undefined;
   #table: Table | undefined;
   #survivors: ReadonlySet<number> = new Set();
   /** Masks that were made for the carrier, and the seconds that took. */
@@ -247,7 +250,8 @@ export class Dealer {
     const { binding, members } = this.#known;
     const bitmaps = parseView(body, members.length)!;
     this.#survivors = decodeBitmap(bitmaps.survivors, members.length)!;
-    const message = consentToVerify(viewHash(bitmaps, binding, crypto));
+    this.#view ??= viewHash(bitmaps, binding, crypto);
+    const message = consentToVerify(this.#view);
     const signature = await crypto.sign(message, client.identity.secret);
     const { index } = this.#memberOf(client);
     return encodeMessage({ type: 'consent', context: this.#context, sender: index }, signature);
@@ -255,6 +259,7 @@ export class Dealer {
 
   /** R4 */
   async #unmask(client: Dealt): Promise<Uint8Array> {
+    const { crypto } = this.#deal;
     const { members, byIndex, real } = this.#known;
     const { index: own } = this.#memberOf(client);
     const opened = await this.#opened(client, real);
@@ -274,8 +279,10 @@ export class Dealer {
           : shareOf(secrets.mask, slopes.mask, x);
         return { index, share };
       });
-    const header = { type: 'unmask', context: this.#context, sender: own } as const;
-    return encodeMessage(header, encodeUnmask(shares));
+    const content = encodeUnmask(shares);
+    const header = unmaskHeader(this.#context, own, content.length);
+    const toSign = unmaskToVerify(header, { view: this.#view!, content }, crypto);
+    return joined(header, content, await crypto.sign(toSign, client.identity.secret));
   }
 
   /** What is in the boxes of real clients. */

@@ -5,8 +5,9 @@
  */
 
 import type { BackendName } from '../../../backend/kernels.ts';
-import { backendMasks, type Mask, type Masks, referenceMasks } from '../../../secagg/masks.ts';
+import { type Mask, type Masks, referenceMasks } from '../../../secagg/masks.ts';
 import { nativeMasks } from '../../../secagg/masks-node.ts';
+import { backendMasks } from '../../../secure-masks.ts';
 import { type Bench, open, places } from '../bench.ts';
 import type { Spread } from '../statistics.ts';
 import { measure } from '../stopwatch.ts';

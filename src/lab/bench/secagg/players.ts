@@ -7,7 +7,8 @@
 
 import type { RoundConfig } from '../../../secagg/config.ts';
 import { type MessageType, openMessage } from '../../../secagg/messages.ts';
-import type { SecureServer, ServerPhase } from '../../../secagg/server.ts';
+import type { ServerPhase } from '../../../secagg/server/state.ts';
+import type { SecureServer } from '../../../secagg/server.ts';
 import { type Ledger, type Part, type Seconds, since } from './ledger.ts';
 
 /** Whoever answers for a client. */

@@ -1,0 +1,154 @@
+/**
+ * Files that never change, named by the SHA-256 of what they hold: models and updates. A name that the
+ * log mentions stands for these bytes and no others.
+ *
+ * @module
+ */
+
+import { createHash, randomUUID } from 'node:crypto';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StoreError } from '../../core/errors.ts';
+import type { Append } from '../../formats/byte-source.ts';
+import { type FileSource, fileSource } from '../../formats/node-files.ts';
+import type { OnStep } from './faults.ts';
+import { syncFolder, writeAt, writing } from './files.ts';
+import { shared } from './shared-work.ts';
+
+/** A blob that is there for good. */
+export interface StoredBlob {
+  /** SHA-256 of its bytes, in lower-case hex. */
+  readonly name: string;
+  readonly size: number;
+}
+
+/** SHA-256 in lower-case hex. */
+export const BLOB_NAME: RegExp = /^[0-9a-f]{64}$/;
+const INCOMING = '.incoming-';
+/** Bytes that are read at one time. */
+const READ_BYTES = 2 ** 20;
+
+/** The folder of blobs. */
+export class Blobs {
+  readonly folder: string;
+  readonly #onStep: OnStep;
+  readonly #sync: () => Promise<void>;
+
+  /** @internal */
+  constructor(folder: string, onStep: OnStep) {
+    this.folder = folder;
+    this.#onStep = onStep;
+    this.#sync = shared(() => syncFolder(folder));
+  }
+
+  /**
+   * Keeps what `body` appends. When the promise is kept, it is there for good; until then, and whenever
+   * anything fails, it is not there.
+   *
+   * @throws {StoreError} `disk-full`.
+   * @throws whatever `body` throws.
+   */
+  async put(body: (append: Append) => Promise<void>): Promise<StoredBlob> {
+    const path = join(this.folder, `${INCOMING}${randomUUID()}`);
+    return writing(path, async () => {
+      const handle = await open(path, 'wx', 0o600);
+      try {
+        const blob = await this.#write(handle, body);
+        await this.adopt(path, blob.name);
+        return blob;
+      } catch (error) {
+        await rm(path, { force: true });
+        throw error;
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
+  /** Keeps bytes in memory. */
+  putBytes(bytes: Uint8Array): Promise<StoredBlob> {
+    return this.put((append) => append(bytes));
+  }
+
+  /**
+   * Makes a file of the same file system the blob of that name. The file is synced, and holds what the
+   * name says: this is the caller's business.
+   *
+   * @internal
+   */
+  async adopt(path: string, name: string): Promise<void> {
+    // One that is there already has the same bytes.
+    await rename(path, this.#path(name));
+    this.#onStep('blob.renamed');
+    await this.#sync();
+    this.#onStep('blob.folder-synced');
+  }
+
+  /** Whether it is there. */
+  async has(name: string): Promise<boolean> {
+    return (await stat(this.#path(name)).catch(() => undefined)) !== undefined;
+  }
+
+  /** For reading by range. @throws {StoreError} `damaged` if it is not there. */
+  async open(name: string): Promise<FileSource> {
+    try {
+      return await fileSource(this.#path(name));
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+      throw new StoreError('damaged', `${this.folder}: the blob ${name} is not there`, { cause });
+    }
+  }
+
+  /** Reads all of it. @throws {StoreError} `damaged` if it is not there or not what its name says. */
+  async verify(name: string): Promise<void> {
+    await using source = await this.open(name);
+    const hash = createHash('sha256');
+    for (let at = 0; at < source.size; at += READ_BYTES) {
+      hash.update(await source.read(at, Math.min(at + READ_BYTES, source.size)));
+    }
+    const found = hash.digest('hex');
+    if (found !== name) {
+      throw new StoreError('damaged', `${this.folder}: the blob ${name} has the hash ${found}`);
+    }
+  }
+
+  /** All names. */
+  async names(): Promise<string[]> {
+    return (await readdir(this.folder)).filter((name) => BLOB_NAME.test(name)).sort();
+  }
+
+  /**
+   * Removes what nobody needs: unfinished files, and blobs that `isKept` does not know. How many.
+   *
+   * @internal
+   */
+  async sweep(isKept: (name: string) => boolean): Promise<number> {
+    const orphans = (await readdir(this.folder)).filter((name) =>
+      BLOB_NAME.test(name) ? !isKept(name) : name.startsWith(INCOMING),
+    );
+    for (const name of orphans) {
+      await rm(join(this.folder, name), { force: true });
+      this.#onStep('sweep.removed');
+    }
+    return orphans.length;
+  }
+
+  async #write(handle: FileHandle, body: (append: Append) => Promise<void>): Promise<StoredBlob> {
+    const hash = createHash('sha256');
+    let size = 0;
+    await body(async (bytes) => {
+      await writeAt(handle, bytes, size);
+      hash.update(bytes);
+      size += bytes.length;
+    });
+    this.#onStep('blob.written');
+    await handle.datasync();
+    this.#onStep('blob.synced');
+    return { name: hash.digest('hex'), size };
+  }
+
+  #path(name: string): string {
+    if (!BLOB_NAME.test(name)) throw new TypeError(`name must be a SHA-256 in hex, got ${name}`);
+    return join(this.folder, name);
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Steps between which a crash would leave the store in different states. Tests stop at each of them;
+ * nothing else does.
+ *
+ * @module
+ */
+
+/** In the order of an update's life. */
+export const STEPS = [
+  'run.folders-made',
+  'run.config-written',
+  'upload.map-written',
+  'upload.data-made',
+  'chunk.piece-written',
+  'chunk.written',
+  'chunk.marked',
+  'upload.synced',
+  'upload.sealed',
+  'blob.written',
+  'blob.synced',
+  'blob.renamed',
+  'blob.folder-synced',
+  'log.begun',
+  'log.inserted',
+  'log.committed',
+  'log.confirmed',
+  'upload.forgotten',
+  'sweep.begun',
+  'sweep.removed',
+] as const;
+
+/** One of {@link STEPS}. */
+export type Step = (typeof STEPS)[number];
+
+/** Called at each step; what it throws is what the step throws. */
+export type OnStep = (step: Step) => void;

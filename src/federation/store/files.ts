@@ -1,0 +1,48 @@
+/**
+ * What the store asks of the file system: folders whose entries are there for good, and bytes at places.
+ *
+ * @module
+ */
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { StoreError } from '../../core/errors.ts';
+import { isDiskFull } from './database.ts';
+
+/** Syncs a folder, so that files made or renamed in it stay. */
+export async function syncFolder(folder: string): Promise<void> {
+  // Windows opens no folder.
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes all bytes at a place. */
+export async function writeAt(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
+  }
+}
+
+/** Fills an array from a place; whether there was enough. */
+export async function readAt(handle: FileHandle, into: Uint8Array, at: number): Promise<boolean> {
+  for (let done = 0; done < into.length; ) {
+    const { bytesRead } = await handle.read(into, done, into.length - done, at + done);
+    if (bytesRead === 0) return false;
+    done += bytesRead;
+  }
+  return true;
+}
+
+/** The outcome of writing; a disk that is full is told as such. */
+export async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!isDiskFull(cause)) throw cause;
+    throw new StoreError('disk-full', `${path}: no room on the disk`, { cause });
+  }
+}

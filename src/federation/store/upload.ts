@@ -1,0 +1,283 @@
+/**
+ * An update on its way in: chunks at their places, in any order, as often as they come.
+ *
+ * Whoever sends a chunk anew takes over from a request that still writes it: that one may hang on a
+ * connection that is long dead.
+ *
+ * @module
+ */
+
+import { createHash, type Hash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { StoreError } from '../../core/errors.ts';
+import { Turns } from '../../core/turn.ts';
+import { encodeBitmap } from '../../secagg/bitmap.ts';
+import { hex, sameBytes } from '../../secagg/suite.ts';
+import { chunkRange, LEAF_PREFIX, merkleRoot } from '../merkle.ts';
+import { type Answer, granted, type Refusal, refused } from '../refusals.ts';
+import type { StoredBlob } from './blobs.ts';
+import type { ChunkMap, UploadPlan } from './chunk-map.ts';
+import type { OnStep } from './faults.ts';
+import { readAt, writeAt, writing } from './files.ts';
+import { sha256 } from './sha256.ts';
+
+/** Bytes as they arrive: a request, or an array of pieces. */
+export type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/** What is said of a chunk beforehand. */
+export interface ChunkOptions {
+  /** SHA-256 of its bytes, which they must have. 32 bytes */
+  readonly digest?: Uint8Array;
+}
+
+/** What an upload stands on. @internal */
+export interface UploadParts {
+  readonly id: string;
+  /** Of the data. */
+  readonly path: string;
+  readonly map: ChunkMap;
+  /** Open data; `undefined` if it is a blob already. */
+  readonly data: FileHandle | undefined;
+  readonly onStep: OnStep;
+  /** Makes the data the blob of that name. */
+  readonly adopt: (path: string, name: string) => Promise<void>;
+}
+
+/** Who writes a chunk. */
+interface Writing {
+  owner: symbol;
+  /** Its writes, one after another. */
+  turn: Promise<unknown>;
+}
+
+/** Bytes that are read at one time. */
+const READ_BYTES = 2 ** 20;
+
+/** An upload that is open; made by `Uploads`. */
+export class Upload {
+  readonly id: string;
+  readonly #parts: UploadParts;
+  readonly #writing = new Map<number, Writing>();
+  /** Of the chunks from the start that came in order, and how many those are. */
+  #prefix: { readonly chunks: number; readonly hash: Hash } = {
+    chunks: 0,
+    hash: createHash('sha256'),
+  };
+  #data: FileHandle | undefined;
+  #isSealed: boolean;
+  #failure: unknown;
+  #sealing: Promise<Answer<StoredBlob>> | undefined;
+
+  /** @internal */
+  constructor(parts: UploadParts) {
+    this.#parts = parts;
+    this.id = parts.id;
+    this.#data = parts.data;
+    this.#isSealed = parts.data === undefined;
+  }
+
+  get plan(): UploadPlan {
+    return this.#parts.map.plan;
+  }
+
+  /** How many chunks there will be. */
+  get chunks(): number {
+    return this.#parts.map.leaves.length;
+  }
+
+  /** How many have not arrived. */
+  get missing(): number {
+    return this.#parts.map.leaves.filter((leaf) => leaf === undefined).length;
+  }
+
+  /** Which have arrived: chunk i is bit i mod 8 of byte ⌊i/8⌋. */
+  get arrived(): Uint8Array {
+    const there = this.#parts.map.leaves.flatMap((leaf, i) => (leaf === undefined ? [] : [i]));
+    return encodeBitmap(there, this.chunks);
+  }
+
+  /** Whether all of it is a blob. */
+  get isSealed(): boolean {
+    return this.#isSealed;
+  }
+
+  /**
+   * Takes a chunk. When the promise is kept, a crash of the program does not lose it. One that is there
+   * already may come again; with other bytes it is a conflict.
+   *
+   * @throws {RangeError} if there is no such chunk.
+   * @throws {StoreError} `disk-full`.
+   * @throws whatever the pieces throw: then the chunk has not arrived.
+   */
+  async write(index: number, pieces: Pieces, options: ChunkOptions = {}): Promise<Answer<void>> {
+    const { from, to } = chunkRange(this.plan, index);
+    const known = this.#parts.map.leaves[index];
+    const leaf = createHash('sha256').update(LEAF_PREFIX);
+    const digest = options.digest && createHash('sha256');
+    const prefix = this.#prefix.chunks === index ? this.#prefix.hash.copy() : undefined;
+    const writing_ = known === undefined ? this.#takeOver(index) : undefined;
+    let length = 0;
+    for await (const piece of pieces) {
+      if (piece.length > to - from - length) return wrongLength(index, to - from);
+      for (const hash of [leaf, digest, prefix]) hash?.update(piece);
+      const at = from + length;
+      const isMine = await writing_?.((data) => writeAt(data, piece, at));
+      if (isMine === false) return superseded(index);
+      this.#parts.onStep('chunk.piece-written');
+      length += piece.length;
+    }
+    if (length !== to - from) return wrongLength(index, to - from);
+    const wrong = digestRefusal(index, digest, options.digest);
+    if (wrong !== undefined) return wrong;
+    const own = new Uint8Array(leaf.digest());
+    if (known !== undefined) return sameBytes(known, own) ? granted(undefined) : conflict(index);
+    this.#parts.onStep('chunk.written');
+    const isMine = await writing_!(() => this.#parts.map.mark(index, own));
+    if (!isMine) return superseded(index);
+    this.#parts.onStep('chunk.marked');
+    if (prefix !== undefined && this.#prefix.chunks === index) {
+      this.#prefix = { chunks: index + 1, hash: prefix };
+    }
+    return granted(undefined);
+  }
+
+  /**
+   * Makes a blob of it, if all chunks have arrived and have the root. When the promise is kept, it is
+   * there for good. May be asked for again.
+   *
+   * @throws {StoreError} `disk-full`.
+   */
+  seal(): Promise<Answer<StoredBlob>> {
+    this.#sealing ??= this.#seal().finally(() => {
+      this.#sealing = undefined;
+    });
+    return this.#sealing;
+  }
+
+  /** @internal */
+  async close(): Promise<void> {
+    await this.#sealing?.catch(() => {});
+    await Promise.all([...this.#writing.values()].map(({ turn }) => turn));
+    const data = this.#data;
+    this.#data = undefined;
+    await data?.close();
+    await this.#parts.map.close();
+  }
+
+  /** Work on the data as long as nobody else takes the chunk over: whether it was done. */
+  #takeOver(index: number): (work: (data: FileHandle) => Promise<void>) => Promise<boolean> {
+    const slot = this.#writing.get(index) ?? { owner: Symbol(), turn: Promise.resolve() };
+    const me = Symbol();
+    slot.owner = me;
+    this.#writing.set(index, slot);
+    return async (work) => {
+      const done = slot.turn.then(async () => {
+        if (slot.owner !== me) return false;
+        if (this.#data === undefined) throw closed(this.id);
+        const data = this.#data;
+        await writing(this.#parts.path, () => work(data));
+        return true;
+      });
+      slot.turn = done.catch(() => {});
+      return done;
+    };
+  }
+
+  async #seal(): Promise<Answer<StoredBlob>> {
+    const { map, path, adopt, onStep } = this.#parts;
+    const size = this.plan.length;
+    const data = this.#data;
+    if (this.#isSealed) return granted({ name: hex(map.sealed!), size });
+    if (data === undefined) throw closed(this.id);
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.missing > 0) return incomplete(this.missing, this.chunks);
+    const hash = await this.#readOn(data);
+    if (this.missing > 0) return incomplete(this.missing, this.chunks);
+    const root = merkleRoot(map.leaves as Uint8Array[], sha256);
+    if (!sameBytes(root, this.plan.root)) {
+      return refused(
+        'wrong-root',
+        `the chunks have the root ${hex(root)}, ${hex(this.plan.root)} was signed`,
+      );
+    }
+    const name = new Uint8Array(hash.digest());
+    await writing(path, async () => {
+      await this.#sync(data);
+      onStep('upload.synced');
+      await map.seal(name);
+      onStep('upload.sealed');
+      await adopt(path, hex(name));
+    });
+    this.#isSealed = true;
+    this.#data = undefined;
+    await data.close();
+    return granted({ name: hex(name), size });
+  }
+
+  /** Once syncing has failed, the system may have dropped what was not written: asking again would lie. */
+  async #sync(data: FileHandle): Promise<void> {
+    try {
+      await data.datasync();
+    } catch (cause) {
+      const what = `the upload ${this.id} could not be synced: forget it, and have it sent anew`;
+      this.#failure = new StoreError('failed', what, { cause });
+      throw cause;
+    }
+  }
+
+  /** The hash of all data. Chunks that are not what the map says are marked as missing. */
+  async #readOn(data: FileHandle): Promise<Hash> {
+    const { leaves } = this.#parts.map;
+    const whole = this.#prefix.hash.copy();
+    const piece = new Uint8Array(Math.min(READ_BYTES, this.plan.chunkSize));
+    const turns = new Turns();
+    for (let index = this.#prefix.chunks; index < this.chunks; index++) {
+      const { from, to } = chunkRange(this.plan, index);
+      const leaf = createHash('sha256').update(LEAF_PREFIX);
+      for (let at = from; at < to; at += piece.length) {
+        if (turns.due) await turns.take();
+        const part = piece.subarray(0, Math.min(piece.length, to - at));
+        if (!(await readAt(data, part, at))) part.fill(0);
+        whole.update(part);
+        leaf.update(part);
+      }
+      const isRight = sameBytes(new Uint8Array(leaf.digest()), leaves[index]!);
+      if (!isRight) await this.#parts.map.mark(index, undefined);
+    }
+    return whole;
+  }
+}
+
+function digestRefusal(
+  index: number,
+  found: Hash | undefined,
+  wanted: Uint8Array | undefined,
+): { ok: false; refusal: Refusal } | undefined {
+  if (found === undefined || wanted === undefined) return undefined;
+  const own = new Uint8Array(found.digest());
+  if (sameBytes(own, wanted)) return undefined;
+  return refused(
+    'wrong-digest',
+    `chunk ${index} has the SHA-256 ${hex(own)}, its digest says ${hex(wanted)}`,
+  );
+}
+
+function wrongLength(index: number, wanted: number): Answer<never> {
+  return refused('wrong-length', `chunk ${index} must have ${wanted} bytes`);
+}
+
+function conflict(index: number): Answer<never> {
+  return refused('conflict', `chunk ${index} has arrived before, with other bytes`);
+}
+
+function superseded(index: number): Answer<never> {
+  return refused('superseded', `chunk ${index} is being sent by another request`);
+}
+
+function incomplete(missing: number, chunks: number): Answer<never> {
+  return refused('incomplete', `${missing} of ${chunks} chunks have not arrived`);
+}
+
+function closed(id: string): StoreError {
+  return new StoreError('closed', `the upload ${id} is closed`);
+}
