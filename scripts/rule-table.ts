@@ -12,7 +12,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry } from '../src/rules/entry.ts';
-import { rules } from '../src/rules/list.ts';
+import { allRules } from '../src/rules/full-list.ts';
 
 const README = join(import.meta.dirname, '../README.md');
 const RULES = join(import.meta.dirname, '../src/rules');
@@ -55,7 +55,7 @@ function rowOf(entry: Entry): string {
 }
 
 function tableOf(kind: Entry['kind']): string {
-  const rows = rules.filter((entry) => entry.kind === kind).map(rowOf);
+  const rows = allRules.filter((entry) => entry.kind === kind).map(rowOf);
   const what = kind === 'rule' ? 'rule' : 'stage before a rule';
   const head = [`| ${what} | guarantee | cost | paper |`, '|---|---|---|---|'];
   return [...head, ...rows].join('\n');

@@ -95,5 +95,12 @@ export function isEntry(value: unknown): value is Entry {
   return typeof value === 'object' && value !== null && 'kind' in value && 'parameters' in value;
 }
 
+/** The lines of the list among what modules export, by name. */
+export function entriesOf(module: object): Entry[] {
+  return Object.values(module)
+    .filter(isEntry)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /** The option that most rules share. */
 export const f: Parameter<number, true> = integer('clients that may be Byzantine');

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { Engine } from '../../src/backend/engine.ts';
 import type { HostRow } from '../../src/backend/kernels.ts';
 import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
-import { rules } from '../../src/rules/list.ts';
+import { allRules } from '../../src/rules/full-list.ts';
 
 const COHORT = { n: 11, f: 2 };
 const COLS = 200;
@@ -81,7 +81,7 @@ class CountedRows {
 }
 
 describe('passes over the rows', () => {
-  test.each(rules.map((entry) => [entry.name, entry] as const))('%s', async (name, entry) => {
+  test.each(allRules.map((entry) => [entry.name, entry] as const))('%s', async (name, entry) => {
     for (const options of [entry.sample(COHORT), ...entry.variants(COHORT)]) {
       const cols = WIDE[name] ?? COLS;
       await using backend = new Engine(new ReferenceKernels(), { memory: memoryFor(cols) });
