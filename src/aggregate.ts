@@ -217,8 +217,7 @@ async function run(
   const { backend } = options;
   const held: Matrix[] = [];
   try {
-    const reference = await ownRow('reference', options.reference, options);
-    if (reference) held.push(reference);
+    const reference = await ownRow('reference', options.reference, { ...options, held });
     const cols = options.cols ?? reference?.cols;
     const gate = gateOf(updates, { ...options, ...(cols !== undefined && { cols }), ops: backend });
     held.push(gate.rows);
@@ -321,12 +320,11 @@ async function applyAll(
   screened: Screened,
   options: Applied,
 ): Promise<Outcome[]> {
-  const { backend, signal, reference, held } = options;
+  const { backend, signal, reference } = options;
   await tell(screened, options);
   const passed = screened.screenings.filter(({ verdict }) => verdict !== 'excluded');
   const clients = passed.map(({ client }) => client);
   const past = await pastOf(clients, { ...options, cols: screened.admitted.cols });
-  if (past) held.push(past);
   const round: Round = {
     clients,
     ...(screened.exampleCounts && { exampleCounts: screened.exampleCounts }),
@@ -380,7 +378,7 @@ function checkOptions(options: AggregateOptions & Partial<DestinationOptions>): 
     throw new TypeError('memory is for a backend made here; give it to createBackend instead');
   }
   if (options.past !== undefined && !(options.past instanceof Map)) {
-    throw new TypeError(`past must be a Map by client, got ${show(options.past)}`);
+    throw new TypeError(`past must be a Map, got ${show(options.past)}`);
   }
   if (options.sink !== undefined && options.output !== undefined) {
     throw new TypeError('sink and output exclude each other');
@@ -399,11 +397,20 @@ function checkRule(rule: Rule): void {
   }
 }
 
+/** What rows of the server's own become a matrix by. */
+interface Owning {
+  readonly backend: Backend;
+  /** Entries that each must have. Default: any number. */
+  readonly cols?: number | undefined;
+  /** Gets the matrix, to be released in the end. */
+  readonly held: Matrix[];
+}
+
 /** The server's own vector, where there is one. */
 export async function ownRow(
   name: string,
   row: Float32Array | RowSource | undefined,
-  options: { readonly backend: Backend; readonly cols?: number | undefined },
+  options: Owning,
 ): Promise<Matrix | undefined> {
   return row && (await ownRows([[name, row]], options));
 }
@@ -411,7 +418,7 @@ export async function ownRow(
 /** What clients have sent in earlier rounds, in the order of the clients; nothing is zeros. n×d */
 async function pastOf(
   clients: readonly string[],
-  { past, ...options }: RunOptions & { readonly cols: number },
+  { past, ...options }: Pick<RunOptions, 'past'> & Owning & { readonly cols: number },
 ): Promise<Matrix | undefined> {
   if (past === undefined) return undefined;
   const nothing: RowSource = { cols: options.cols, read: (_, __, into) => void into.fill(0) };
@@ -424,7 +431,7 @@ async function pastOf(
 /** Rows of the server's own, by name. What is wrong with them is its mistake, hence an exception. */
 async function ownRows(
   named: readonly (readonly [name: string, row: Float32Array | RowSource])[],
-  { backend, cols }: { readonly backend: Backend; readonly cols?: number | undefined },
+  { backend, cols, held }: Owning,
 ): Promise<Matrix> {
   for (const [name, row] of named) {
     checkRow(name, row);
@@ -434,12 +441,12 @@ async function ownRows(
     }
   }
   const rows = backend.matrix(named.map(([, row]) => row));
-  const counts = await backend.countNonFinite(rows);
-  const worst = counts.findIndex((count) => count > 0);
-  if (worst < 0) return rows;
-  backend.release(rows);
-  const [name] = named[worst]!;
-  throw new RangeError(`${name} must be finite, got ${counts[worst]} entries that are not`);
+  held.push(rows);
+  for (const [i, count] of (await backend.countNonFinite(rows)).entries()) {
+    if (count === 0) continue;
+    throw new RangeError(`${named[i]![0]} must be finite, got ${count} entries that are not`);
+  }
+  return rows;
 }
 
 async function applied(
