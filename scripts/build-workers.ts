@@ -22,6 +22,7 @@ const WORKERS: readonly (readonly [body: string, platform: Platform])[] = [
   ['src/backend/wasm/worker-node', 'node'],
   ['src/secagg/crypto/team-worker', 'neutral'],
   ['src/secagg/crypto/team-worker-node', 'node'],
+  ['src/federation/client/train-worker', 'neutral'],
 ];
 
 /** A worker as one classic script: that is what Node's `eval` and a Blob both take. */

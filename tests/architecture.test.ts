@@ -73,18 +73,25 @@ const TABLE: readonly Row[] = [
   // What faces share; only faces import it.
   {
     part: 'portable',
-    files: /^((secure|analysis)-)?portable\.ts$/,
+    files: /^((secure|federation|analysis)-)?portable\.ts$/,
     imports: [...study, 'backend/webgpu'],
   },
   {
     part: 'faces',
-    files: /^(index|browser|private|secure-backend|(secure|analysis)(-node)?)\.ts$/,
+    files: /^(index|browser|private|secure-backend|(secure|federation|analysis)(-node)?)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
 
 /** Faces that browsers get. */
-const FOR_BROWSERS = ['analysis.ts', 'browser.ts', 'private.ts', 'secure.ts', 'secure-backend.ts'];
+const FOR_BROWSERS = [
+  'browser.ts',
+  'private.ts',
+  'analysis.ts',
+  'secure.ts',
+  'secure-backend.ts',
+  'federation.ts',
+];
 
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
@@ -94,7 +101,7 @@ const NODE_ONLY: readonly RegExp[] = [
   /^backend\/wasm\/(read-row-node|worker-node)\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,
   /^cli\//,
-  /^federation\/store\//,
+  /^federation\/(http|store)\//,
   /^federation\/identity-file\.ts$/,
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
@@ -106,12 +113,21 @@ const NODE_ONLY: readonly RegExp[] = [
 ];
 
 /** Packages that work under Node alone. */
-const NODE_PACKAGES = ['webgpu', 'commander', 'libsql'];
+const NODE_PACKAGES = [
+  'webgpu',
+  'commander',
+  'libsql',
+  '@hono/node-server',
+  'pino',
+  'prom-client',
+  'ws',
+];
 
 /** Development packages that nothing imports or runs by name, and why they are there. */
 const UNNAMED_PACKAGES: Readonly<Record<string, string>> = {
   assemblyscript: 'its compiler is resolved by path: scripts/build-wasm.ts',
   '@types/node': 'types of Node, by tsconfig.json',
+  '@types/ws': 'types of ws, which brings none',
   '@webgpu/types': 'types of WebGPU, by tsconfig.json',
   '@sparticuz/chromium': 'resolved by name, its files are read: src/backend/webgpu/swiftshader.ts',
   playwright: 'asked for by @vitest/browser-playwright',

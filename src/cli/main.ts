@@ -6,9 +6,9 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT_CODES, exitCodeOf, explain } from './failure.ts';
+import { version } from './version.ts';
 
 /** A command, before it is loaded. */
 interface Listed {
@@ -36,6 +36,20 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     {
       summary: 'train under attack with several rules, and see which of them hold',
       load: async () => (await import('./simulate.ts')).simulateCommand(),
+    },
+  ],
+  [
+    'serve',
+    {
+      summary: 'coordinate a federation: take updates in, send models out',
+      load: async () => (await import('./serve.ts')).serveCommand(),
+    },
+  ],
+  [
+    'join',
+    {
+      summary: 'take part in a federation: train what a coordinator sends',
+      load: async () => (await import('./join.ts')).joinCommand(),
     },
   ],
   [
@@ -88,11 +102,6 @@ async function main(words: readonly string[]): Promise<void> {
     }
   }
   await program.parseAsync(words, { from: 'user' });
-}
-
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 // A reader that has seen enough, as in `aggregis … | head`, is no error.

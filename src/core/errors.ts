@@ -171,3 +171,47 @@ export class StoreError extends Error {
     this.code = code;
   }
 }
+
+/** Why a client of a federation could not go on. */
+export type FederationErrorCode =
+  /** The server says no; `refusal` is its code. */
+  | 'refused'
+  /** No answer, or none but "later", for as long as the client was to try. */
+  | 'unreachable'
+  /** What came is not of the protocol. */
+  | 'protocol'
+  /** A model whose bytes are not those that were announced. */
+  | 'wrong-model'
+  /** What training gave is no update to the model. */
+  | 'bad-update'
+  /** Training ended with an error of its own, which is the cause. */
+  | 'training';
+
+/** What an answer that is no success says. */
+export interface RefusedDetails {
+  /** HTTP status. */
+  readonly status: number;
+  /** The server's code, such as `round-closed`. */
+  readonly refusal: string;
+}
+
+/** A client cannot take part. Messages never hold a secret. */
+export class FederationError extends Error {
+  override readonly name = 'FederationError';
+  readonly code: FederationErrorCode;
+  /** HTTP status, where the server answered. */
+  readonly status: number | undefined;
+  /** The server's own code, where it gave one. */
+  readonly refusal: string | undefined;
+
+  constructor(
+    code: FederationErrorCode,
+    message: string,
+    options: ErrorOptions & Partial<RefusedDetails> = {},
+  ) {
+    super(message, options);
+    this.code = code;
+    this.status = options.status;
+    this.refusal = options.refusal;
+  }
+}

@@ -341,6 +341,10 @@ function groupRule(config: RunConfig): CompositionProblem | undefined {
 
 /** What does not go together whatever the matrix says. */
 const GENERAL: readonly Check[] = [
+  ({ rule }) =>
+    /\bfools-gold\b(?!.*\bover *= *this-round\b)/.test(rule)
+      ? problem('rule', 'no sums of what clients have sent are kept: fools-gold:over=this-round')
+      : undefined,
   ({ privacy, secure }) =>
     privacy?.kind === 'central' && privacy.noise === 'shares' && secure === undefined
       ? problem('privacy.noise', 'noise in shares is for secure aggregation, which is off')

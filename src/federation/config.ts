@@ -207,6 +207,7 @@ const schema: z.ZodType<RunConfig> = z.strictObject({
   screen: screen.default({}),
   detectors: detectors.exactOptional(),
   reputation: reputation.exactOptional(),
+  training: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).exactOptional(),
   reports: reports.prefault({}),
   wire: wire.prefault({}),
   limits: limits.prefault({}),

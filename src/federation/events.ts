@@ -43,6 +43,20 @@ export interface Declaration {
   readonly dtype: string;
   /** Examples that the client says it trained on, already capped. */
   readonly samples: number;
+  /** What the client signed, where it signed. */
+  readonly signed?: SignedTerms;
+}
+
+/** What makes, with the rest of a declaration and of its round, the statement that a client signed. */
+export interface SignedTerms {
+  /** The statement's id, which is that of the upload. */
+  readonly update: string;
+  /** Samples as claimed, before the cap. */
+  readonly claimed: number;
+  readonly clipNorm?: number;
+  readonly expires: number;
+  /** 64 bytes in hexadecimal digits. */
+  readonly signature: string;
 }
 
 /** An update that was accepted. */
@@ -297,6 +311,15 @@ const SCHEMAS: { readonly [T in EventType]: z.ZodType<EventBodies[T]> } = {
     chunkBytes: positive,
     dtype: word,
     samples: count,
+    signed: z
+      .strictObject({
+        update: hash,
+        claimed: count,
+        clipNorm: z.number().positive().exactOptional(),
+        expires: count,
+        signature: z.string().regex(/^[0-9a-f]{128}$/, 'must be 128 lower-case hexadecimal digits'),
+      })
+      .exactOptional(),
   }),
   'update.committed': z.strictObject({ round, client: id, blob: hash, root: hash, samples: count }),
   'update.refused': z.strictObject({ round, client: id, code: word, reason: text }),

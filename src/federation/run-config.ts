@@ -150,6 +150,8 @@ export interface RunConfig {
   readonly screen: ScreenConfig;
   readonly detectors?: DetectorsConfig;
   readonly reputation?: ReputationConfig;
+  /** What clients are told of how to train: read by them alone. */
+  readonly training?: Readonly<Record<string, string | number | boolean>>;
   readonly reports: {
     /** Whether reports are for others than the operator. */
     readonly public: boolean;
@@ -167,7 +169,7 @@ export interface RunConfig {
 
 /** A run as it is written down: what has a default may be left out. */
 export type RunConfigInput = Pick<RunConfig, 'model' | 'rule' | 'rounds' | 'enrolment'> &
-  Partial<Pick<RunConfig, 'name' | 'optimizer' | 'screen' | 'privacy' | 'secure'>> & {
+  Partial<Pick<RunConfig, 'name' | 'optimizer' | 'screen' | 'privacy' | 'secure' | 'training'>> & {
     readonly selection?: WithDefaults<SelectionConfig, 'from' | 'overSelection'>;
     readonly round?: Partial<CollectConfig>;
     readonly detectors?: WithDefaults<DetectorsConfig, 'act'>;

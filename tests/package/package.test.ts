@@ -123,7 +123,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const patient = { timeout: 240_000 };
 
 describe('the packed package', patient, () => {
-  test('holds what src/ compiles to, the shaders, what the benchmark asks of others, and the documents', async () => {
+  test('holds what src/ compiles to, the shaders, what the benchmark asks of others, the client in Python, and the documents', async () => {
     const sources = await readdir(join(root, 'src'), { recursive: true });
     const compiled = sources
       .filter((file) => file.endsWith('.ts') && !ASSEMBLY.test(file))
@@ -135,6 +135,7 @@ describe('the packed package', patient, () => {
       'README.md',
       'bench/peers/strong.py',
       'package.json',
+      'python/aggregis_client.py',
       ...compiled.map((file) => `dist/${file}`),
       ...shaders.filter((file) => file.endsWith('.wgsl')).map((file) => `shaders/${file}`),
     ];

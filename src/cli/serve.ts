@@ -1,0 +1,370 @@
+/**
+ * `aggregis serve`: a coordinator for a federation, on a port of this machine.
+ *
+ * @module
+ */
+
+import { readFile } from 'node:fs/promises';
+import { dirname, extname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Command, Option } from 'commander';
+import { createBackend } from '../backend/create-node.ts';
+import type { Backend } from '../backend/kernels.ts';
+import type { Json } from '../core/canonical-json.ts';
+import { parseConfig } from '../federation/config.ts';
+import { Coordinator } from '../federation/coordinator.ts';
+import { type LogLevel, requestLog } from '../federation/http/log.ts';
+import { FederationServer } from '../federation/http/server.ts';
+import type { RunConfig, RunConfigInput } from '../federation/run-config.ts';
+import { enrolmentOf, servedProblems } from '../federation/served-config.ts';
+import type { LoggedEvent } from '../federation/store/chain.ts';
+import { openStore, type Store } from '../federation/store/store.ts';
+import { quote } from '../formats/quote.ts';
+import {
+  DIGITS_MODEL,
+  DIGITS_TRAINING,
+  readsDigits,
+  writeDigitsModel,
+} from '../lab/digits-task.ts';
+import { createNodeCrypto } from '../secagg/crypto/create-node.ts';
+import {
+  type BackendFlags,
+  backendOption,
+  backendOptionsOf,
+  parseCount,
+  parsePositive,
+  parseWhole,
+  threadsOption,
+} from './arguments.ts';
+import { Interrupted, UsageError } from './failure.ts';
+import { version } from './version.ts';
+
+/** The options as commander gives them. */
+interface Flags extends BackendFlags {
+  readonly config?: string;
+  readonly run: string;
+  readonly resume?: true;
+  readonly host: string;
+  readonly port: number;
+  readonly clients?: number;
+  readonly rounds?: number;
+  readonly rule?: string;
+  readonly optimizer?: string;
+  readonly seconds?: number;
+  readonly linger: number;
+  readonly log: LogLevel;
+  readonly json?: true;
+}
+
+const DETAILS = `
+Without --config, clients learn to read digits that they draw themselves: aggregis join URL takes part,
+as often as you start it. Anybody who reaches the port may join such a run, and says so on stderr.
+
+--config takes JSON, or a module whose default export is a configuration; "model" is a safetensors file, beside
+it. --clients, --rounds, --rule, --optimizer and --seconds change what it says.
+
+Everything is in the folder of the run: what was answered is there after any crash, and --resume goes on. With
+Ctrl-C no further round is opened, and the server ends with the one that is open; a second Ctrl-C ends at once,
+and loses nothing either.
+
+The server speaks HTTP without TLS: put a proxy that does before it for others than this machine.
+
+Exit codes:
+  0    all rounds are done
+  1    the run ended before: rounds failed one after another, or the privacy budget is spent; or the folder
+       cannot be used
+  2    wrong usage, or a configuration that cannot be run
+  130  interrupted: --resume goes on
+
+A stack trace is printed with AGGREGIS_DEBUG=1.`;
+
+/** The command. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .summary('coordinate a federation: take updates in, send models out')
+    .description('Coordinates a federation: takes updates in, aggregates them, sends models out.')
+    .option('--config <file>', 'what to run, JSON or a module (default: the digits task)')
+    .option('--run <folder>', 'where the run is kept', 'aggregis-run')
+    .option('--resume', 'go on with the run in the folder')
+    .option('--host <address>', 'address to listen at', '127.0.0.1')
+    .option('--port <number>', 'port, 0 for any that is free', parseWhole, 8790)
+    .option('--clients <count>', 'clients of a round', parseCount)
+    .option('--rounds <count>', 'rounds', parseCount)
+    .option('--rule <spec>', 'how to aggregate, e.g. trimmed-mean:f=2')
+    .option('--optimizer <spec>', "the server's optimiser, e.g. fed-adam:eta=0.1")
+    .option('--seconds <seconds>', 'how long a round collects', parsePositive)
+    .option('--linger <seconds>', 'how long to answer after the last round', parseWhole, 3)
+    .addOption(
+      new Option('--log <level>', 'log of requests on stderr')
+        .choices(['silent', 'error', 'warn', 'info', 'debug'])
+        .default('silent'),
+    )
+    .addOption(backendOption())
+    .addOption(threadsOption())
+    .option('--json', 'tell what happens as lines of JSON')
+    .addHelpText('after', DETAILS)
+    .action(run);
+}
+
+async function run(flags: Flags): Promise<void> {
+  const wanted = flags.resume === undefined ? await configOf(flags) : undefined;
+  if (flags.resume) refuseChanges(flags);
+  await using store = await openRun(flags, wanted?.config);
+  const { config } = wanted ?? parseConfig(store.config, servedProblems);
+  const backend = await createBackend(flags.backend, backendOptionsOf(flags));
+  try {
+    const model = wanted && (await modelOf(wanted));
+    await serve({ flags, store, config, backend, ...(model && { model }) });
+  } finally {
+    await backend.close();
+  }
+}
+
+/** What is served. */
+interface Served {
+  readonly flags: Flags;
+  readonly store: Store;
+  readonly config: RunConfig;
+  readonly backend: Backend;
+  readonly model?: Uint8Array;
+}
+
+async function serve({ flags, store, config, backend, model }: Served): Promise<void> {
+  const teller = new Teller(flags, { store, config });
+  const crypto = await createNodeCrypto();
+  let server: FederationServer | undefined;
+  const coordinator = await Coordinator.open({
+    store,
+    config,
+    crypto,
+    backend,
+    enrolment: enrolmentOf(config, (message) => teller.warn(message)),
+    onEvent: (event) => {
+      server?.happened(event);
+      teller.happened(event);
+    },
+    onTrouble: (what, cause) => teller.warn(`${what}: ${String(cause)}`),
+    ...(model && { model }),
+  });
+  try {
+    server = await FederationServer.start({
+      coordinator,
+      crypto,
+      log: requestLog(flags.log, process.stderr),
+      host: flags.host,
+      port: flags.port,
+      version: version(),
+    });
+    teller.listening(server.url);
+    await untilOver(coordinator, { flags, teller });
+  } finally {
+    await server?.stop();
+    await coordinator.close();
+    await teller.close();
+    await crypto.close();
+  }
+}
+
+/** Ends with the run, or with an interrupt. @throws {Interrupted} */
+async function untilOver(
+  coordinator: Coordinator,
+  { flags, teller }: { readonly flags: Flags; readonly teller: Teller },
+): Promise<void> {
+  const now = new AbortController();
+  let interrupts = 0;
+  const interrupt = (): void => {
+    interrupts++;
+    coordinator.pause();
+    if (interrupts > 1) now.abort();
+    else teller.warn('no further round is opened; once more, and the server ends at once');
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  try {
+    while (!coordinator.isFinished && interrupts === 0 && !isBroken(coordinator)) {
+      await coordinator.changed();
+    }
+    const over = new Promise<void>((done) => {
+      now.signal.addEventListener('abort', () => done(), { once: true });
+    });
+    if (interrupts > 0 && !coordinator.isFinished) {
+      await Promise.race([coordinator.settled(), over]);
+    }
+    if (isBroken(coordinator)) throw coordinator.trouble;
+    if (!coordinator.isFinished) {
+      teller.warn(`to go on: aggregis serve --run ${quote(flags.run)} --resume`);
+      throw new Interrupted();
+    }
+    // Clients that wait for the next round hear that there is none.
+    const linger = new Promise<void>((done) => setTimeout(done, flags.linger * 1000));
+    await Promise.race([linger, over]);
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+  const { published } = coordinator.state;
+  if (published < coordinator.config.rounds) process.exitCode = 1;
+}
+
+/** Whether the log cannot be written any more by this process. */
+function isBroken({ trouble }: Coordinator): boolean {
+  return trouble !== undefined && trouble.code !== 'disk-full';
+}
+
+// What to run
+
+/** A configuration, and where its model is. */
+interface Wanted {
+  readonly config: RunConfig;
+  readonly folder: string;
+}
+
+async function configOf(flags: Flags): Promise<Wanted> {
+  const { config: path, clients, rounds, rule, optimizer, seconds } = flags;
+  const given = path === undefined ? digitsConfig(clients ?? 2) : await readConfig(path);
+  const round = {
+    ...given.round,
+    ...(clients !== undefined && { wanted: clients }),
+    ...(seconds !== undefined && { collectSeconds: seconds }),
+  };
+  const input = {
+    ...given,
+    ...(rounds !== undefined && { rounds }),
+    ...(rule !== undefined && { rule }),
+    ...(optimizer !== undefined && { optimizer }),
+    ...(Object.keys(round).length > 0 && { round }),
+  };
+  const { config } = parseConfig(input, servedProblems);
+  return { config, folder: path === undefined ? '.' : dirname(path) };
+}
+
+/** The digits task, open to anybody. */
+function digitsConfig(clients: number): RunConfigInput {
+  return {
+    name: 'digits',
+    model: DIGITS_MODEL,
+    rule: 'mean',
+    rounds: 10,
+    enrolment: { kind: 'open' },
+    round: { wanted: clients, collectSeconds: 120 },
+    training: DIGITS_TRAINING,
+  };
+}
+
+async function readConfig(path: string): Promise<RunConfigInput> {
+  if (extname(path) === '.json') {
+    const text = await readFile(path, 'utf8');
+    try {
+      return JSON.parse(text) as RunConfigInput;
+    } catch (cause) {
+      throw new UsageError(`${path}: is no JSON: ${(cause as Error).message}`, { cause });
+    }
+  }
+  const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
+  if (module.default !== undefined) return module.default as RunConfigInput;
+  throw new UsageError(`${path}: has no default export`);
+}
+
+function refuseChanges(flags: Flags): void {
+  const given = (['config', 'clients', 'rounds', 'rule', 'optimizer', 'seconds'] as const).find(
+    (name) => flags[name] !== undefined,
+  );
+  if (given === undefined) return;
+  throw new UsageError(`--${given} is for a new run; --resume goes on with what the folder says`);
+}
+
+async function openRun({ run: folder }: Flags, config: RunConfig | undefined): Promise<Store> {
+  if (config === undefined) return openStore(folder, { mode: 'resume' });
+  const plain = JSON.parse(JSON.stringify(config)) as { readonly [key: string]: Json };
+  return openStore(folder, { mode: 'create', config: plain, now: Date.now() });
+}
+
+async function modelOf({ config, folder }: Wanted): Promise<Uint8Array> {
+  if (config.model !== DIGITS_MODEL) return readFile(resolve(folder, config.model));
+  const parts: Uint8Array[] = [];
+  await writeDigitsModel(async (bytes) => {
+    parts.push(bytes.slice());
+  });
+  return Buffer.concat(parts);
+}
+
+/** Says what happens: sentences, or lines of JSON. */
+class Teller {
+  readonly #flags: Flags;
+  readonly #run: { readonly store: Store; readonly config: RunConfig };
+  /** What is being said, in order. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(flags: Flags, run: { readonly store: Store; readonly config: RunConfig }) {
+    this.#flags = flags;
+    this.#run = run;
+  }
+
+  listening(url: string): void {
+    const { store, config } = this.#run;
+    const what = `${config.rounds} rounds, ${config.rule}, ${config.optimizer}`;
+    this.#say(
+      { event: 'listening', url, run: store.run, folder: this.#flags.run },
+      `${url}  run ${store.run} in ${quote(this.#flags.run)}: ${what}`,
+    );
+  }
+
+  warn(message: string): void {
+    process.stderr.write(`aggregis: ${message}\n`);
+  }
+
+  happened({ type, body }: LoggedEvent): void {
+    switch (type) {
+      case 'round.opened': {
+        const clients = (body.selected as readonly string[]).length;
+        this.#say(
+          { event: 'open', round: body.round, clients, deadline: body.deadline },
+          `round ${body.round}: open, ${clients} clients`,
+        );
+        break;
+      }
+      case 'round.published':
+        this.#turn = this.#turn.then(() => this.#published(body));
+        break;
+      case 'round.failed':
+        this.#say(
+          { event: 'failed', round: body.round, code: body.code, reason: body.reason },
+          `round ${body.round}: failed, ${body.code}: ${body.reason}`,
+        );
+        break;
+      case 'run.finished':
+        this.#say({ event: 'finished', reason: body.reason }, `the run is over: ${body.reason}`);
+        break;
+      default:
+    }
+  }
+
+  /** When all is said. */
+  async close(): Promise<void> {
+    await this.#turn;
+  }
+
+  async #published({ round, model }: LoggedEvent['body']): Promise<void> {
+    const accuracy = await this.#accuracyOf(String(model));
+    const figure =
+      accuracy === undefined ? '' : `, reads ${(100 * accuracy).toFixed(1)} % of digits`;
+    this.#write(
+      { event: 'published', round, model, ...(accuracy !== undefined && { accuracy }) },
+      `round ${round}: model ${String(model).slice(0, 12)}${figure}`,
+    );
+  }
+
+  /** Of the digits task; what cannot be read is not told of. */
+  async #accuracyOf(model: string): Promise<number | undefined> {
+    const { store, config } = this.#run;
+    if (config.model !== DIGITS_MODEL) return undefined;
+    await using source = await store.blobs.open(model);
+    return (await readsDigits(source)).accuracy;
+  }
+
+  #say(news: object, text: string): void {
+    this.#turn = this.#turn.then(() => this.#write(news, text));
+  }
+
+  #write(news: object, text: string): void {
+    process.stdout.write(this.#flags.json ? `${JSON.stringify(news)}\n` : `${text}\n`);
+  }
+}

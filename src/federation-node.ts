@@ -1,0 +1,16 @@
+/**
+ * Aggregis, federations: a client that trains in the rounds of a coordinator. The entry
+ * `aggregis/federation` under Node. All that browsers have, with identities in files.
+ *
+ * @module
+ */
+
+import { nodeSpawner } from './core/spawn-node.ts';
+import { type TrainInWorker, trainInWorkerWith } from './federation/client/worker-trainer.ts';
+
+export { openIdentity, readIdentity, saveIdentity } from './federation/identity-file.ts';
+export * from './federation-portable.ts';
+export { createNodeCrypto as createCrypto } from './secagg/crypto/create-node.ts';
+
+/** Trains in a thread: see {@link TrainInWorker}. */
+export const trainInWorker: TrainInWorker = /* @__PURE__ */ trainInWorkerWith(nodeSpawner);

@@ -1,0 +1,192 @@
+/**
+ * What a coordinator answers, read and checked.
+ *
+ * @module
+ */
+
+import { FederationError } from '../../core/errors.ts';
+import { CLIENT_ID, HEX_32 } from '../identity.ts';
+import { RUN_ID } from '../statement.ts';
+import { Fields } from './fields.ts';
+
+/** What is public of a run. */
+export interface RunInfo {
+  readonly run: string;
+  /** Rounds that are planned. */
+  readonly rounds: number;
+  /** All that the server said, as it came. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** What a client is told of the present. */
+export interface CurrentRound {
+  /** 0 before the first. */
+  readonly round: number;
+  /** `collect` while updates are taken. */
+  readonly phase: string;
+  /** What the server waits for, in words. */
+  readonly waitingFor: string;
+  /** Whether no round follows. */
+  readonly isLast: boolean;
+  /** What an update must be, while updates of this client are taken. */
+  readonly terms?: RoundTerms;
+}
+
+/** What an update of a round must be. */
+export interface RoundTerms {
+  readonly round: number;
+  /** SHA-256 of the model that updates are differences to, in lower-case hex. */
+  readonly model: string;
+  readonly modelBytes: number;
+  /** When the round stops collecting, by the server's clock. Milliseconds since 1970 */
+  readonly deadline: number;
+  readonly chunkSize: number;
+  /** Number types that the round takes on the wire, the server's favourite first. */
+  readonly dtypes: readonly string[];
+  /** Samples above these count as these. */
+  readonly sampleCap: number;
+  /** The norm that updates must be clipped to, if to any. */
+  readonly clipNorm?: number;
+  /** What the server says to training: whatever this federation has agreed on. */
+  readonly training: Readonly<Record<string, unknown>>;
+}
+
+/** Where an upload stands. */
+export interface UploadStatus {
+  /** The server's name for it: that of an earlier declaration of the same bytes, if there was one. */
+  readonly update: string;
+  readonly isCommitted: boolean;
+  /** Which chunks are missing, ascending. */
+  readonly missing: readonly number[];
+  /** Bytes that may be in flight; `undefined` if the answer does not say. */
+  readonly credit: number | undefined;
+}
+
+/** Names of phases in which no round follows. */
+const OVER = new Set(['finished']);
+
+const MIN_CHUNK = 1;
+const MAX_CHUNK = 64 * 2 ** 20;
+
+/** @throws {FederationError} `protocol`. */
+export function readRun(body: unknown): RunInfo {
+  const fields = new Fields('GET /v1/run', body);
+  return {
+    run: fields.text('run', RUN_ID),
+    rounds: fields.integer('rounds'),
+    details: body as Record<string, unknown>,
+  };
+}
+
+/** @throws {FederationError} `protocol`. */
+export function readCurrent(body: unknown): CurrentRound {
+  const fields = new Fields('GET /v1/rounds/current', body);
+  const phase = fields.text('phase');
+  const round = fields.has('round') ? fields.integer('round') : 0;
+  const isDone = fields.has('committed') && fields.flag('committed');
+  const takes = phase === 'collect' && fields.flag('selected') && !isDone;
+  return {
+    round,
+    phase,
+    waitingFor: fields.has('waitingFor') ? fields.text('waitingFor') : phase,
+    isLast: OVER.has(phase),
+    ...(takes && { terms: readTerms(round, fields) }),
+  };
+}
+
+function readTerms(round: number, fields: Fields): RoundTerms {
+  const chunkSize = fields.integer('chunkSize', MIN_CHUNK);
+  if (chunkSize > MAX_CHUNK) {
+    const limit = `at most ${MAX_CHUNK} bytes`;
+    throw new FederationError('protocol', `chunkSize must be ${limit}, got ${chunkSize}`);
+  }
+  const clipNorm = fields.has('clipNorm') ? Number(fields.any('clipNorm')) : undefined;
+  if (clipNorm !== undefined && !(Number.isFinite(clipNorm) && clipNorm > 0)) {
+    throw new FederationError('protocol', `clipNorm must be above 0, got ${clipNorm}`);
+  }
+  const training = fields.any('training');
+  return {
+    round,
+    model: fields.text('model', HEX_32),
+    modelBytes: fields.integer('modelBytes', 1),
+    deadline: fields.integer('deadline'),
+    chunkSize,
+    dtypes: fields.texts('dtypes'),
+    sampleCap: fields.integer('sampleCap', 1),
+    ...(clipNorm !== undefined && { clipNorm }),
+    training: typeof training === 'object' && training !== null ? { ...training } : {},
+  };
+}
+
+/** @throws {FederationError} `protocol`. */
+export function readChallenge(body: unknown): Uint8Array {
+  const digits = new Fields('POST /v1/challenge', body).text(
+    'challenge',
+    /^([0-9a-f]{2}){16,128}$/,
+  );
+  return Uint8Array.from(digits.match(/../g)!, (pair) => Number.parseInt(pair, 16));
+}
+
+/** Client that was enrolled. @throws {FederationError} `protocol`. */
+export function readClient(body: unknown): string {
+  return new Fields('POST /v1/clients', body).text('client', CLIENT_ID);
+}
+
+/** A right to ask, for some time. */
+export interface Token {
+  readonly token: string;
+  readonly expires: number;
+}
+
+/** @throws {FederationError} `protocol`. */
+export function readToken(body: unknown): Token {
+  const fields = new Fields('POST /v1/session', body);
+  return {
+    token: fields.text('token', /^[\x21-\x7e]{16,1024}$/),
+    expires: fields.integer('expires'),
+  };
+}
+
+/** @throws {FederationError} `protocol`. */
+export function readStatus(body: unknown, chunks: number): UploadStatus {
+  const fields = new Fields('update', body);
+  const state = fields.has('state') ? fields.text('state') : '';
+  return {
+    update: fields.text('update', HEX_32),
+    isCommitted: state === 'committed',
+    missing: missingIn(fields.text('missing'), chunks),
+    credit: fields.has('credit') ? fields.integer('credit') : undefined,
+  };
+}
+
+/** Name of the blob that an update has become. @throws {FederationError} `protocol`. */
+export function readReceipt(body: unknown): { readonly sha256: string; readonly event: number } {
+  const fields = new Fields('commit', body);
+  const event = fields.has('event') ? fields.integer('event') : 0;
+  return { sha256: fields.text('sha256', HEX_32), event };
+}
+
+/** Bit k of byte ⌊k/8⌋, lowest first, stands for chunk k. */
+function missingIn(base64: string, chunks: number): number[] {
+  const bitmap = base64Bytes(base64);
+  if (bitmap === undefined || bitmap.length !== Math.ceil(chunks / 8)) {
+    const message = `missing must be a bitmap of ${chunks} chunks in base64`;
+    throw new FederationError('protocol', message);
+  }
+  return Array.from({ length: chunks }, (_, k) => k).filter(
+    (k) => ((bitmap[k >> 3]! >> (k & 7)) & 1) === 1,
+  );
+}
+
+function base64Bytes(text: string): Uint8Array | undefined {
+  try {
+    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Base64, as in headers. */
+export function base64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}

@@ -1,0 +1,108 @@
+/**
+ * A coordinator behind a socket: HTTP and WebSocket on one port.
+ *
+ * @module
+ */
+
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { Logger } from 'pino';
+import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
+import type { Coordinator } from '../coordinator.ts';
+import type { LoggedEvent } from '../store/chain.ts';
+import { FederationApp } from './app.ts';
+import type { Pace } from './flow.ts';
+import { NewsServer } from './news.ts';
+
+/** How a server is started. */
+export interface ServerOptions {
+  readonly coordinator: Coordinator;
+  readonly crypto: CryptoProvider;
+  readonly log: Logger;
+  /** Default: this machine alone. */
+  readonly host?: string;
+  /** 0 takes one that is free. */
+  readonly port: number;
+  readonly version: string;
+  /** How slow bodies may be. */
+  readonly pace?: Pace;
+}
+
+/** Connections at once. */
+const MOST_CONNECTIONS = 20_000;
+/** How long heads of requests may take, in milliseconds. */
+const HEAD_MS = 10_000;
+const SWEEP_MS = 60_000;
+
+/** A server that listens. */
+export class FederationServer {
+  readonly app: FederationApp;
+  readonly #server: Server;
+  readonly #news: NewsServer;
+  readonly #sweeps: ReturnType<typeof setInterval>;
+
+  private constructor(options: ServerOptions) {
+    const { coordinator, crypto, log, version, pace } = options;
+    this.app = new FederationApp({ coordinator, crypto, log, version, ...(pace && { pace }) });
+    const listener = getRequestListener(
+      this.app.hono.fetch as Parameters<typeof getRequestListener>[0],
+      {
+        overrideGlobalObjects: false,
+      },
+    );
+    this.#server = createServer(
+      {
+        maxHeaderSize: 16 * 1024,
+        headersTimeout: HEAD_MS,
+        // A chunk may take long as long as it moves: `paced` sees to it.
+        requestTimeout: 0,
+        keepAliveTimeout: 75_000,
+        connectionsCheckingInterval: HEAD_MS / 2,
+      },
+      (request, response) => void listener(request, response),
+    );
+    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#news = new NewsServer(this.#server, { coordinator, app: this.app });
+    this.#sweeps = setInterval(() => this.app.sessions.sweep(coordinator.now()), SWEEP_MS);
+    this.#sweeps.unref();
+  }
+
+  /** Listens. @throws the system's own error if the port cannot be had. */
+  static async start(options: ServerOptions): Promise<FederationServer> {
+    const own = new FederationServer(options);
+    const { host = '127.0.0.1', port } = options;
+    await new Promise<void>((resolve, reject) => {
+      own.#server.once('error', reject);
+      own.#server.listen(port, host, () => {
+        own.#server.off('error', reject);
+        resolve();
+      });
+    });
+    return own;
+  }
+
+  /** Where it is. */
+  get url(): string {
+    const { address, port, family } = this.#server.address() as AddressInfo;
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  }
+
+  /** Counts an event, and tells clients of it. */
+  happened(event: LoggedEvent): void {
+    this.app.metrics.happened(event);
+    this.#news.tell(event);
+  }
+
+  /** Ends: requests that are held open are answered, others cut after `graceMs`. */
+  async stop(graceMs = 2_000): Promise<void> {
+    this.app.stop();
+    clearInterval(this.#sweeps);
+    this.#news.close();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * What a coordinator can serve of what a configuration can say.
+ *
+ * @module
+ */
+
+import { hexToBytes } from '@noble/hashes/utils.js';
+import { AggregationError } from '../core/errors.ts';
+import type { ConfigProblem } from './config.ts';
+import { parseOptimizer } from './optimizers/spec.ts';
+import { type EnrolmentPolicy, enrolAnybody, enrolListed } from './registry.ts';
+import type { RunConfig } from './run-config.ts';
+
+/** What keeps a coordinator from serving a configuration: for `parseConfig`. */
+export function servedProblems(config: RunConfig): ConfigProblem[] {
+  const { secure, privacy, detectors, wire } = config;
+  const problems = optimizerProblems(config.optimizer);
+  const lacks = (path: string, what: string): void => {
+    problems.push({ path, reason: `${what} is not served in this version` });
+  };
+  if (secure !== undefined) lacks('secure', 'secure aggregation');
+  if (privacy?.kind === 'central' && privacy.noise === 'shares') {
+    lacks('privacy.noise', 'noise in shares');
+  }
+  if (detectors !== undefined) lacks('detectors', 'detection of poisoning');
+  if (wire.dtypes.every((dtype) => dtype === 'I8')) {
+    lacks('wire.dtypes', 'I8 alone');
+  }
+  return problems;
+}
+
+function optimizerProblems(spec: string): ConfigProblem[] {
+  const path = 'optimizer';
+  try {
+    const { optimizer } = parseOptimizer(spec);
+    const { name, clientScalars, parts } = optimizer;
+    if (clientScalars.length > 0) {
+      const reason = `${name} needs numbers from clients beside their updates, which are not sent`;
+      return [{ path, reason }];
+    }
+    if (parts === 1) return [];
+    return [{ path, reason: `${name} needs ${parts} vectors from each client, one is sent` }];
+  } catch (error) {
+    if (error instanceof AggregationError) return [{ path, reason: error.message }];
+    throw error;
+  }
+}
+
+/** Whom a configuration admits. `warn` is told what an open run means. */
+export function enrolmentOf(
+  { enrolment }: Pick<RunConfig, 'enrolment'>,
+  warn: (message: string) => void,
+): EnrolmentPolicy {
+  switch (enrolment.kind) {
+    case 'allow-list':
+      return enrolListed(enrolment.keys.map(hexToBytes));
+    case 'certificate':
+      return {
+        kind: 'certificate',
+        authority: hexToBytes(enrolment.authority),
+        federation: hexToBytes(enrolment.federation),
+      };
+    case 'open':
+      return enrolAnybody(warn);
+    default:
+      return enrolment satisfies never;
+  }
+}

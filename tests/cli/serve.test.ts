@@ -1,0 +1,138 @@
+/** `aggregis serve` as a process: a run to its end, kills, interrupts, and what is refused. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, test } from 'vitest';
+import { TestClient, temporaryFolder } from '../support/federation-server.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** A server that runs. */
+class Served implements AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly news: Record<string, unknown>[] = [];
+  stderr = '';
+  readonly exit: Promise<unknown>;
+  #heard: () => void = () => {};
+
+  constructor(words: readonly string[]) {
+    const main = join(ROOT, 'src/cli/main.ts');
+    const args = ['--import', import.meta.resolve('tsx'), main, 'serve', ...words];
+    this.child = spawn(process.execPath, [...args, '--json', '--port', '0', '--linger', '0'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.exit = once(this.child, 'exit').then(([code, signal]) => code ?? signal);
+    createInterface({ input: this.child.stdout! }).on('line', (line) => {
+      this.news.push(JSON.parse(line));
+      this.#heard();
+    });
+    this.child.stderr!.on('data', (text) => {
+      this.stderr += String(text);
+    });
+  }
+
+  /** The first news of that kind. */
+  async told(event: string): Promise<Record<string, unknown>> {
+    for (;;) {
+      const found = this.news.find((one) => one.event === event);
+      if (found !== undefined) return found;
+      const next = new Promise<void>((done) => {
+        this.#heard = done;
+      });
+      const ended = this.exit.then(() => {
+        throw new Error(`ended before ${event}: ${this.stderr}`);
+      });
+      await Promise.race([next, ended]);
+    }
+  }
+
+  async url(): Promise<string> {
+    return String((await this.told('listening')).url);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exit;
+  }
+}
+
+test('a run of digits that is killed between commit and close goes on with what was answered', async () => {
+  await using folder = await temporaryFolder();
+  const run = ['--run', join(folder.path, 'run')];
+  let [one, two]: TestClient[] = [];
+  let update: string;
+  let first: { update: string; sha256: string; event: number };
+  {
+    await using server = new Served([
+      ...run,
+      '--clients',
+      '2',
+      '--rounds',
+      '2',
+      '--backend',
+      'wasm',
+    ]);
+    const url = await server.url();
+    one = await TestClient.joined(url);
+    two = await TestClient.joined(url);
+    const round = await one.round();
+    const committed = await one.submit(await one.nudge(round.model, 1), round);
+    expect(committed.status).toBe(200);
+    first = committed.body;
+    const file = await two.nudge(round.model, 3);
+    const declared = await two.declare(two.statement(file, round));
+    update = declared.body.update;
+    expect((await two.chunk(update, 0, file)).status).toBe(204);
+    server.child.kill('SIGKILL');
+    expect(await server.exit).toBe('SIGKILL');
+  }
+  await using server = new Served([...run, '--resume']);
+  const url = await server.url();
+  one = one.at(url);
+  two = two.at(url);
+  await one.begin();
+  await two.begin();
+  const before = await one.current();
+  expect(before.body).toMatchObject({ round: 1, phase: 'collect', updates: 1, committed: true });
+  const again = await one.commit(first.update);
+  expect(again).toMatchObject({ status: 200, body: first });
+  expect((await two.commit(update)).status).toBe(200);
+  const next = await one.round(1);
+  expect(next).toMatchObject({ round: 2, selected: true });
+  for (const client of [one, two]) {
+    expect((await client.submit(await client.nudge(next.model, 0.5), next)).status).toBe(200);
+  }
+  expect(await server.told('finished')).toMatchObject({ reason: 'all 2 rounds are done' });
+  expect(await server.exit).toBe(0);
+  const told = server.news.filter(({ event }) => event === 'published');
+  expect(told).toMatchObject([{ round: 1, accuracy: expect.any(Number) }, { round: 2 }]);
+}, 60_000);
+
+test('an interrupt before any round ends at once, and says how to go on', async () => {
+  await using folder = await temporaryFolder();
+  await using server = new Served(['--run', join(folder.path, 'run')]);
+  await server.url();
+  server.child.kill('SIGINT');
+  expect(await server.exit).toBe(130);
+  expect(server.stderr).toContain('open enrolment');
+  expect(server.stderr).toMatch(/to go on: aggregis serve --run \S+ --resume/);
+}, 30_000);
+
+test('a configuration that cannot be run is refused with all that is wrong with it', async () => {
+  await using folder = await temporaryFolder();
+  const config = join(folder.path, 'c.json');
+  const wrong = {
+    model: 'm',
+    rule: 'krumm',
+    rounds: 1,
+    enrolment: { kind: 'open' },
+    optimizer: 'x',
+  };
+  await writeFile(config, JSON.stringify(wrong));
+  await using server = new Served(['--run', join(folder.path, 'run'), '--config', config]);
+  expect(await server.exit).toBe(2);
+  expect(server.stderr).toMatch(/rule: .*krumm.*optimizer: /);
+}, 30_000);
