@@ -61,7 +61,10 @@ export class RawHttp {
     const length = body.reduce((sum, piece) => sum + piece.length, 0);
     const all = { host: '127.0.0.1', 'content-length': String(length), ...headers };
     const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-    return this.exchange([Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`), ...body]);
+    return this.exchange([
+      Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`),
+      ...body,
+    ]);
   }
 
   /** Sends JSON. */

@@ -32,7 +32,16 @@ export class ServedProcess {
   /** Starts it with words of the command line, and waits until it listens. */
   static async start(words: readonly string[]): Promise<ServedProcess> {
     const main = join(ROOT, 'src/cli/main.ts');
-    const node = ['--import', import.meta.resolve('tsx'), main, 'serve', '--json', '--port', '0'];
+    const node = [
+      ...(process.env.LOADPROF ? ['--cpu-prof', '--cpu-prof-dir', process.env.LOADPROF] : []),
+      '--import',
+      import.meta.resolve('tsx'),
+      main,
+      'serve',
+      '--json',
+      '--port',
+      '0',
+    ];
     const child = spawn(process.execPath, [...node, ...words], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -18,11 +18,12 @@ import { type Answer, granted, type Refusal, refused } from '../refusals.ts';
 import type { StoredBlob } from './blobs.ts';
 import type { ChunkMap, UploadPlan } from './chunk-map.ts';
 import type { OnStep } from './faults.ts';
-import { readAt, writeAt, writing } from './files.ts';
+import { readAt, writeAllAt, writing } from './files.ts';
 import { sha256 } from './sha256.ts';
 
-/** Bytes as they arrive: a request, or an array of pieces. */
-export type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+/** Bytes as they arrive: a request, or an array of pieces, some of them together. */
+export type Pieces = AsyncIterable<Piece> | Iterable<Piece>;
+type Piece = Uint8Array | readonly Uint8Array[];
 
 /** What is said of a chunk beforehand. */
 export interface ChunkOptions {
@@ -113,21 +114,34 @@ export class Upload {
     const { from, to } = chunkRange(this.plan, index);
     const known = this.#parts.map.leaves[index];
     const leaf = createHash('sha256').update(LEAF_PREFIX);
-    const digest = options.digest && createHash('sha256');
     const prefix = this.#prefix.chunks === index ? this.#prefix.hash.copy() : undefined;
+    // What comes first is its own digest.
+    const isOwn = prefix !== undefined && index === 0;
+    const digest = options.digest && !isOwn ? createHash('sha256') : undefined;
     const writing_ = known === undefined ? this.#takeOver(index) : undefined;
     let length = 0;
-    for await (const piece of pieces) {
-      if (piece.length > to - from - length) return wrongLength(index, to - from);
-      for (const hash of [leaf, digest, prefix]) hash?.update(piece);
-      const at = from + length;
-      const isMine = await writing_?.((data) => writeAt(data, piece, at));
-      if (isMine === false) return superseded(index);
-      this.#parts.onStep('chunk.piece-written');
-      length += piece.length;
+    /** Whether what was written last went to its place; it is written while the next piece is hashed. */
+    let written = Promise.resolve(true);
+    try {
+      for await (const piece of pieces) {
+        const parts = piece instanceof Uint8Array ? [piece] : piece;
+        const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+        if (bytes > to - from - length) return wrongLength(index, to - from);
+        for (const hash of [leaf, digest, prefix]) for (const part of parts) hash?.update(part);
+        const at = from + length;
+        if (!(await written)) return superseded(index);
+        if (writing_ !== undefined) written = writing_((data) => writeAllAt(data, parts, at));
+        written.catch(() => {});
+        length += bytes;
+        this.#parts.onStep('chunk.piece-written');
+      }
+      if (!(await written)) return superseded(index);
+    } finally {
+      // Nothing is written behind the caller's back.
+      await written.catch(() => {});
     }
     if (length !== to - from) return wrongLength(index, to - from);
-    const wrong = digestRefusal(index, digest, options.digest);
+    const wrong = digestRefusal(index, isOwn ? prefix.copy() : digest, options.digest);
     if (wrong !== undefined) return wrong;
     const own = new Uint8Array(leaf.digest());
     if (known !== undefined) return sameBytes(known, own) ? granted(undefined) : conflict(index);
