@@ -76,7 +76,6 @@ class Updates {
   readonly chunkSize: number;
   readonly #file: Uint8Array;
   readonly #leaves: Uint8Array[];
-  readonly #digests: string[];
 
   constructor(file: Uint8Array, chunkSize: number) {
     this.#file = file;
@@ -86,7 +85,6 @@ class Updates {
       this.#chunk(k),
     );
     this.#leaves = chunks.map((chunk) => sha256(LEAF_PREFIX, chunk));
-    this.#digests = chunks.map((chunk) => Buffer.from(sha256(chunk)).toString('base64'));
   }
 
   get chunks(): number {
@@ -108,10 +106,10 @@ class Updates {
       : { head: chunk.subarray(0, 0), rest: chunk };
   }
 
-  digest(k: number, own: Uint8Array): string {
-    if (k > 0) return this.#digests[k]!;
+  leaf(k: number, own: Uint8Array): string {
+    if (k > 0) return hex(this.#leaves[k]!);
     const { head, rest } = this.body(0, own);
-    return Buffer.from(sha256(head, rest)).toString('base64');
+    return hex(sha256(LEAF_PREFIX, head, rest));
   }
 
   root(own: Uint8Array): string {
@@ -315,6 +313,7 @@ class Sending {
   readonly #client: Ready;
   readonly #updates: Updates;
   readonly #json: { readonly round: number };
+  readonly #leaves: readonly string[];
 
   constructor(
     client: Ready,
@@ -328,6 +327,8 @@ class Sending {
     this.#updates = parts.updates;
     this.own = parts.own;
     this.#json = parts.json;
+    const { updates } = parts;
+    this.#leaves = Array.from({ length: updates.chunks }, (_, k) => updates.leaf(k, this.own));
   }
 
   /** The name of the blob that it became. */
@@ -339,8 +340,7 @@ class Sending {
     const { update } = jsonIn(declared);
     for (let k = 0; k < this.#updates.chunks; k++) {
       const { head, rest } = this.#updates.body(k, this.own);
-      const digest = this.#updates.digest(k, this.own);
-      const headers = { authorization, 'content-digest': `sha-256=:${digest}:` };
+      const headers = { authorization, 'merkle-leaf': this.#leaves[k]! };
       const chunk = `/v1/updates/${update}/chunks/${k}`;
       await this.#asked(() =>
         line.send({ method: 'PUT', path: chunk, headers, body: [head, rest] }),

@@ -21,6 +21,7 @@ import type { Coordinator, DeclaredUpdate, Outcome } from '../coordinator.ts';
 import { CHALLENGE_MS, checkPossession, HEX_32, issueChallenge } from '../identity.ts';
 import { chunkRange } from '../merkle.ts';
 import { isOver } from '../run-state.ts';
+import type { ChunkOptions } from '../store/upload.ts';
 import { batches, PACE, type Pace, readPast, Stalled, shortBody } from './body.ts';
 import { Credit } from './credit.ts';
 import { TokenBuckets } from './flow.ts';
@@ -457,18 +458,21 @@ export class FederationApp {
     if (length !== to - from) {
       throw new Problem('wrong-length', `chunk ${index} has ${to - from} bytes, got ${length}`);
     }
-    const digest = digestIn(c);
-    const giveBack = await this.#credit.wait(client, length, {
-      waitMs: CREDIT_MS,
-      isBegun: upload.missing < upload.chunks,
-      signal: goneSignal(c.env.outgoing),
-    });
+    const hash = hashIn(c);
+    const isBegun = upload.missing < upload.chunks;
+    const giveBack =
+      this.#credit.take(client, length) ??
+      (await this.#credit.wait(client, length, {
+        waitMs: CREDIT_MS,
+        isBegun,
+        signal: goneSignal(c.env.outgoing),
+      }));
     if (giveBack === undefined) {
       const message = `${this.#credit.each} bytes may be in flight: wait for those that are`;
       throw new Problem('no-credit', message, { retryAfter: 1 });
     }
     try {
-      const answer = await upload.write(index, batches(c.env.incoming, { pace }), { digest });
+      const answer = await upload.write(index, batches(c.env.incoming, { pace }), hash);
       if (!answer.ok) throw problemOf(answer.refusal, 'chunk');
     } finally {
       giveBack();
@@ -590,11 +594,17 @@ function lengthIn(c: Call): number {
   throw new Problem('wrong-length', 'a chunk comes with its Content-Length');
 }
 
-function digestIn(c: Call): Uint8Array {
+/** What a chunk is said to hash to: its leaf of the tree, or its bytes by themselves. */
+function hashIn(c: Call): ChunkOptions {
+  const leaf = c.req.header('merkle-leaf');
+  if (leaf !== undefined && HEX_32.test(leaf)) return { leaf: hexToBytes(leaf) };
   const text = c.req.header('content-digest') ?? '';
   const [, digest] = /^sha-256=:([A-Za-z0-9+/]{43}=):$/.exec(text) ?? [];
-  if (digest !== undefined) return new Uint8Array(Buffer.from(digest, 'base64'));
-  throw new Problem('malformed', 'a chunk comes with Content-Digest: sha-256=:…:');
+  if (leaf === undefined && digest !== undefined) {
+    return { digest: new Uint8Array(Buffer.from(digest, 'base64')) };
+  }
+  const wanted = 'Content-Digest: sha-256=:…: or Merkle-Leaf: and 64 lower-case hex digits';
+  throw new Problem('malformed', `a chunk comes with ${wanted}`);
 }
 
 function numberIn(c: Call, name: string): number | undefined {

@@ -21,7 +21,7 @@ export interface Pace {
 export const PACE: Pace = { stallMs: 10_000, leastRate: 1024 };
 
 /** Bytes that are handed on at one time: a system call for each is dear, and more would only wait. */
-export const BATCH_BYTES: number = 256 * 1024;
+export const BATCH_BYTES: number = 128 * 1024;
 /** What is read past of a body that nobody wants, in bytes and milliseconds. */
 const MOST_PAST = 64 * 2 ** 20;
 const MOST_PAST_MS = 30_000;
