@@ -137,13 +137,7 @@ export async function federationLoad(options: LoadOptions): Promise<LoadFigures>
   await writeFile(join(folder, 'model.safetensors'), await modelOf(new Float32Array(cols)));
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   const run = join(folder, 'run');
-  const server = await ServedProcess.start([
-    '--config',
-    join(folder, 'config.json'),
-    '--run',
-    run,
-    ...(process.env.LOADLOG ? ['--log', 'info'] : []),
-  ]);
+  const server = await ServedProcess.start(['--config', join(folder, 'config.json'), '--run', run]);
   try {
     say(`${clients} clients enrol`);
     const { chunkSize, id, credit } = await runOf(server.port);
@@ -184,12 +178,6 @@ export async function federationLoad(options: LoadOptions): Promise<LoadFigures>
       },
     };
     for (const { line } of all) line.close();
-    if (process.env.LOADPROF) {
-      server.process.kill('SIGTERM');
-      await new Promise((r) => setTimeout(r, 300));
-      server.process.kill('SIGTERM');
-      await server.exit;
-    }
     await server.kill();
     say('what is on disk is read back');
     const wanted = sendings.map(({ own }) => updates.name(own));

@@ -12,6 +12,15 @@ import { createInterface } from 'node:readline';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+/** How it is started. */
+export interface StartOptions {
+  /** A module that is loaded before it, by its URL. */
+  readonly before?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether what it says to people is left out. */
+  readonly isQuiet?: boolean;
+}
+
 /** A server that runs. */
 export class ServedProcess {
   readonly process: ChildProcess;
@@ -29,21 +38,21 @@ export class ServedProcess {
     this.exit = parts.exit;
   }
 
-  /** Starts it with words of the command line, and waits until it listens. */
-  static async start(words: readonly string[]): Promise<ServedProcess> {
+  /**
+   * Starts it with words of the command line, and waits until it listens; `undefined` if it ends before.
+   * What `before` names is loaded first.
+   */
+  static async tried(
+    words: readonly string[],
+    options: StartOptions = {},
+  ): Promise<ServedProcess | undefined> {
+    const { before, env } = options;
     const main = join(ROOT, 'src/cli/main.ts');
-    const node = [
-      ...(process.env.LOADPROF ? ['--cpu-prof', '--cpu-prof-dir', process.env.LOADPROF] : []),
-      '--import',
-      import.meta.resolve('tsx'),
-      main,
-      'serve',
-      '--json',
-      '--port',
-      '0',
-    ];
-    const child = spawn(process.execPath, [...node, ...words], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+    const loaded = [import.meta.resolve('tsx'), ...(before === undefined ? [] : [before])];
+    const node = [...loaded.flatMap((module) => ['--import', module]), main];
+    const child = spawn(process.execPath, [...node, 'serve', '--json', '--port', '0', ...words], {
+      stdio: ['ignore', 'pipe', options.isQuiet ? 'ignore' : 'inherit'],
+      env: { ...process.env, ...env },
     });
     const exit = once(child, 'exit').then(([code, signal]) => code ?? signal);
     const told: Record<string, unknown>[] = [];
@@ -55,8 +64,14 @@ export class ServedProcess {
       });
     });
     const url = await Promise.race([listening, exit.then(() => undefined)]);
-    if (url === undefined) throw new Error(`the server ended with ${await exit}`);
-    return new ServedProcess({ process: child, url, told, exit });
+    return url === undefined ? undefined : new ServedProcess({ process: child, url, told, exit });
+  }
+
+  /** As `tried`. @throws if it ends before it listens. */
+  static async start(words: readonly string[], options?: StartOptions): Promise<ServedProcess> {
+    const server = await ServedProcess.tried(words, options);
+    if (server === undefined) throw new Error('the server ended before it listened');
+    return server;
   }
 
   /** Ends it at once. */
