@@ -2,7 +2,7 @@
  * Kills a real `aggregis serve` at every point at which a crash would leave another state, takes the run
  * up again, and holds what comes of it against an undisturbed run. Writes docs/crash-matrix.md.
  *
- *     npx tsx scripts/crash-matrix.ts [--mode plain|private] [--only WORDS] [--check]
+ *     npx tsx scripts/crash-matrix.ts [--mode plain|private] [--only WORDS] [--lanes 2]
  *
  * @module
  */
@@ -28,7 +28,7 @@ const { values: flags } = parseArgs({
   options: {
     mode: { type: 'string' },
     only: { type: 'string', default: '' },
-    check: { type: 'boolean', default: false },
+    lanes: { type: 'string', default: '2' },
   },
 });
 
@@ -57,25 +57,33 @@ const modes: readonly Mode[] =
 const results = new Map<KillPoint, Map<Mode, string>>();
 let isSound = true;
 let cut = 0;
+/** What waits to be done, and what it is held against. */
+const waiting: { mode: Mode; point: KillPoint; seed: number; undisturbed: CrashOutcome }[] = [];
 for (const mode of modes) {
-  const common = { mode, rounds: ROUNDS, identities };
-  const undisturbed = await inFolder({ ...common, kills: [] });
-  const points = KILL_POINTS.filter(
-    ({ name, isPrivate }) =>
-      (isPrivate ?? mode === 'private') === (mode === 'private') && name.includes(flags.only),
-  );
-  for (const [i, point] of points.entries()) {
-    const { name: _, isPrivate: __, ...at } = point;
-    const outcome = await inFolder({ ...common, kills: [at], cutRate: CUT_RATE, seed: i + 1 });
+  const undisturbed = await inFolder({ mode, rounds: ROUNDS, identities, kills: [] });
+  if (undisturbed.faults.length > 0) throw new Error(undisturbed.faults.join('; '));
+  KILL_POINTS.forEach((point, i) => {
+    const isOf = (point.isPrivate ?? mode === 'private') === (mode === 'private');
+    if (!isOf || !point.name.includes(flags.only)) return;
+    waiting.push({ mode, point, seed: i + 1, undisturbed });
+  });
+}
+
+async function lane(): Promise<void> {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const { mode, point, seed, undisturbed } = next;
+    const { name, isPrivate: _, ...at } = point;
+    const common = { mode, rounds: ROUNDS, identities, cutRate: CUT_RATE };
+    const outcome = await inFolder({ ...common, kills: [at], seed });
     const word = verdict(outcome, undisturbed);
     cut += outcome.cut;
     isSound &&= word === 'same model';
     results.set(point, (results.get(point) ?? new Map()).set(mode, word));
-    console.log(
-      `${mode}  ${point.name}: ${word} (${outcome.acknowledged} receipts, ${outcome.cut} cut, ε ${outcome.epsilon ?? '–'})`,
-    );
+    const figures = `${outcome.acknowledged} receipts, ${outcome.cut} cut, ε ${outcome.epsilon ?? '–'}`;
+    console.log(`${mode}  ${name}: ${word} (${figures})`);
   }
 }
+await Promise.all(Array.from({ length: Number(flags.lanes) }, lane));
 
 const rows = KILL_POINTS.filter((point) => results.has(point)).map((point) => {
   const { step, event, after, name } = point;
@@ -102,7 +110,7 @@ ${kills} kills, ${cut} clients cut off.
 |---|---|---|---|
 ${rows.join('\n')}
 `;
-if (!flags.check && flags.only === '' && modes.length === 2) {
+if (flags.only === '' && modes.length === 2) {
   await writeFile(join(import.meta.dirname, '../docs/crash-matrix.md'), page);
 }
 console.log(

@@ -86,8 +86,8 @@ function configOf({ mode, rounds }: CrashOptions): RunConfigInput {
         kind: 'central',
         relation: 'zero-out',
         clipNorm: 1,
-        noiseMultiplier: 1,
-        epsilon: 1000,
+        noiseMultiplier: 4,
+        epsilon: 10,
         delta: 1e-5,
         accountant: 'zcdp',
         noise: 'server',
@@ -280,7 +280,7 @@ async function judged(
       model = String(body.model);
       published.set(round, model);
     }
-    if (type === 'round.failed') faults.push(`round ${round} failed: ${body.code}`);
+    if (type === 'round.failed') faults.push(`round ${round} failed: ${body.code}: ${body.reason}`);
   }
   if (published.size !== options.rounds) faults.push(`${published.size} rounds were published`);
   for (const { client, round, sha256, event } of told.receipts) {
