@@ -197,7 +197,10 @@ function configOf({ clients, creditBytes }: LoadOptions): RunConfigInput {
     selection: { scheme: 'everybody', from: 'enrolled' },
     round: { wanted: clients, quorum: clients, collectSeconds: 3600 },
     // All clients come from one address.
-    limits: { requestsPerSecond: 1_000_000, ...(creditBytes !== undefined && { creditBytes }) },
+    limits: {
+      requestsPerSecond: 1_000_000,
+      ...(creditBytes !== undefined && { creditBytes, creditBytesEach: 4 * 2 ** 20 }),
+    },
   };
 }
 

@@ -20,7 +20,10 @@ export interface Pace {
 /** Ten seconds, and 1 KiB a second. */
 export const PACE: Pace = { stallMs: 10_000, leastRate: 1024 };
 
-/** Bytes that are handed on at one time: a system call for each is dear, and more would only wait. */
+/**
+ * Bytes that are handed on at one time: a system call for each is dear. While they are worked on, the
+ * sender waits: with many at once it is for their turn anyhow, and memory is for as many more.
+ */
 export const BATCH_BYTES: number = 128 * 1024;
 /** What is read past of a body that nobody wants, in bytes and milliseconds. */
 const MOST_PAST = 64 * 2 ** 20;
@@ -39,8 +42,7 @@ export interface BatchOptions {
 }
 
 /**
- * The pieces of a body, some at a time. While one batch is worked on the next is gathered, and no more:
- * then the sender waits. Whoever ends early leaves the rest unread, and the connection as it is.
+ * The pieces of a body, some at a time; while one batch is worked on, the sender waits. Whoever ends early leaves the rest unread, and the connection as it is.
  *
  * @throws {Stalled} if nothing comes for `stallMs`, or less than `leastRate` over that time, not counting
  *   what the receiver takes.
@@ -119,8 +121,6 @@ class Gathering {
     const pieces = this.#pieces;
     this.#pieces = [];
     this.#held = 0;
-    // The next batch comes while this one is worked on.
-    if (!this.#isOver) this.#body.resume();
     return pieces;
   }
 

@@ -122,25 +122,16 @@ export class Upload {
     const digest = options.digest && !isOwn ? createHash('sha256') : undefined;
     const writing_ = known === undefined ? this.#takeOver(index) : undefined;
     let length = 0;
-    /** Whether what was written last went to its place; it is written while the next piece is hashed. */
-    let written = Promise.resolve(true);
-    try {
-      for await (const piece of pieces) {
-        const parts = piece instanceof Uint8Array ? [piece] : piece;
-        const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-        if (bytes > to - from - length) return wrongLength(index, to - from);
-        for (const hash of [leaf, digest, prefix]) for (const part of parts) hash?.update(part);
-        const at = from + length;
-        if (!(await written)) return superseded(index);
-        if (writing_ !== undefined) written = writing_((data) => writeAllAt(data, parts, at));
-        written.catch(() => {});
-        length += bytes;
-        this.#parts.onStep('chunk.piece-written');
-      }
-      if (!(await written)) return superseded(index);
-    } finally {
-      // Nothing is written behind the caller's back.
-      await written.catch(() => {});
+    for await (const piece of pieces) {
+      const parts = piece instanceof Uint8Array ? [piece] : piece;
+      const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+      if (bytes > to - from - length) return wrongLength(index, to - from);
+      for (const hash of [leaf, digest, prefix]) for (const part of parts) hash?.update(part);
+      const at = from + length;
+      const isMine = await writing_?.((data) => writeAllAt(data, parts, at));
+      if (isMine === false) return superseded(index);
+      this.#parts.onStep('chunk.piece-written');
+      length += bytes;
     }
     if (length !== to - from) return wrongLength(index, to - from);
     const own = new Uint8Array(leaf.digest());
