@@ -128,9 +128,11 @@ export class Upload {
       if (bytes > to - from - length) return wrongLength(index, to - from);
       for (const hash of [leaf, digest, prefix]) for (const part of parts) hash?.update(part);
       const at = from + length;
-      const isMine = await writing_?.((data) => writeAllAt(data, parts, at));
+      const isMine = await writing_?.(async (data) => {
+        await writeAllAt(data, parts, at);
+        this.#parts.onStep('chunk.piece-written');
+      });
       if (isMine === false) return superseded(index);
-      this.#parts.onStep('chunk.piece-written');
       length += bytes;
     }
     if (length !== to - from) return wrongLength(index, to - from);
