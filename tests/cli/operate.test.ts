@@ -7,7 +7,7 @@ import { nodeFetch } from '../../src/federation/client/node-fetch.ts';
 import { openIdentity, readIdentity } from '../../src/federation/identity-file.ts';
 import { aggregis } from '../support/cli.ts';
 import { nodeCrypto, TestClient, temporaryFolder } from '../support/federation-server.ts';
-import { Served } from '../support/served-process.ts';
+import { served } from '../support/served-process.ts';
 
 test('an operator and clients work on a run, an interrupt ends it after its round, and nothing tells a secret', async () => {
   await using folder = await temporaryFolder();
@@ -15,8 +15,8 @@ test('an operator and clients work on a run, an interrupt ends it after its roun
   const options = ['--run', run, '--clients', '1', '--rounds', '3', '--backend', 'reference'];
   const secrets: string[] = [];
   const told: string[] = [];
-  await using server = new Served([...options, '--log', 'debug']);
-  const url = await server.url();
+  await using server = served([...options, '--log', 'debug']);
+  const url = String((await server.hears('listening')).url);
   const cli = async (...words: string[]) => {
     const outcome = await aggregis(words);
     told.push(outcome.stdout, outcome.stderr);
@@ -51,11 +51,11 @@ test('an operator and clients work on a run, an interrupt ends it after its roun
   expect((await stranger.current()).body.error.code).toBe('revoked');
   // What is refused is logged, too.
   await after.declare(after.statement(new Uint8Array(8), round), { signature: '00'.repeat(64) });
-  server.child.kill('SIGINT');
+  server.process.kill('SIGINT');
   await expect.poll(() => server.stderr).toContain('no further round is opened');
   expect((await after.submit(await after.nudge(round.model, 1), round)).status).toBe(200);
   expect(await server.exit).toBe(130);
-  expect(server.news.map(({ event }) => event)).toContain('published');
+  expect(server.told.map(({ event }) => event)).toContain('published');
   expect(server.stderr).toMatch(/to go on: aggregis serve --run \S+ --resume/);
   await cli('report', run);
   const logged = [server.stdout, server.stderr, ...told].join('\n');
@@ -74,8 +74,8 @@ test('over HTTPS with a certificate of its own, join takes part by the fingerpri
   await using folder = await temporaryFolder();
   const run = join(folder.path, 'run');
   const options = ['--run', run, '--clients', '1', '--rounds', '1', '--backend', 'reference'];
-  await using server = new Served([...options, '--lan', '--host', '127.0.0.1']);
-  const { url, fingerprint } = (await server.told('listening')) as {
+  await using server = served([...options, '--lan', '--host', '127.0.0.1']);
+  const { url, fingerprint } = (await server.hears('listening')) as {
     url: string;
     fingerprint: string;
   };

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { TestClient, temporaryFolder } from '../support/federation-server.ts';
-import { Served } from '../support/served-process.ts';
+import { served } from '../support/served-process.ts';
 
 test('a run of digits that is killed between commit and close goes on with what was answered', async () => {
   await using folder = await temporaryFolder();
@@ -13,16 +13,8 @@ test('a run of digits that is killed between commit and close goes on with what 
   let update: string;
   let first: { update: string; sha256: string; event: number };
   {
-    await using server = new Served([
-      ...run,
-      '--clients',
-      '2',
-      '--rounds',
-      '2',
-      '--backend',
-      'wasm',
-    ]);
-    const url = await server.url();
+    await using server = served([...run, '--clients', '2', '--rounds', '2', '--backend', 'wasm']);
+    const url = String((await server.hears('listening')).url);
     one = await TestClient.joined(url);
     two = await TestClient.joined(url);
     const round = await one.round();
@@ -33,11 +25,11 @@ test('a run of digits that is killed between commit and close goes on with what 
     const declared = await two.declare(two.statement(file, round));
     update = declared.body.update;
     expect((await two.chunk(update, 0, file)).status).toBe(204);
-    server.child.kill('SIGKILL');
+    server.process.kill('SIGKILL');
     expect(await server.exit).toBe('SIGKILL');
   }
-  await using server = new Served([...run, '--resume']);
-  const url = await server.url();
+  await using server = served([...run, '--resume']);
+  const url = String((await server.hears('listening')).url);
   one = one.at(url);
   two = two.at(url);
   await one.begin();
@@ -52,17 +44,17 @@ test('a run of digits that is killed between commit and close goes on with what 
   for (const client of [one, two]) {
     expect((await client.submit(await client.nudge(next.model, 0.5), next)).status).toBe(200);
   }
-  expect(await server.told('finished')).toMatchObject({ reason: 'all 2 rounds are done' });
+  expect(await server.hears('finished')).toMatchObject({ reason: 'all 2 rounds are done' });
   expect(await server.exit).toBe(0);
-  const told = server.news.filter(({ event }) => event === 'published');
+  const told = server.told.filter(({ event }) => event === 'published');
   expect(told).toMatchObject([{ round: 1, accuracy: expect.any(Number) }, { round: 2 }]);
 }, 60_000);
 
 test('an interrupt before any round ends at once, and says how to go on', async () => {
   await using folder = await temporaryFolder();
-  await using server = new Served(['--run', join(folder.path, 'run')]);
-  await server.url();
-  server.child.kill('SIGINT');
+  await using server = served(['--run', join(folder.path, 'run')]);
+  await server.hears('listening');
+  server.process.kill('SIGINT');
   expect(await server.exit).toBe(130);
   expect(server.stderr).toContain('open enrolment');
   expect(server.stderr).toMatch(/to go on: aggregis serve --run \S+ --resume/);
@@ -79,7 +71,7 @@ test('a configuration that cannot be run is refused with all that is wrong with 
     optimizer: 'x',
   };
   await writeFile(config, JSON.stringify(wrong));
-  await using server = new Served(['--run', join(folder.path, 'run'), '--config', config]);
+  await using server = served(['--run', join(folder.path, 'run'), '--config', config]);
   expect(await server.exit).toBe(2);
   expect(server.stderr).toMatch(/rule: .*krumm.*optimizer: /);
 }, 30_000);

@@ -16,7 +16,7 @@ import type { Coordinator } from '../coordinator.ts';
 import { MAX_REASON } from '../events.ts';
 import { CLIENT_ID } from '../identity.ts';
 import { isOver } from '../run-state.ts';
-import { shortBody } from './flow.ts';
+import { shortBody } from './body.ts';
 import { Problem } from './problems.ts';
 
 /** Where the word stands, in the folder of a run. */
