@@ -7,7 +7,7 @@
 
 import { type Aggregate, aggregateWith } from '../aggregate.ts';
 import type { Backend } from '../backend/kernels.ts';
-import { AggregationError, FormatError, PrivacyError } from '../core/errors.ts';
+import { AggregationError, PrivacyError } from '../core/errors.ts';
 import { Turns } from '../core/turn.ts';
 import { compare } from '../formats/layout.ts';
 import type { FileSource } from '../formats/node-files.ts';
@@ -35,7 +35,12 @@ export interface WorkerOptions {
   readonly backend: Backend;
   /** Where noise is added at the server. */
   readonly privateRounds?: PrivateRounds;
+  /** Where updates are masked: takes masks off sums. */
+  readonly unmask?: (round: number, facts: WorkFacts) => Promise<Unmasked>;
 }
+
+/** Sums without masks. */
+export type Unmasked = Pick<Extract<RoundInput, { kind: 'unmasked' }>, 'sums' | 'transcript'>;
 
 /** What an optimiser is told of a round. */
 export interface WorkFacts {
@@ -88,7 +93,7 @@ export class RoundWorker {
         case 'publish':
           return await this.#publish(work, facts);
         case 'unmask':
-          throw new FormatError('unsupported', 'this coordinator takes no masked updates');
+          return await this.#unmasked(work, facts);
         default:
           return work satisfies never;
       }
@@ -101,8 +106,9 @@ export class RoundWorker {
   async #screen({ round, rows }: Work<'screen'>, facts: WorkFacts): Promise<RoundInput> {
     const { config, privateRounds } = this.#options;
     const kind = 'screened';
-    // A bad update counts as zero there, and how many there are stays.
-    if (privateRounds !== undefined) return { kind, round, excluded: [] };
+    // A bad update counts as zero there, and how many there are stays; of a masked one nothing is seen.
+    if (privateRounds !== undefined || config.secure !== undefined)
+      return { kind, round, excluded: [] };
     const excluded = await this.#withModel(facts, async (model) => {
       const out: Exclusion[] = [];
       const turns = new Turns(facts.signal);
@@ -123,6 +129,12 @@ export class RoundWorker {
     return { kind: 'reserved', round, ...(await privateRounds.reserve()) };
   }
 
+  async #unmasked({ round }: Work<'unmask'>, facts: WorkFacts): Promise<RoundInput> {
+    const { unmask } = this.#options;
+    if (unmask === undefined) throw new TypeError('nothing is masked in this run');
+    return { kind: 'unmasked', round, ...(await unmask(round, facts)) };
+  }
+
   async #aggregated(work: Work<'aggregate'>, facts: WorkFacts): Promise<RoundInput> {
     return this.#withModel(facts, (model) =>
       this.#options.privateRounds === undefined
@@ -132,7 +144,7 @@ export class RoundWorker {
   }
 
   async #plainly(
-    { round, rows }: Work<'aggregate'>,
+    { round, rows, charge }: Work<'aggregate'>,
     model: OpenModel,
     { reference, signal }: WorkFacts,
   ): Promise<RoundInput> {
@@ -156,7 +168,8 @@ export class RoundWorker {
         backend,
         cols: layout.cols,
         weights: 'examples',
-        exampleCap: config.limits.samplesCap,
+        // Clients have capped what sums hold.
+        ...(config.secure === undefined && { exampleCap: config.limits.samplesCap }),
         signal,
         sink: (values, from) => value.set(values, from),
         // With it, the screen is on the way of the first pass.
@@ -166,7 +179,14 @@ export class RoundWorker {
       report = { rule: config.rule, kernels, clients };
       await writeRow(append, rowOf(value), { file, layout });
     });
-    return { kind: 'aggregated', round, blob: name, ...(await this.#reported(report)) };
+    const kept = await this.#reported(report);
+    return {
+      kind: 'aggregated',
+      round,
+      blob: name,
+      ...(charge !== undefined && { charge }),
+      ...kept,
+    };
   }
 
   async #privately(

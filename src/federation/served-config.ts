@@ -13,15 +13,11 @@ import type { RunConfig } from './run-config.ts';
 
 /** What keeps a coordinator from serving a configuration: for `parseConfig`. */
 export function servedProblems(config: RunConfig): ConfigProblem[] {
-  const { secure, privacy, detectors, wire } = config;
+  const { detectors, wire } = config;
   const problems = optimizerProblems(config.optimizer);
   const lacks = (path: string, what: string): void => {
     problems.push({ path, reason: `${what} is not served in this version` });
   };
-  if (secure !== undefined) lacks('secure', 'secure aggregation');
-  if (privacy?.kind === 'central' && privacy.noise === 'shares') {
-    lacks('privacy.noise', 'noise in shares');
-  }
   if (detectors !== undefined) lacks('detectors', 'detection of poisoning');
   if (wire.dtypes.every((dtype) => dtype === 'I8')) {
     lacks('wire.dtypes', 'I8 alone');

@@ -11,6 +11,7 @@ import { createRandom, type Random } from '../../core/random.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import type { Certificate } from '../../secagg/enrolment.ts';
 import type { Identity } from '../identity.ts';
+import { MASKED } from '../statement.ts';
 import {
   type CurrentRound,
   type RoundTerms,
@@ -23,6 +24,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Fetch, Http } from './http.ts';
 import { downloadModel, type Model } from './model.ts';
 import { News, type NewsItem, type OpenSocket } from './news.ts';
+import type { TakePart } from './secure.ts';
 import { Session } from './session.ts';
 import type { Train } from './train.ts';
 import {
@@ -48,6 +50,8 @@ export interface FederationClientOptions {
   readonly attributes?: Readonly<Record<string, string>>;
   /** The number type to send, where rounds take it. Default: the server's favourite. */
   readonly dtype?: WireDtype;
+  /** Takes part in rounds under masks, as `underMasks` gives it. Default: such rounds are left out. */
+  readonly secure?: TakePart;
   /** Whether NaN and infinities are sent: every server's screen turns them away. Default false. */
   readonly nonFinite?: boolean;
   /** Most chunks on their way at once. Default 4. */
@@ -313,6 +317,7 @@ export class FederationClient {
     { train, signal }: ParticipateOptions,
   ): Promise<Participation> {
     const { round } = terms;
+    if (terms.secure) return this.#takePartMasked(terms, { train, signal });
     // What the round's end stops is not what the caller's signal stops.
     const end = new AbortController();
     const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
@@ -329,6 +334,44 @@ export class FederationClient {
       return leftOut(round, end.signal.aborted ? end.signal.reason : error);
     } finally {
       timer.abort();
+    }
+  }
+
+  async #takePartMasked(
+    terms: RoundTerms,
+    { train, signal }: ParticipateOptions,
+  ): Promise<Participation> {
+    const { round } = terms;
+    const { secure, identity, crypto, parallel = 4 } = this.#options;
+    if (secure === undefined) {
+      return { round, outcome: 'declined', reason: 'this client takes no part under masks' };
+    }
+    this.#tell('downloading', round, `the model, ${terms.modelBytes} bytes`);
+    try {
+      const model = await this.model(terms, { ...(signal && { signal }) });
+      return await secure({
+        terms,
+        model,
+        identity,
+        crypto,
+        signal,
+        info: this.info,
+        http: this.#http,
+        session: this.#session,
+        clock: this.#clock,
+        train: (inner) => trained(train, { round, model, terms, signal: inner }),
+        upload: async (file, inner) => {
+          const options = { terms, identity, crypto, run: this.info.run, dtype: MASKED } as const;
+          const now = this.#http.serverNow;
+          // How much a client trained on is under its mask.
+          const prepared = await prepareUpdate(file, { samples: 1 }, { ...options, now });
+          return upload(prepared, { session: this.#session, crypto, parallel, signal: inner });
+        },
+        tell: (text) => this.#tell('uploading', round, text),
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      return leftOut(round, error);
     }
   }
 

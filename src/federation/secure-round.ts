@@ -1,0 +1,274 @@
+/**
+ * One round under masks at its server: SAGG1's own machine, with a journal that brings it back after a
+ * crash and a box for each client with the message that it is to answer next.
+ *
+ * Nothing is given out that is not in the journal. Calls that take something in must come one after the
+ * other; whoever has the round sees to that.
+ *
+ * @module
+ */
+
+import { StoreError } from '../core/errors.ts';
+import type { Identity } from '../secagg/client.ts';
+import type { RoundConfig } from '../secagg/config.ts';
+import { encodeConfig, parseConfig } from '../secagg/config.ts';
+import type { CryptoProvider } from '../secagg/crypto/provider.ts';
+import type { Masks } from '../secagg/masks.ts';
+import { NOBODY, openMessage } from '../secagg/messages.ts';
+import type { Reason, Refusal } from '../secagg/reasons.ts';
+import type { Outgoing } from '../secagg/server/mail.ts';
+import type { ServerOptions } from '../secagg/server/round.ts';
+import type { Outcome, ServerPhase, ServerState } from '../secagg/server/state.ts';
+import { SecureServer } from '../secagg/server.ts';
+import { hex, KEY_BYTES } from '../secagg/suite.ts';
+import type { SecureJournal, SecureRecord } from './store/secure-journal.ts';
+
+/** What a round is made of. */
+export interface SecureRoundOptions {
+  readonly round: number;
+  readonly identity: Identity;
+  readonly crypto: CryptoProvider;
+  readonly masks: Masks;
+  /** Whether an identity is that of a member, in hexadecimal digits. */
+  readonly isMember: (identity: string) => boolean;
+  readonly journal: SecureJournal;
+  /** Told of what fails on this side. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** A message that came. */
+export interface Came {
+  readonly message: Uint8Array;
+  /** Milliseconds; never less than before. */
+  readonly at: number;
+  /** The blob that a masked input lies in. 32 bytes */
+  readonly blob?: Uint8Array;
+}
+
+/** A round in which messages are taken. */
+export class SecureRound {
+  readonly round: number;
+  readonly config: RoundConfig;
+  readonly #options: SecureRoundOptions;
+  readonly #server: SecureServer;
+  readonly #invitation: Uint8Array;
+  /** What each client is to answer, by identity. */
+  readonly #boxes = new Map<string, Uint8Array>();
+  readonly #waiting = new Set<() => void>();
+  /** Blobs of the masked inputs that were taken in, by identity. */
+  readonly blobs: Map<string, string> = new Map<string, string>();
+  /** Whether the journal failed: what is known here is of no use. */
+  isLost = false;
+  #roster: readonly string[] = [];
+  #isReleased = false;
+  #isClosed = false;
+
+  private constructor(
+    options: SecureRoundOptions,
+    parts: { config: RoundConfig; server: SecureServer; invitation: Uint8Array },
+  ) {
+    this.round = options.round;
+    this.config = parts.config;
+    this.#options = options;
+    this.#server = parts.server;
+    this.#invitation = parts.invitation;
+  }
+
+  /** Begins a round. When the promise is kept, it is in the journal. */
+  static async begin(
+    options: SecureRoundOptions,
+    { config, at }: { readonly config: RoundConfig; readonly at: number },
+  ): Promise<SecureRound> {
+    const own = await SecureRound.#made(options, { config, at });
+    await options.journal.append({ kind: 'config', at, bytes: encodeConfig(config) });
+    return own;
+  }
+
+  /**
+   * The round that a journal holds: it takes in again what it took in before. `undefined` if the journal
+   * does not even hold a beginning; nobody has heard of the round then.
+   *
+   * @param blob - Bytes of a blob.
+   */
+  static async resume(
+    options: SecureRoundOptions,
+    records: readonly SecureRecord[],
+    blob: (name: string) => Promise<Uint8Array>,
+  ): Promise<SecureRound | undefined> {
+    const [first, ...rest] = records;
+    if (first === undefined) return undefined;
+    const config = first.kind === 'config' ? parseConfig(first.bytes) : undefined;
+    if (config === undefined) {
+      throw new StoreError('damaged', `the journal of round ${options.round} has no beginning`);
+    }
+    const own = await SecureRound.#made(options, { config, at: first.at });
+    for (const { kind, at, bytes } of rest) {
+      if (kind === 'tick') own.#deliver((await own.#server.tick(at)).send);
+      else
+        await own.#again({
+          at,
+          ...(kind === 'masked'
+            ? { blob: bytes, message: await blob(hex(bytes)) }
+            : { message: bytes }),
+        });
+    }
+    own.#deliver(await own.#server.due());
+    return own;
+  }
+
+  static async #made(
+    options: SecureRoundOptions,
+    { config, at }: { readonly config: RoundConfig; readonly at: number },
+  ): Promise<SecureRound> {
+    const { identity, crypto, masks, isMember, onFailure } = options;
+    const parts: ServerOptions = {
+      config,
+      identity,
+      crypto,
+      masks,
+      enrolment: (key) => isMember(hex(key)),
+      onFailure,
+    };
+    const server = SecureServer.start(parts, at);
+    return new SecureRound(options, { config, server, invitation: await server.invitation() });
+  }
+
+  get phase(): ServerPhase {
+    return this.#server.phase;
+  }
+
+  /** When the phase ends by itself. */
+  get until(): number {
+    return this.#server.until;
+  }
+
+  /** Whether nothing more is waited for. */
+  get isOver(): boolean {
+    return this.phase === 'done' || this.phase === 'aborted';
+  }
+
+  get outcome(): Outcome | undefined {
+    return this.#server.outcome;
+  }
+
+  get refusal(): Refusal | undefined {
+    return this.#server.refusal;
+  }
+
+  /** All that the server knows: for the record of the round, once it is over. */
+  state(): Promise<ServerState> {
+    return this.#server.snapshot();
+  }
+
+  /** The identity in whose name a message comes; `undefined` if that is nobody's. */
+  senderOf(message: Uint8Array): string | undefined {
+    const envelope = openMessage(message);
+    if (envelope === undefined) return undefined;
+    const { type, sender, body } = envelope;
+    if (type === 'advertise') return hex(body.subarray(0, KEY_BYTES));
+    return sender === NOBODY ? undefined : this.#roster[sender];
+  }
+
+  /**
+   * Takes a message in, and ends phases whose time is over before. When the inner promise is kept, that is
+   * on the disk, and what follows is in the boxes.
+   */
+  async take({ message, at, blob }: Came): Promise<{
+    readonly refused?: Reason;
+    readonly written: Promise<void>;
+  }> {
+    const before = await this.tick(at);
+    const { send, refused, isNews } = await this.#server.handle(message, at);
+    if (refused === undefined && blob !== undefined) this.#noteInput(message, blob);
+    const record: SecureRecord =
+      blob === undefined
+        ? { kind: 'message', at, bytes: message }
+        : { kind: 'masked', at, bytes: blob };
+    const written = this.#kept(isNews ? record : undefined, send);
+    return {
+      written: Promise.all([before.written, written]).then(() => {}),
+      ...(refused && { refused }),
+    };
+  }
+
+  async #again({ message, at, blob }: Came): Promise<void> {
+    const { send, refused } = await this.#server.handle(message, at);
+    this.#deliver(send);
+    if (refused === undefined && blob !== undefined) this.#noteInput(message, blob);
+  }
+
+  #noteInput(message: Uint8Array, blob: Uint8Array): void {
+    this.blobs.set(this.senderOf(message)!, hex(blob));
+  }
+
+  /** Looks at the time. */
+  async tick(at: number): Promise<{ readonly written: Promise<void> }> {
+    if (this.isOver || at < this.until) return { written: Promise.resolve() };
+    const { send } = await this.#server.tick(at);
+    return { written: this.#kept({ kind: 'tick', at, bytes: new Uint8Array(0) }, send) };
+  }
+
+  /** Gives the round up. */
+  async abort(): Promise<void> {
+    this.#deliver((await this.#server.abort()).send);
+  }
+
+  /** Masks may be taken off: clients are shown who is in the sums, and asked for what that takes. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#wake();
+  }
+
+  /** The message that a client is to answer, `undefined` if there is none. */
+  dueTo(identity: string): Uint8Array | undefined {
+    const { phase } = this;
+    if ((phase === 'consents' || phase === 'unmask') && !this.#isReleased) return undefined;
+    const message = this.#boxes.get(identity);
+    return message ?? (phase === 'keys' ? this.#invitation : undefined);
+  }
+
+  /** Whether there can be another message for a client. */
+  mayHear(identity: string): boolean {
+    if (this.#isClosed) return false;
+    if (this.phase === 'keys') return true;
+    return !this.isOver && this.#roster.includes(identity);
+  }
+
+  /** Waits until something has changed. */
+  changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+      if (signal.aborted || this.#isClosed) done();
+    });
+  }
+
+  /** Nothing more comes of it; last words stay in the boxes. */
+  close(): void {
+    this.#isClosed = true;
+    this.#wake();
+  }
+
+  /** Gives out what follows once what it follows from is on the disk. */
+  async #kept(record: SecureRecord | undefined, send: readonly Outgoing[]): Promise<void> {
+    if (record !== undefined) await this.#options.journal.append(record);
+    this.#deliver(send);
+  }
+
+  #deliver(send: readonly Outgoing[]): void {
+    const { roster } = this.#server;
+    if (this.#roster.length !== roster.length) this.#roster = roster;
+    for (const { to, message } of send) this.#boxes.set(to, message);
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const done of [...this.#waiting]) done();
+  }
+}

@@ -1,0 +1,484 @@
+/**
+ * Rounds under masks in a run: messages of clients are taken in by SAGG1, and what comes of them by the
+ * machine of rounds, in step with each other.
+ *
+ * SAGG1 decides whose input is in a sum, the machine what counts: an input is committed as it is added,
+ * and whoever SAGG1 waits for no more leaves the round. Both happen in one turn, in which nothing else
+ * changes the run. A crash between the two is made good when the run is taken up.
+ *
+ * @module
+ */
+
+import { join } from 'node:path';
+import { hexToBytes } from '@noble/hashes/utils.js';
+import { SecureError } from '../core/errors.ts';
+import type { Identity } from '../secagg/client.ts';
+import type { Codec } from '../secagg/codec.ts';
+import type { RoundConfig } from '../secagg/config.ts';
+import type { CryptoProvider } from '../secagg/crypto/provider.ts';
+import type { Masks } from '../secagg/masks.ts';
+import { HEADER_BYTES, openMessage } from '../secagg/messages.ts';
+import { packedBytes } from '../secagg/packing.ts';
+import { describeRefusal } from '../secagg/reasons.ts';
+import type { ServerPhase } from '../secagg/server/state.ts';
+import { hex, KEY_BYTES, SIGNATURE_BYTES, SLOTS } from '../secagg/suite.ts';
+import type { OpenedSum } from './events.ts';
+import { openModel } from './model-file.ts';
+import type { Effects, RoundInput } from './round.ts';
+import type { RunConfig } from './run-config.ts';
+import { isOver, isUnsettled, type RoundState, type RunState } from './run-state.ts';
+import { planSecure, type SecurePlan, type SecureRun, secureRoundConfig } from './secure-plan.ts';
+import { recordSums } from './secure-record.ts';
+import { reasonRefusal, refusedAs, type SecureRefusal, TOLD } from './secure-refusals.ts';
+import { SecureRound, type SecureRoundOptions } from './secure-round.ts';
+import type { LoggedEvent } from './store/chain.ts';
+import { SecureJournal } from './store/secure-journal.ts';
+import type { Store } from './store/store.ts';
+
+/** A step of the machine, decided and on its way to the log. */
+export interface Decided {
+  readonly written: Promise<unknown>;
+  /** What follows, of a step of the machine. */
+  readonly effects?: Effects;
+}
+
+/** The run that rounds are of. */
+export interface SecureHost {
+  readonly store: Store;
+  readonly config: RunConfig;
+  readonly crypto: CryptoProvider;
+  /** Of the server. */
+  readonly identity: Identity;
+  readonly masks: Masks;
+  readonly codec: Codec;
+  /** Entries of an update. */
+  readonly dimensions: number;
+  readonly state: () => RunState;
+  readonly now: () => number;
+  /** The client whose key that is or was, in hexadecimal digits. */
+  readonly ownerOf: (identity: string) => string | undefined;
+  /** Nothing but this changes the run meanwhile. */
+  readonly inTurn: <T>(work: () => Promise<T> | T) => Promise<T>;
+  /** What an input does, at once; only within a turn. */
+  readonly decide: (input: RoundInput, at: number) => Decided;
+  /** Waits until all that was decided is in the log. */
+  readonly synced: () => Promise<unknown>;
+  /** Waits for the log, and begins what follows. */
+  readonly finish: (steps: readonly Decided[]) => Promise<void>;
+  readonly onFailure: (what: string, cause: unknown) => void;
+}
+
+/** Who speaks: a client, by the key of its session in hexadecimal digits. */
+export interface Speaker {
+  readonly client: string;
+  readonly identity: string;
+}
+
+/** An update that is all there. */
+export interface MaskedUpdate {
+  readonly round: number;
+  readonly root: string;
+  readonly blob: string;
+}
+
+/** After these nothing that was sent is needed any more. */
+const OVER: ReadonlySet<string> = new Set(['round.unmasked', 'round.failed']);
+/** Phases of SAGG1 in which a round collects. */
+const COLLECTING: ReadonlySet<ServerPhase> = new Set<ServerPhase>(['keys', 'shares', 'masked']);
+/** Timers hold no longer. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** Bytes of a masked input, with all that is around it. */
+function maskedBytes({ dimensions, ringBits }: RoundConfig): number {
+  return HEADER_BYTES + packedBytes(SLOTS + dimensions, ringBits) + KEY_BYTES + SIGNATURE_BYTES;
+}
+
+/** The rounds of a run, of which one goes on. */
+export class SecureRounds {
+  readonly #host: SecureHost;
+  readonly #plans = new Map<number, SecurePlan>();
+  #current: SecureRound | undefined;
+  /** Its last words may still be asked for. */
+  #previous: SecureRound | undefined;
+  #journal: SecureJournal | undefined;
+  #opening: Promise<void> = Promise.resolve();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  constructor(host: SecureHost) {
+    this.#host = host;
+  }
+
+  /** Public key of the server: what clients hold its words against. 32 bytes */
+  get serverKey(): Uint8Array {
+    return this.#host.identity.publicKey;
+  }
+
+  /** What rounds of so many are. @throws as `planSecure`. */
+  planOf(clients: number): SecurePlan {
+    const known = this.#plans.get(clients);
+    if (known !== undefined) return known;
+    const { config, dimensions } = this.#host;
+    const plan = planSecure(config as SecureRun, { clients, dimensions });
+    this.#plans.set(clients, plan);
+    return plan;
+  }
+
+  /** Follows the log. */
+  happened({ type, body }: Pick<LoggedEvent, 'type' | 'body'>): void {
+    const { onFailure } = this.#host;
+    const after =
+      type === 'round.opened'
+        ? () => this.open()
+        : OVER.has(type)
+          ? () => this.over(Number(body.round))
+          : undefined;
+    after?.().catch((cause: unknown) => onFailure('a round under masks', cause));
+  }
+
+  /** Opens the round that the run is in, or goes on with it. Others wait for it. */
+  open(): Promise<void> {
+    const { round } = this.#host.state();
+    if (round === undefined || isOver(round) || this.#isClosed) return this.#opening;
+    this.#opening = this.#opening.then(() => this.#opened(round));
+    return this.#opening;
+  }
+
+  /** The round is over, or its sums are in the log: nothing that could take masks off is kept. */
+  async over(round: number): Promise<void> {
+    await this.#opening;
+    const own = this.#current;
+    if (own?.round !== round) return;
+    await this.#host.inTurn(async () => {
+      if (!own.isOver) await own.abort();
+      own.close();
+      clearTimeout(this.#timer);
+      await this.#journal?.remove();
+      this.#journal = undefined;
+    });
+  }
+
+  /** Lets go; what was taken in is in the journal. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#opening;
+    this.#current?.close();
+    await this.#journal?.close();
+  }
+
+  /** Bytes of a masked input of a round; 0 if it takes none. */
+  async inputBytes(round: number): Promise<number> {
+    const own = await this.#roundOf(round);
+    return 'code' in own ? 0 : maskedBytes(own.config);
+  }
+
+  /** The message that a client is to answer, other than `after`; `undefined` if none came in time. */
+  async due(
+    { client, identity }: Speaker,
+    { round, after, signal }: { round: number; after?: string | undefined; signal: AbortSignal },
+  ): Promise<{ readonly message: Uint8Array | undefined } | SecureRefusal> {
+    const own = await this.#roundOf(round);
+    if ('code' in own) return own;
+    if (!this.#isMember(client, own.round)) {
+      return refusedAs('not-selected', `${client} is not in round ${round}`);
+    }
+    for (;;) {
+      const message = own.dueTo(identity);
+      if (message !== undefined && hex(this.#host.crypto.sha256(message)) !== after) {
+        return { message };
+      }
+      if (!own.mayHear(identity)) {
+        return refusedAs('round-over', `nothing more is said to ${client} in round ${round}`);
+      }
+      if (signal.aborted) return { message: undefined };
+      await own.changed(signal);
+    }
+  }
+
+  /** Takes a message in; `undefined` once it counts. */
+  async take(
+    speaker: Speaker,
+    { round, message }: { readonly round: number; readonly message: Uint8Array },
+  ): Promise<SecureRefusal | undefined> {
+    const own = await this.#roundOf(round);
+    if ('code' in own) return own;
+    const { client } = speaker;
+    if (openMessage(message)?.type === 'masked') {
+      return refusedAs('malformed', 'a masked input is sent as an update');
+    }
+    const { refused, steps } = await this.#taken(own, { speaker, message });
+    await this.#host.finish(steps);
+    if (refused !== undefined) await this.#told(refused, { client, round });
+    return refused;
+  }
+
+  /** Takes a masked input in: it is in a sum, and its update committed, or neither. */
+  async commit(speaker: Speaker, update: MaskedUpdate): Promise<SecureRefusal | undefined> {
+    const own = await this.#roundOf(update.round);
+    if ('code' in own) return own;
+    const message = await this.#bytesOf(update.blob);
+    if (openMessage(message)?.type !== 'masked') {
+      return refusedAs('malformed', 'the update is no masked input');
+    }
+    const { refused, steps } = await this.#taken(own, { speaker, message, update });
+    await this.#host.finish(steps);
+    return refused;
+  }
+
+  /**
+   * Has masks taken off: shows clients who is in the sums, and waits for what they reveal.
+   *
+   * @throws {SecureError} `aborted` if there are no sums, with the numbers.
+   * @throws the reason of the signal.
+   */
+  async unmask(
+    round: number,
+    { signal, model }: { readonly signal: AbortSignal; readonly model: string },
+  ): Promise<{ readonly sums: readonly OpenedSum[]; readonly transcript: string }> {
+    const own = await this.#roundOf(round);
+    if ('code' in own) throw new SecureError('aborted', own.message);
+    await this.#host.inTurn(async () => {
+      // Whoever has not sent when the round closes does not count, whatever SAGG1's clock shows.
+      while (COLLECTING.has(own.phase)) await (await own.tick(own.until)).written;
+    });
+    own.release();
+    this.#arm(own);
+    while (!own.isOver) {
+      signal.throwIfAborted();
+      await own.changed(signal);
+    }
+    signal.throwIfAborted();
+    const { outcome, refusal, config } = own;
+    if (outcome === undefined) {
+      throw new SecureError('aborted', refusal ? describeRefusal(refusal) : 'there is no sum');
+    }
+    const { store, crypto, codec, identity, ownerOf } = this.#host;
+    await using source = await store.blobs.open(model);
+    return recordSums(
+      { round, config, outcome, state: await own.state() },
+      {
+        store,
+        crypto,
+        codec,
+        server: identity.publicKey,
+        model: await openModel(source),
+        clientOf: (key) => ownerOf(key) ?? key,
+      },
+    );
+  }
+
+  async #opened(round: RoundState): Promise<void> {
+    if (this.#current?.round !== round.round) this.#previous = this.#current;
+    clearTimeout(this.#timer);
+    const { store, inTurn, finish, decide, now, onFailure } = this.#host;
+    const folder = join(store.folder, 'secure');
+    try {
+      await this.#journal?.close();
+      await SecureJournal.sweep(folder, round.round);
+      const { journal, records } = await SecureJournal.open(folder, round.round);
+      this.#journal = journal;
+      const options = this.#optionsOf(round, journal);
+      const own =
+        (await SecureRound.resume(options, records, (blob) => this.#bytesOf(blob))) ??
+        (await this.#begun(round, options));
+      this.#current = own;
+      await finish(await inTurn(() => this.#settled(own)));
+      this.#arm(own);
+    } catch (cause) {
+      onFailure(`round ${round.round} could not be opened`, cause);
+      const { phase } = this.#host.state().round!;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const broke = {
+        kind: 'broke',
+        round: round.round,
+        phase,
+        code: 'not-unmasked',
+        reason,
+      } as const;
+      await finish(await inTurn(() => [decide(broke, now())]));
+    }
+  }
+
+  #optionsOf(round: RoundState, journal: SecureJournal): SecureRoundOptions {
+    const { identity, crypto, masks, ownerOf, onFailure } = this.#host;
+    return {
+      round: round.round,
+      identity,
+      crypto,
+      masks,
+      journal,
+      isMember: (key) => this.#isMember(ownerOf(key), round.round),
+      onFailure: (cause) => onFailure('secure aggregation', cause),
+    };
+  }
+
+  /** @throws {SecureError} if the round has been closed: what was taken in is lost. */
+  async #begun(round: RoundState, options: SecureRoundOptions): Promise<SecureRound> {
+    if (round.phase !== 'collect') {
+      throw new SecureError('aborted', 'the server was restarted, and has no journal of the round');
+    }
+    const { store, crypto, now } = this.#host;
+    const facts = { id: store.run, round: round.round, model: hexToBytes(round.model) };
+    const config = secureRoundConfig(this.planOf(round.members.size), facts, crypto);
+    return SecureRound.begin(options, { config, at: now() });
+  }
+
+  #isMember(client: string | undefined, number: number): boolean {
+    const { round } = this.#host.state();
+    // Of a round that is over, only last words are given out.
+    if (round?.round !== number) return true;
+    return client !== undefined && round.members.has(client);
+  }
+
+  async #roundOf(number: number): Promise<SecureRound | SecureRefusal> {
+    const find = (): SecureRound | undefined =>
+      [this.#current, this.#previous].find((one) => one?.round === number);
+    // A client may have heard of a round that is not in the log yet: it is opened once it is.
+    if (this.#host.state().round?.round === number && find() === undefined) {
+      await this.#host.synced();
+    }
+    await this.#opening;
+    const own = find();
+    if (own !== undefined) return own;
+    return refusedAs('wrong-round', `round ${number} takes no messages`);
+  }
+
+  /** A message, and what follows for the run. */
+  #taken(
+    own: SecureRound,
+    {
+      speaker: { client, identity },
+      message,
+      update,
+    }: { speaker: Speaker; message: Uint8Array; update?: MaskedUpdate },
+  ): Promise<{ readonly refused?: SecureRefusal; readonly steps: readonly Decided[] }> {
+    const { inTurn, now } = this.#host;
+    return inTurn(async () => {
+      const fault = this.#faultOf(own, { client, ...(update && { update }) });
+      if (fault !== undefined) return { refused: fault, steps: [] };
+      const sender = own.senderOf(message);
+      if (sender !== identity) {
+        const refused = refusedAs(
+          sender === undefined ? 'malformed' : 'wrong-client',
+          `the message is not one of ${client}`,
+        );
+        return { refused, steps: [] };
+      }
+      const { phase } = own;
+      const blob = update && { blob: hexToBytes(update.blob) };
+      const { refused, written } = await own.take({ message, at: now(), ...blob });
+      written.catch((cause: unknown) => this.#lost(own, cause));
+      // What follows for the run is logged after what it follows from.
+      if (update !== undefined || own.phase !== phase) await written;
+      this.#arm(own);
+      const steps = [...this.#settled(own), { written }];
+      return refused === undefined ? { steps } : { refused: reasonRefusal(refused, client), steps };
+    });
+  }
+
+  /** The journal did not take what SAGG1 has: nothing follows from that. */
+  #lost(own: SecureRound, cause: unknown): void {
+    const { inTurn, decide, finish, now, state, onFailure } = this.#host;
+    if (own.isLost) return;
+    own.isLost = true;
+    onFailure(`the journal of round ${own.round} could not be written`, cause);
+    const broke = (): Decided[] => {
+      const { round } = state();
+      if (round?.round !== own.round || isOver(round)) return [];
+      const reason = 'the journal could not be written';
+      const { phase } = round;
+      return [
+        decide({ kind: 'broke', round: own.round, phase, code: 'not-unmasked', reason }, now()),
+      ];
+    };
+    void inTurn(broke)
+      .then(finish)
+      .catch((error: unknown) => onFailure('a step failed', error));
+  }
+
+  /** Why nothing can be taken from a client now. */
+  #faultOf(
+    own: SecureRound,
+    { client, update }: { client: string; update?: MaskedUpdate },
+  ): SecureRefusal | undefined {
+    const { round } = this.#host.state();
+    const member = round?.round === own.round ? round.members.get(client) : undefined;
+    if (own !== this.#current || own.isLost || round === undefined || isOver(round)) {
+      return refusedAs('round-over', `round ${own.round} is over`);
+    }
+    if (member === undefined) return refusedAs('not-selected', `${client} is not in this round`);
+    if (update === undefined || member.status === 'committed') return undefined;
+    if (round.phase !== 'collect') return refusedAs('round-over', `round ${own.round} has closed`);
+    if (member.status === 'declared' && member.declaration?.root === update.root) return undefined;
+    return refusedAs('not-declared', `${client} has not declared this update`);
+  }
+
+  /** Brings the machine to where SAGG1 is. Only within a turn. */
+  #settled(own: SecureRound): Decided[] {
+    const { state, decide, now, ownerOf } = this.#host;
+    const { round } = state();
+    if (round?.round !== own.round || round.phase !== 'collect') return [];
+    const number = own.round;
+    const steps: Decided[] = [];
+    const say = (input: RoundInput): void => {
+      steps.push(decide(input, now()));
+    };
+    if (own.phase === 'aborted') {
+      const reason = describeRefusal(own.refusal!);
+      say({ kind: 'broke', round: number, phase: 'collect', code: 'not-unmasked', reason });
+      return steps;
+    }
+    for (const [identity, blob] of own.blobs) {
+      const client = ownerOf(identity) ?? '';
+      const member = round.members.get(client);
+      if (member?.status !== 'declared') continue;
+      say({ kind: 'commit', round: number, client, root: member.declaration!.root, blob });
+    }
+    if (COLLECTING.has(own.phase)) return steps;
+    const reason = 'nothing came of it in time';
+    const missing = [...round.members].filter(([, member]) => isUnsettled(member));
+    for (const [client] of missing) say({ kind: 'leave', client, reason });
+    return steps;
+  }
+
+  /** Logs what a member was refused for, where that says something of it. */
+  async #told(
+    { code, status, message }: SecureRefusal,
+    { client, round }: { client: string; round: number },
+  ) {
+    if (!TOLD.has(code)) return;
+    const { inTurn, decide, finish, now } = this.#host;
+    const input = { kind: 'refuse', round, client, code, status, reason: message } as const;
+    await finish(await inTurn(() => [decide(input, now())]));
+  }
+
+  /** Looks at the clock again when the phase is over. */
+  #arm(own: SecureRound): void {
+    clearTimeout(this.#timer);
+    if (own.isOver || this.#isClosed || own !== this.#current) return;
+    const { now, onFailure } = this.#host;
+    const ms = Math.min(MAX_TIMEOUT_MS, Math.max(0, own.until - now()));
+    this.#timer = setTimeout(() => {
+      this.#tick(own).catch((cause: unknown) => onFailure('a step failed', cause));
+    }, ms);
+  }
+
+  async #tick(own: SecureRound): Promise<void> {
+    const { inTurn, finish, now } = this.#host;
+    const steps = await inTurn(async () => {
+      if (own !== this.#current || own.isOver) return [];
+      const { written } = await own.tick(now());
+      written.catch((cause: unknown) => this.#lost(own, cause));
+      await written;
+      this.#arm(own);
+      return this.#settled(own);
+    });
+    await finish(steps);
+  }
+
+  async #bytesOf(blob: string): Promise<Uint8Array> {
+    await using source = await this.#host.store.blobs.open(blob);
+    return source.read(0, source.size);
+  }
+}
