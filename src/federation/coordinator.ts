@@ -52,8 +52,10 @@ import {
 import { RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
 import { emptyRun, fold, isOver, type RunState } from './run-state.ts';
+import { planSecure, sharesOf } from './secure-plan.ts';
 import { type Decided, SecureRounds } from './secure-rounds.ts';
 import { candidatesOf, type SelectionScheme, select } from './selection.ts';
+import { ShareBudget } from './share-budget.ts';
 import {
   checkStatement,
   MASKED,
@@ -213,7 +215,7 @@ export class Coordinator {
     const { layout } = await openModel(source);
     const { privacy } = config;
     const privateRounds =
-      privacy?.kind === 'central'
+      privacy?.kind === 'central' && privacy.noise === 'server'
         ? await PrivateRounds.open({
             config,
             privacy,
@@ -227,6 +229,7 @@ export class Coordinator {
       config,
       backend,
       ...(privateRounds && { privateRounds }),
+      ...(await shareBudget(options, layout.cols)),
       unmask: (round, facts) => own.#secure!.unmask(round, facts),
     });
     const own: Coordinator = new Coordinator(options, { state, worker });
@@ -806,7 +809,7 @@ export class Coordinator {
   #needed(): number {
     const { round, selection, privacy, rule, secure } = this.config;
     const isPrivate = privacy?.kind === 'central';
-    if (isPrivate && rule.trim() !== 'mean') return fixedMembers(this.config) ?? 1;
+    if (isPrivate && (secure !== undefined || rule.trim() !== 'mean')) return fixedMembers(this.config) ?? 1;
     const asked = round.wanted ?? ('count' in selection ? selection.count : 1);
     return Math.max(1, round.quorum ?? 1, asked, secure?.minSum ?? 1);
   }
@@ -981,6 +984,20 @@ export class Coordinator {
     const stale = this.store.uploads.all.filter(({ id }) => !needed.has(id));
     await this.#quietly(() => Promise.all(stale.map(({ id }) => this.store.uploads.forget(id))));
   }
+}
+
+/** The budget of noise that clients add, where they do. */
+async function shareBudget(
+  { store, config, now = Date.now }: CoordinatorOptions,
+  dimensions: number,
+): Promise<{ readonly shares?: ShareBudget }> {
+  const { secure, rounds } = config;
+  const privacy = sharesOf(config);
+  if (privacy === undefined || secure === undefined) return {};
+  const clients = fixedMembers(config) ?? 0;
+  const { noise } = planSecure({ ...config, secure }, { clients, dimensions });
+  const storage = store.ledger(now);
+  return { shares: await ShareBudget.open({ privacy, noise: noise!, rounds, storage }) };
 }
 
 /** The state that a log tells. */

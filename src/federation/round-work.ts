@@ -25,19 +25,25 @@ import { readOptimizerState, writeOptimizerState } from './optimizers/state-file
 import type { PrivateRounds } from './private-rounds.ts';
 import type { RoundInput, RoundWork } from './round.ts';
 import type { RunConfig } from './run-config.ts';
+import type { ShareBudget } from './share-budget.ts';
 import type { Store } from './store/store.ts';
 
 /** What work is done on and with. */
 export interface WorkerOptions {
-  readonly store: Store;
+  readonly store: { readonly blobs: WorkBlobs };
   readonly config: RunConfig;
   /** Stays open. */
   readonly backend: Backend;
   /** Where noise is added at the server. */
   readonly privateRounds?: PrivateRounds;
+  /** Where clients add it in shares. */
+  readonly shares?: ShareBudget;
   /** Where updates are masked: takes masks off sums. */
   readonly unmask?: (round: number, facts: WorkFacts) => Promise<Unmasked>;
 }
+
+/** Where work reads from and writes to. */
+export type WorkBlobs = Pick<Store['blobs'], 'open' | 'put' | 'putBytes'>;
 
 /** Sums without masks. */
 export type Unmasked = Pick<Extract<RoundInput, { kind: 'unmasked' }>, 'sums' | 'transcript'>;
@@ -124,15 +130,18 @@ export class RoundWorker {
   }
 
   async #account({ round }: Work<'account'>): Promise<RoundInput> {
-    const { privateRounds } = this.#options;
-    if (privateRounds === undefined) throw new TypeError('no budget is configured');
-    return { kind: 'reserved', round, ...(await privateRounds.reserve()) };
+    const { privateRounds, shares } = this.#options;
+    const budget = privateRounds ?? shares;
+    if (budget === undefined) throw new TypeError('no budget is configured');
+    return { kind: 'reserved', round, ...(await budget.reserve()) };
   }
 
   async #unmasked({ round }: Work<'unmask'>, facts: WorkFacts): Promise<RoundInput> {
-    const { unmask } = this.#options;
+    const { unmask, shares } = this.#options;
     if (unmask === undefined) throw new TypeError('nothing is masked in this run');
-    return { kind: 'unmasked', round, ...(await unmask(round, facts)) };
+    const unmasked = await unmask(round, facts);
+    await shares?.opened(round);
+    return { kind: 'unmasked', round, ...unmasked };
   }
 
   async #aggregated(work: Work<'aggregate'>, facts: WorkFacts): Promise<RoundInput> {
@@ -265,7 +274,7 @@ export class RoundWorker {
 class Files {
   readonly #open: FileSource[] = [];
 
-  async open({ blobs }: Store, name: string): Promise<FileSource> {
+  async open({ blobs }: WorkerOptions['store'], name: string): Promise<FileSource> {
     const source = await blobs.open(name);
     this.#open.push(source);
     return source;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { AggregationError, SecureError } from '../core/errors.ts';
+import { SecureError } from '../core/errors.ts';
 import { log2Ceil } from '../core/integers.ts';
 import type { ShareRelation } from '../privacy/shares.ts';
 import { encodingOf, FEDERATION_BYTES, type RoundConfig } from '../secagg/config.ts';
@@ -55,6 +55,8 @@ const BLANK: Pick<RoundPlan, 'federation' | 'round' | 'model'> = {
   round: 1,
   model: new Uint8Array(32),
 };
+/** σ and η of groups, as `planRound` takes them where no beacon is named. */
+export const planTerms: { readonly sigma: number; readonly eta: number } = { sigma: 80, eta: 20 };
 const RING_BITS = 32;
 const MAX_VALUE_BITS = 24;
 /** With fewer, rounding would be more than what it rounds. */
@@ -171,19 +173,4 @@ function mostCorrupt(config: RoundConfig): number {
   if (topology !== 'groups') return Math.floor((corrupt * maxClients) / MILLION);
   const terms = groupTerms(config, maxClients);
   return Math.max(...[...terms.values()].map((one) => one.corrupt));
-}
-
-/** Why such rounds cannot be, in words; `undefined` if they can. */
-export function secureFault(run: SecureRun, size: SecureSize): string | undefined {
-  try {
-    planSecure(run, size);
-    return undefined;
-  } catch (error) {
-    const isExpected =
-      error instanceof AggregationError ||
-      error instanceof SecureError ||
-      error instanceof RangeError;
-    if (!isExpected) throw error;
-    return (error as Error).message;
-  }
 }

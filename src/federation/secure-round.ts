@@ -45,6 +45,12 @@ export interface Came {
   readonly blob?: Uint8Array;
 }
 
+/** What a step has led to. */
+interface After {
+  readonly send: readonly Outgoing[];
+  readonly phase?: ServerPhase;
+}
+
 /** A round in which messages are taken. */
 export class SecureRound {
   readonly round: number;
@@ -59,6 +65,8 @@ export class SecureRound {
   readonly blobs: Map<string, string> = new Map<string, string>();
   /** Whether the journal failed: what is known here is of no use. */
   isLost = false;
+  /** As far as it is in the journal: what clients are told of. */
+  #shown: ServerPhase = 'keys';
   #roster: readonly string[] = [];
   #isReleased = false;
   #isClosed = false;
@@ -103,7 +111,7 @@ export class SecureRound {
     }
     const own = await SecureRound.#made(options, { config, at: first.at });
     for (const { kind, at, bytes } of rest) {
-      if (kind === 'tick') own.#deliver((await own.#server.tick(at)).send);
+      if (kind === 'tick') own.#deliver(await own.#server.tick(at));
       else
         await own.#again({
           at,
@@ -112,7 +120,7 @@ export class SecureRound {
             : { message: bytes }),
         });
     }
-    own.#deliver(await own.#server.due());
+    own.#deliver({ send: await own.#server.due() });
     return own;
   }
 
@@ -144,7 +152,12 @@ export class SecureRound {
 
   /** Whether nothing more is waited for. */
   get isOver(): boolean {
-    return this.phase === 'done' || this.phase === 'aborted';
+    return isLast(this.phase);
+  }
+
+  /** Whether it is over, and that is on the disk. */
+  get hasEnded(): boolean {
+    return isLast(this.#shown);
   }
 
   get outcome(): Outcome | undefined {
@@ -179,12 +192,13 @@ export class SecureRound {
   }> {
     const before = await this.tick(at);
     const { send, refused, isNews } = await this.#server.handle(message, at);
+    const { phase } = this;
     if (refused === undefined && blob !== undefined) this.#noteInput(message, blob);
     const record: SecureRecord =
       blob === undefined
         ? { kind: 'message', at, bytes: message }
         : { kind: 'masked', at, bytes: blob };
-    const written = this.#kept(isNews ? record : undefined, send);
+    const written = this.#kept(isNews ? record : undefined, { send, phase });
     return {
       written: Promise.all([before.written, written]).then(() => {}),
       ...(refused && { refused }),
@@ -193,7 +207,7 @@ export class SecureRound {
 
   async #again({ message, at, blob }: Came): Promise<void> {
     const { send, refused } = await this.#server.handle(message, at);
-    this.#deliver(send);
+    this.#deliver({ send });
     if (refused === undefined && blob !== undefined) this.#noteInput(message, blob);
   }
 
@@ -205,12 +219,14 @@ export class SecureRound {
   async tick(at: number): Promise<{ readonly written: Promise<void> }> {
     if (this.isOver || at < this.until) return { written: Promise.resolve() };
     const { send } = await this.#server.tick(at);
-    return { written: this.#kept({ kind: 'tick', at, bytes: new Uint8Array(0) }, send) };
+    const { phase } = this;
+    const record = { kind: 'tick', at, bytes: new Uint8Array(0) } as const;
+    return { written: this.#kept(record, { send, phase }) };
   }
 
   /** Gives the round up. */
   async abort(): Promise<void> {
-    this.#deliver((await this.#server.abort()).send);
+    this.#deliver(await this.#server.abort());
   }
 
   /** Masks may be taken off: clients are shown who is in the sums, and asked for what that takes. */
@@ -222,7 +238,7 @@ export class SecureRound {
 
   /** The message that a client is to answer, `undefined` if there is none. */
   dueTo(identity: string): Uint8Array | undefined {
-    const { phase } = this;
+    const phase = this.#shown;
     if ((phase === 'consents' || phase === 'unmask') && !this.#isReleased) return undefined;
     const message = this.#boxes.get(identity);
     return message ?? (phase === 'keys' ? this.#invitation : undefined);
@@ -230,9 +246,8 @@ export class SecureRound {
 
   /** Whether there can be another message for a client. */
   mayHear(identity: string): boolean {
-    if (this.#isClosed) return false;
-    if (this.phase === 'keys') return true;
-    return !this.isOver && this.#roster.includes(identity);
+    if (this.#isClosed || this.hasEnded) return false;
+    return this.#shown === 'keys' || this.#roster.includes(identity);
   }
 
   /** Waits until something has changed. */
@@ -256,13 +271,14 @@ export class SecureRound {
   }
 
   /** Gives out what follows once what it follows from is on the disk. */
-  async #kept(record: SecureRecord | undefined, send: readonly Outgoing[]): Promise<void> {
+  async #kept(record: SecureRecord | undefined, after: After): Promise<void> {
     if (record !== undefined) await this.#options.journal.append(record);
-    this.#deliver(send);
+    this.#deliver(after);
   }
 
-  #deliver(send: readonly Outgoing[]): void {
+  #deliver({ send, phase = this.phase }: After): void {
     const { roster } = this.#server;
+    this.#shown = phase;
     if (this.#roster.length !== roster.length) this.#roster = roster;
     for (const { to, message } of send) this.#boxes.set(to, message);
     this.#wake();
@@ -271,4 +287,8 @@ export class SecureRound {
   #wake(): void {
     for (const done of [...this.#waiting]) done();
   }
+}
+
+function isLast(phase: ServerPhase): boolean {
+  return phase === 'done' || phase === 'aborted';
 }

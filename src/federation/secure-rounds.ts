@@ -244,7 +244,7 @@ export class SecureRounds {
     });
     own.release();
     this.#arm(own);
-    while (!own.isOver) {
+    while (!own.hasEnded) {
       signal.throwIfAborted();
       await own.changed(signal);
     }

@@ -10,11 +10,12 @@ import type { ConfigProblem } from './config.ts';
 import { parseOptimizer } from './optimizers/spec.ts';
 import { type EnrolmentPolicy, enrolAnybody, enrolListed } from './registry.ts';
 import type { RunConfig } from './run-config.ts';
+import { secureProblems } from './secure-problems.ts';
 
 /** What keeps a coordinator from serving a configuration: for `parseConfig`. */
 export function servedProblems(config: RunConfig): ConfigProblem[] {
   const { detectors, wire } = config;
-  const problems = optimizerProblems(config.optimizer);
+  const problems = [...optimizerProblems(config.optimizer), ...secureProblems(config)];
   const lacks = (path: string, what: string): void => {
     problems.push({ path, reason: `${what} is not served in this version` });
   };

@@ -1,11 +1,14 @@
-/** Clients of rounds under masks, and what their updates come to in the clear. */
+/** Clients of rounds under masks, what they put in, and what that comes to in the clear. */
 
 import { FederationClient, type Participation } from '../../src/federation/client/client.ts';
+import type { Fetch } from '../../src/federation/client/http.ts';
 import { type SecureOptions, underMasks } from '../../src/federation/client/secure.ts';
 import type { Train } from '../../src/federation/client/train.ts';
 import { Identity } from '../../src/federation/identity.ts';
 import type { RunConfigInput } from '../../src/federation/run-config.ts';
+import type { Masks } from '../../src/secagg/masks.ts';
 import { nativeMasks } from '../../src/secagg/masks-node.ts';
+import { type MessageType, openMessage } from '../../src/secagg/messages.ts';
 import { configOf, nodeCrypto } from './federation-server.ts';
 
 /** A run under masks of so many clients. */
@@ -15,9 +18,9 @@ export function secureConfigOf(
 ): RunConfigInput {
   return configOf({
     rounds: 1,
-    secure: { kind: 'sagg1', clip: 4, minSum: 3, dropout: 0.3 },
+    secure: { kind: 'sagg1', clip: 4, corrupt: 0, minSum: 3, dropout: 0.3 },
     selection: { scheme: 'uniform', count: clients },
-    round: { collectSeconds: 20, processingSeconds: 20 },
+    round: { collectSeconds: 30, processingSeconds: 20 },
     ...changes,
   });
 }
@@ -35,26 +38,102 @@ export function giving(values: readonly number[], samples = 10): Train {
   };
 }
 
-/** A client that takes part under masks. */
-export async function secureClient(
-  url: string,
-  options: SecureOptions & { readonly identity?: Identity } = {},
-): Promise<FederationClient> {
-  const crypto = await nodeCrypto();
-  const { identity = await Identity.create(crypto), ...secure } = options;
-  return FederationClient.connect({
-    url,
-    identity,
-    crypto,
-    patienceMs: 30_000,
-    secure: underMasks({ minSum: 3, masks: nativeMasks(), enrolment: () => true, ...secure }),
-  });
+/** What a client's part is played with. */
+export interface PlayerOptions {
+  readonly identity?: Identity;
+  readonly secure?: SecureOptions;
+  /** The process dies instead of sending this. */
+  readonly diesAt?: MessageType;
 }
 
-/** Takes part until the run ends, and says how. */
-export async function taking(client: FederationClient, train: Train): Promise<Participation[]> {
-  const parts: Participation[] = [];
-  for await (const part of client.participate({ train })) parts.push(part);
-  client.close();
-  return parts;
+/** A client that takes part under masks. */
+export class Player {
+  readonly client: FederationClient;
+  /** What it put under its masks, for each round: words, slots first, with noise if there is any. */
+  readonly inputs: Uint32Array[];
+  readonly #death: AbortController;
+
+  private constructor(parts: Pick<Player, 'client' | 'inputs'>, death: AbortController) {
+    this.client = parts.client;
+    this.inputs = parts.inputs;
+    this.#death = death;
+  }
+
+  static async join(url: string, options: PlayerOptions = {}): Promise<Player> {
+    const crypto = await nodeCrypto();
+    const { identity = await Identity.create(crypto), secure, diesAt } = options;
+    const inputs: Uint32Array[] = [];
+    const death = new AbortController();
+    const client = await FederationClient.connect({
+      url,
+      identity,
+      crypto,
+      patienceMs: 60_000,
+      backoff: { firstMs: 50, mostMs: 500 },
+      fetch: dyingAt(diesAt, death),
+      secure: underMasks({
+        minSum: 3,
+        corrupt: 0,
+        masks: recorded(inputs),
+        enrolment: () => true,
+        ...secure,
+      }),
+    });
+    return new Player({ client, inputs }, death);
+  }
+
+  get id(): string {
+    return this.client.id;
+  }
+
+  /** Takes part until the run ends or the client dies, and says how. */
+  async play(train: Train): Promise<Participation[]> {
+    const parts: Participation[] = [];
+    const { signal } = this.#death;
+    try {
+      for await (const part of this.client.participate({ train, signal })) parts.push(part);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    this.client.close();
+    return parts;
+  }
+
+  die(): void {
+    this.#death.abort(new Error('died'));
+  }
+}
+
+/** Masks that remember what they were put on. */
+function recorded(inputs: Uint32Array[]): Masks {
+  const masks = nativeMasks();
+  return {
+    add(words, keys) {
+      inputs.push(words.slice());
+      return masks.add(words, keys);
+    },
+  };
+}
+
+function dyingAt(type: MessageType | undefined, death: AbortController): Fetch {
+  return async (url, init) => {
+    const { body, method } = init;
+    const isInput = type === 'masked' && url.endsWith('/updates');
+    const isMessage =
+      url.includes('/secure') &&
+      body instanceof Uint8Array &&
+      type !== undefined &&
+      openMessage(body)?.type === type;
+    if (method === 'POST' && (isInput || isMessage)) {
+      death.abort(new Error('died'));
+      throw new Error('died');
+    }
+    return fetch(url, init);
+  };
+}
+
+/** The sum of what clients put in, word by word. */
+export function sumOf(players: readonly Player[], round = 0): Uint32Array {
+  const first = players[0]!.inputs[round]!;
+  return first.map((_, j) => players.reduce((sum, { inputs }) => (sum + inputs[round]![j]!) >>> 0, 0));
 }

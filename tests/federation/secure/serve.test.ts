@@ -1,22 +1,79 @@
-/** Rounds under masks over real HTTP. */
+/** Rounds under masks over real HTTP, held against the plain sum of what clients put in. */
 
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ServedRun, temporaryFolder, valuesIn } from '../../support/federation-server.ts';
-import { giving, secureClient, secureConfigOf, taking } from '../../support/secure-clients.ts';
+import { wordsIn } from '../../../src/federation/secure-record.ts';
+import { verifySecureRound } from '../../../src/federation/verify-secure.ts';
+import { createBackend } from '../../../src/backend/create-node.ts';
+import type { OpenedSum } from '../../../src/federation/events.ts';
+import { SLOTS } from '../../../src/secagg/suite.ts';
+import {
+  nodeCrypto,
+  ServedRun,
+  temporaryFolder,
+  valuesIn,
+} from '../../support/federation-server.ts';
+import { giving, Player, secureConfigOf, sumOf } from '../../support/secure-clients.ts';
 
-test('six clients of whom all stay: the model moves by the mean of what they sent', async () => {
+/** The model before the first round. */
+const FIRST = [1, 2, 3, 4, 5, 6, 7];
+
+function updateOf(i: number): number[] {
+  return [i / 8, -i / 8, 0.5, 0.25, 1 / 3, -1, 0.125 * i];
+}
+
+async function join_(run: ServedRun, count: number, options = {}): Promise<Player[]> {
+  return Promise.all(Array.from({ length: count }, () => Player.join(run.url, options)));
+}
+
+async function bytesOf(run: ServedRun, blob: string): Promise<Uint8Array> {
+  await using source = await run.store.blobs.open(blob);
+  return source.read(0, source.size);
+}
+
+async function published(run: ServedRun): Promise<number[]> {
+  const { model } = run.events.findLast(({ type }) => type === 'round.published')!.body;
+  return valuesIn(await bytesOf(run, String(model)));
+}
+
+function sumsIn(run: ServedRun): readonly OpenedSum[] {
+  const { body } = run.events.find(({ type }) => type === 'round.unmasked')!;
+  return body.sums as unknown as OpenedSum[];
+}
+
+/** That each sum in the log is the plain sum of what its clients put in, and what it is as numbers. */
+async function plainMeans(run: ServedRun, players: readonly Player[], step: number) {
+  const means: number[][] = [];
+  for (const { clients, words } of sumsIn(run)) {
+    const within = players.filter(({ id }) => clients.includes(id));
+    expect(within).toHaveLength(clients.length);
+    const plain = sumOf(within);
+    expect(wordsIn(await bytesOf(run, words!))).toEqual(plain);
+    means.push([...plain.slice(SLOTS)].map((word) => Math.fround((word | 0) * (step / clients.length))));
+  }
+  return means;
+}
+
+async function problemsOf(run: ServedRun, round = 1): Promise<readonly string[]> {
+  const backend = await createBackend('reference');
+  const verdict = await verifySecureRound(run.store, round, { backend, crypto: await nodeCrypto() });
+  await backend.close();
+  return verdict.problems;
+}
+
+test('six clients of whom all stay: the sum is the plain one to its last bit, and so is the model', async () => {
   await using folder = await temporaryFolder();
   await using run = await ServedRun.start({
     folder: join(folder.path, 'run'),
     config: secureConfigOf(6),
   });
-  const clients = await Promise.all(Array.from({ length: 6 }, () => secureClient(run.url)));
-  const parts = await Promise.all(
-    clients.map((client, i) => taking(client, giving([i, -i, 0.5, 0.25, 1, -1, 0.125]))),
-  );
+  const players = await join_(run, 6);
+  const parts = await Promise.all(players.map((player, i) => player.play(giving(updateOf(i)))));
   expect(parts.map(([part]) => part?.outcome)).toEqual(Array(6).fill('committed'));
-  const { model } = run.events.findLast(({ type }) => type === 'round.published')!.body;
-  await using source = await run.store.blobs.open(String(model));
-  const values = await valuesIn(await source.read(0, source.size));
-});
+  // Of 24 bits, one is the sign: 2^23 − 1 steps reach to the clip of 4.
+  const step = 1 / Math.fround((2 ** 23 - 1) / 4);
+  const [mean] = await plainMeans(run, players, step);
+  expect(await published(run)).toEqual(FIRST.map((x, i) => Math.fround(x + mean![i]!)));
+  expect(await problemsOf(run)).toEqual([]);
+}, 30_000);
