@@ -9,9 +9,11 @@
 
 import { SecureError } from '../core/errors.ts';
 import { log2Ceil } from '../core/integers.ts';
+import { MAX_SKELLAM_VARIANCE } from '../privacy/lattice/noise-plan.ts';
 import type { ShareRelation } from '../privacy/shares.ts';
 import { encodingOf, FEDERATION_BYTES, type RoundConfig } from '../secagg/config.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
+import { fewestNoisy, type NoiseCrowd } from '../secagg/noise.ts';
 import { planRound, type RoundPlan } from '../secagg/plan-round.ts';
 import { groupTerms } from '../secagg/terms.ts';
 import { planSecureNoise, type SecureNoise } from '../secure-noise.ts';
@@ -96,16 +98,25 @@ export function planSecure(run: SecureRun, size: SecureSize): SecurePlan {
     noiseMultiplier: shares.noiseMultiplier,
     relation: shares.relation as ShareRelation,
   };
-  // As fine a grid as sums with noise have room for.
-  for (let valueBits = most; ; valueBits--) {
+  // As fine a grid as sums with noise have room for, and as noise is drawn on.
+  for (let valueBits = finest(most, options); ; valueBits--) {
     try {
       const noise = planSecureNoise(encodingOf(blank(valueBits)), options);
       return { run, ...size, valueBits, noise };
     } catch (error) {
       const hasNoRoom = error instanceof SecureError && error.code === 'overflow';
-      if (!hasNoRoom || valueBits === MIN_VALUE_BITS) throw error;
+      if (!hasNoRoom || valueBits <= MIN_VALUE_BITS) throw error;
     }
   }
+}
+
+/** The most bits with which a share of noise has no more variance than can be drawn. */
+function finest(most: number, options: NoiseCrowd & { readonly noiseMultiplier: number }): number {
+  const honest = fewestNoisy(options);
+  const share = (bits: number): number => (options.noiseMultiplier * 2 ** (bits - 1)) ** 2 / honest;
+  let bits = most;
+  while (bits > MIN_VALUE_BITS && share(bits) > MAX_SKELLAM_VARIANCE) bits--;
+  return bits;
 }
 
 /** The configuration of a round, with a fresh nonce. @throws as {@link planSecure}. */

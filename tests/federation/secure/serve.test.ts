@@ -1,12 +1,12 @@
 /** Rounds under masks over real HTTP, held against the plain sum of what clients put in. */
 
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { wordsIn } from '../../../src/federation/secure-record.ts';
 import { verifySecureRound } from '../../../src/federation/verify-secure.ts';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import type { OpenedSum } from '../../../src/federation/events.ts';
+import { encodingOf, parseConfig } from '../../../src/secagg/config.ts';
 import { SLOTS } from '../../../src/secagg/suite.ts';
 import {
   nodeCrypto,
@@ -77,3 +77,51 @@ test('six clients of whom all stay: the sum is the plain one to its last bit, an
   expect(await published(run)).toEqual(FIRST.map((x, i) => Math.fround(x + mean![i]!)));
   expect(await problemsOf(run)).toEqual([]);
 }, 30_000);
+
+/** Noise in shares, groups of four, and a median over their means. */
+const EVERYTHING = {
+  rule: 'median',
+  secure: { kind: 'groups', clip: 4, corrupt: 0, minSum: 3, dropout: 0.1, groupSize: 4, byzantine: 1 },
+  privacy: {
+    kind: 'central',
+    relation: 'replace-one',
+    clipNorm: 2,
+    noiseMultiplier: 1,
+    epsilon: 100,
+    delta: 1e-5,
+    accountant: 'rdp',
+    noise: 'shares',
+  },
+} as const;
+
+test('groups, noise in shares, a median and dropouts: the model is that of the plain computation on the grid', async () => {
+  await using folder = await temporaryFolder();
+  await using run = await ServedRun.start({
+    folder: join(folder.path, 'run'),
+    config: secureConfigOf(12, {
+      ...EVERYTHING,
+      round: { collectSeconds: 10, processingSeconds: 10 },
+    }),
+  });
+  const noisy = { secure: { noiseBackend: () => createBackend('reference') } };
+  const players = await join_(run, 11, noisy);
+  const absent = await Player.join(run.url, { ...noisy, diesAt: 'masked' });
+  const all = [...players, absent];
+  await Promise.all(all.map((player, i) => player.play(giving(updateOf(i)))));
+  const sums = sumsIn(run);
+  expect(sums).toHaveLength(3);
+  expect(sums.flatMap(({ clients }) => clients).sort()).toEqual(players.map(({ id }) => id).sort());
+  // The charge stands before the sums.
+  const order = ['privacy.reserved', 'round.unmasked', 'round.aggregated', 'round.published'];
+  expect(run.types.filter((type) => order.includes(type))).toEqual(order);
+  // The noise is there: sums are not those of the updates alone.
+  const { body } = run.events.find(({ type }) => type === 'round.unmasked')!;
+  const record = JSON.parse(Buffer.from(await bytesOf(run, String(body.transcript))).toString());
+  const config = parseConfig(Buffer.from(record.config, 'hex'))!;
+  expect(config.noise.law).toBe('skellam');
+  const { scale } = encodingOf(config);
+  const means = await plainMeans(run, players, 1 / scale);
+  const median = FIRST.map((_, i) => means.map((mean) => mean[i]!).sort((a, b) => a - b)[1]!);
+  expect(await published(run)).toEqual(FIRST.map((x, i) => Math.fround(x + median[i]!)));
+  expect(await problemsOf(run)).toEqual([]);
+}, 60_000);
