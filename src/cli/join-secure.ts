@@ -45,10 +45,14 @@ export function withSecureOptions(command: Command): Command {
     )
     .option(
       '--min-noise <multiplier>',
-      "under masks: take part only with noise of so many clips from each client",
+      'under masks: take part only with noise of so many clips from each client',
       parsePositive,
     )
-    .option('--server-key <hex>', 'under masks: believe this server alone (default: who answers)', parseKey)
+    .option(
+      '--server-key <hex>',
+      'under masks: believe this server alone (default: who answers)',
+      parseKey,
+    )
     .option('--peers <file>', 'under masks: keys of clients that count, one on each line');
 }
 

@@ -11,7 +11,6 @@
  * @module
  */
 
-import { join } from 'node:path';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import type { Backend } from '../backend/kernels.ts';
 import { FormatError, StoreError } from '../core/errors.ts';
@@ -622,7 +621,7 @@ export class Coordinator {
   /** Rounds under masks, by the key of the run's folder. */
   async #mask(dimensions: number): Promise<void> {
     const { store, crypto, masks = referenceMasks(), onTrouble } = this.#options;
-    const identity = (await openIdentity(join(store.folder, 'secure-key'), crypto)).keyPair();
+    const identity = (await openIdentity(`${store.folder}/secure-key`, crypto)).keyPair();
     this.#secure = new SecureRounds({
       store,
       config: this.config,
@@ -809,7 +808,8 @@ export class Coordinator {
   #needed(): number {
     const { round, selection, privacy, rule, secure } = this.config;
     const isPrivate = privacy?.kind === 'central';
-    if (isPrivate && (secure !== undefined || rule.trim() !== 'mean')) return fixedMembers(this.config) ?? 1;
+    if (isPrivate && (secure !== undefined || rule.trim() !== 'mean'))
+      return fixedMembers(this.config) ?? 1;
     const asked = round.wanted ?? ('count' in selection ? selection.count : 1);
     return Math.max(1, round.quorum ?? 1, asked, secure?.minSum ?? 1);
   }

@@ -9,7 +9,6 @@
  * @module
  */
 
-import { join } from 'node:path';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { SecureError } from '../core/errors.ts';
 import type { Identity } from '../secagg/client.ts';
@@ -272,7 +271,7 @@ export class SecureRounds {
     if (this.#current?.round !== round.round) this.#previous = this.#current;
     clearTimeout(this.#timer);
     const { store, inTurn, finish, decide, now, onFailure } = this.#host;
-    const folder = join(store.folder, 'secure');
+    const folder = `${store.folder}/secure`;
     try {
       await this.#journal?.close();
       await SecureJournal.sweep(folder, round.round);

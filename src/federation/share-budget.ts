@@ -5,10 +5,10 @@
  * @module
  */
 
+import { hashesOfTables, noncesOf } from '../privacy/lattice/transcript.ts';
 import type { Ledger } from '../privacy/ledger/ledger.ts';
 import { type Charge, openLedger } from '../privacy/ledger/ledger.ts';
 import type { LedgerStorage } from '../privacy/ledger/storage.ts';
-import { hashesOfTables, noncesOf } from '../privacy/lattice/transcript.ts';
 import type { SecureNoise } from '../secure-noise.ts';
 import { type CentralPrivacy, filterOf, type Reservation } from './private-rounds.ts';
 

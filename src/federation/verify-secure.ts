@@ -28,7 +28,7 @@ import { buildTree, type Entry, readEntry, rootOf, sortEntries } from '../secagg
 import { hex, KEY_BYTES, SLOTS, sameBytes } from '../secagg/suite.ts';
 import { viewHash } from '../secagg/view.ts';
 import { parseConfig as parseRunConfig } from './config.ts';
-import { compareClients, parseEvent, type OpenedSum, type TimedEvent } from './events.ts';
+import { compareClients, type OpenedSum, parseEvent, type TimedEvent } from './events.ts';
 import { openModel, rowOf, writeRow } from './model-file.ts';
 import { reputationOptions } from './reputation.ts';
 import { RoundMachine, type RoundWork } from './round.ts';
@@ -36,7 +36,7 @@ import { RoundWorker, type WorkBlobs } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
 import { emptyRun, fold, type RoundState, type RunState } from './run-state.ts';
 import { planSecure } from './secure-plan.ts';
-import { samplesOf, type SecureRecordOfRound, type SumRecord, wordsIn } from './secure-record.ts';
+import { type SecureRecordOfRound, type SumRecord, samplesOf, wordsIn } from './secure-record.ts';
 import { secureFederation } from './secure-terms.ts';
 import { sha256 } from './store/sha256.ts';
 import type { Store } from './store/store.ts';
@@ -281,11 +281,14 @@ class Check {
       ...(reference !== undefined && { reference }),
     };
     const first = await worker.do(aggregate, facts);
-    if (first.kind !== 'aggregated') return [`round ${round} cannot be aggregated again: ${why(first)}`];
+    if (first.kind !== 'aggregated')
+      return [`round ${round} cannot be aggregated again: ${why(first)}`];
     if (first.blob !== aggregated) return ['the rule makes another aggregate of the sums'];
     const second = await worker.do(publish, facts);
-    if (second.kind !== 'stepped') return [`round ${round} cannot be stepped again: ${why(second)}`];
-    if (second.model !== published.model) return ['the optimiser makes another model of the aggregate'];
+    if (second.kind !== 'stepped')
+      return [`round ${round} cannot be stepped again: ${why(second)}`];
+    if (second.model !== published.model)
+      return ['the optimiser makes another model of the aggregate'];
     return second.optimizer === published.optimizer ? [] : ['the optimiser comes to another state'];
   }
 
@@ -300,8 +303,7 @@ class Check {
   }): Promise<string[]> {
     const { record, crypto, owners, opened } = this.#all;
     const { members } = opened.round as RoundState;
-    const isMember = ({ identity }: Entry): boolean =>
-      members.has(owners.get(hex(identity)) ?? '');
+    const isMember = ({ identity }: Entry): boolean => members.has(owners.get(hex(identity)) ?? '');
     const claims = roster.map((entry) => ({
       publicKey: entry.identity,
       message: entryToVerify(entry, contextOf(secure, crypto), crypto),

@@ -1,7 +1,8 @@
 /** Clients of rounds under masks, what they put in, and what that comes to in the clear. */
 
-import { FederationClient, type Participation } from '../../src/federation/client/client.ts';
+import { FederationClient } from '../../src/federation/client/client.ts';
 import type { Fetch } from '../../src/federation/client/http.ts';
+import type { Participation } from '../../src/federation/client/participation.ts';
 import { type SecureOptions, underMasks } from '../../src/federation/client/secure.ts';
 import type { Train } from '../../src/federation/client/train.ts';
 import { Identity } from '../../src/federation/identity.ts';
@@ -135,5 +136,7 @@ function dyingAt(type: MessageType | undefined, death: AbortController): Fetch {
 /** The sum of what clients put in, word by word. */
 export function sumOf(players: readonly Player[], round = 0): Uint32Array {
   const first = players[0]!.inputs[round]!;
-  return first.map((_, j) => players.reduce((sum, { inputs }) => (sum + inputs[round]![j]!) >>> 0, 0));
+  return first.map((_, j) =>
+    players.reduce((sum, { inputs }) => (sum + inputs[round]![j]!) >>> 0, 0),
+  );
 }

@@ -24,6 +24,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Fetch, Http } from './http.ts';
 import { downloadModel, type Model } from './model.ts';
 import { News, type NewsItem, type OpenSocket } from './news.ts';
+import type { Participation } from './participation.ts';
 import type { TakePart } from './secure.ts';
 import { Session } from './session.ts';
 import type { Train } from './train.ts';
@@ -85,21 +86,6 @@ export interface ClientStatus {
   readonly round: number;
   /** For people. */
   readonly text: string;
-}
-
-/** What came of a round that the client was asked to take part in. */
-export interface Participation {
-  readonly round: number;
-  /**
-   * `committed`: the update counts. `late`: the round closed before. `declined`: training left it out.
-   * `refused`: the server did not take it.
-   */
-  readonly outcome: 'committed' | 'late' | 'declined' | 'refused';
-  readonly receipt?: Receipt;
-  /** Why not, for people. */
-  readonly reason?: string;
-  /** The server's code, where it refused. */
-  readonly refusal?: string;
 }
 
 /** Options of {@link FederationClient.participate}. */

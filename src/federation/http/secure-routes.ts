@@ -35,10 +35,12 @@ export async function takeMessage(
   const secure = secureOf(coordinator);
   const type = (c.req.header('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase();
   if (type !== BYTES) throw new Problem('wrong-type', `the body must be ${BYTES}`);
+  const round = roundIn(c);
   const members = coordinator.state.round?.members.size ?? 1;
   const most = FIELDS + Math.min(members, MAX_SHARES) * BOX_RECORD_BYTES;
+  requireLength(c, most);
   const message = await shortBody(c.env.incoming, { most, pace });
-  const refused = await secure.take(speaker, { round: roundIn(c), message });
+  const refused = await secure.take(speaker, { round, message });
   if (refused !== undefined) throw problemOf(refused, 'statement');
   return c.body(null, 204);
 }
@@ -58,6 +60,16 @@ export async function giveMessage(
   const { message } = found;
   if (message === undefined) return c.body(null, 204);
   return c.body(message as Uint8Array<ArrayBuffer>, 200, { 'content-type': BYTES });
+}
+
+/** Before any of the body is read. */
+function requireLength(c: SecureCall['c'], most: number): void {
+  const length = c.req.header('content-length') ?? '';
+  if (!/^\d{1,15}$/.test(length)) {
+    throw new Problem('wrong-length', 'a message comes with its Content-Length');
+  }
+  if (Number(length) <= most) return;
+  throw new Problem('too-large', `a message of this round has ${most} bytes at most`);
 }
 
 function secureOf({ secure }: Coordinator): SecureRounds {

@@ -37,7 +37,9 @@ test('rounds go on over kills: whoever has sent is in the sum, once, and both ro
   const url = String(line);
   const { port } = new URL(url);
   const players = await Promise.all(Array.from({ length: 5 }, () => Player.join(url)));
-  const ends = Promise.all(players.map((player, i) => player.play(giving([i, 1, 0, -i, 2, 0, 0.5]))));
+  const ends = Promise.all(
+    players.map((player, i) => player.play(giving([i, 1, 0, -i, 2, 0, 0.5]))),
+  );
   let kills = 0;
   for (const [event, passes] of [...rest, ['none', 0] as const]) {
     await once(server, 'exit');

@@ -2,10 +2,10 @@
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { wordsIn } from '../../../src/federation/secure-record.ts';
-import { verifySecureRound } from '../../../src/federation/verify-secure.ts';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import type { OpenedSum } from '../../../src/federation/events.ts';
+import { wordsIn } from '../../../src/federation/secure-record.ts';
+import { verifySecureRound } from '../../../src/federation/verify-secure.ts';
 import { encodingOf, parseConfig } from '../../../src/secagg/config.ts';
 import { SLOTS } from '../../../src/secagg/suite.ts';
 import {
@@ -50,14 +50,19 @@ async function plainMeans(run: ServedRun, players: readonly Player[], step: numb
     expect(within).toHaveLength(clients.length);
     const plain = sumOf(within);
     expect(wordsIn(await bytesOf(run, words!))).toEqual(plain);
-    means.push([...plain.slice(SLOTS)].map((word) => Math.fround((word | 0) * (step / clients.length))));
+    means.push(
+      [...plain.slice(SLOTS)].map((word) => Math.fround((word | 0) * (step / clients.length))),
+    );
   }
   return means;
 }
 
 async function problemsOf(run: ServedRun, round = 1): Promise<readonly string[]> {
   const backend = await createBackend('reference');
-  const verdict = await verifySecureRound(run.store, round, { backend, crypto: await nodeCrypto() });
+  const verdict = await verifySecureRound(run.store, round, {
+    backend,
+    crypto: await nodeCrypto(),
+  });
   await backend.close();
   return verdict.problems;
 }
@@ -81,7 +86,15 @@ test('six clients of whom all stay: the sum is the plain one to its last bit, an
 /** Noise in shares, groups of four, and a median over their means. */
 const EVERYTHING = {
   rule: 'median',
-  secure: { kind: 'groups', clip: 4, corrupt: 0, minSum: 3, dropout: 0.1, groupSize: 4, byzantine: 1 },
+  secure: {
+    kind: 'groups',
+    clip: 4,
+    corrupt: 0,
+    minSum: 3,
+    dropout: 0.1,
+    groupSize: 4,
+    byzantine: 1,
+  },
   privacy: {
     kind: 'central',
     relation: 'replace-one',
