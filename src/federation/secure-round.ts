@@ -264,10 +264,17 @@ export class SecureRound {
     });
   }
 
-  /** Nothing more comes of it; last words stay in the boxes. */
-  close(): void {
+  /** Nothing more comes of it here; last words stay in the boxes, and the journal for whoever goes on. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     this.#wake();
+    await this.#options.journal.close();
+  }
+
+  /** The same where nobody goes on: nothing that could take masks off is kept. */
+  async forget(): Promise<void> {
+    await this.close();
+    await this.#options.journal.remove();
   }
 
   /** Gives out what follows once what it follows from is on the disk. */

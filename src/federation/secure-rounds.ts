@@ -25,7 +25,13 @@ import type { OpenedSum } from './events.ts';
 import { openModel } from './model-file.ts';
 import type { Effects, RoundInput } from './round.ts';
 import type { RunConfig } from './run-config.ts';
-import { isOver, isUnsettled, type RoundState, type RunState } from './run-state.ts';
+import {
+  isOver,
+  isUnsettled,
+  type RoundPhase,
+  type RoundState,
+  type RunState,
+} from './run-state.ts';
 import { planSecure, type SecurePlan, type SecureRun, secureRoundConfig } from './secure-plan.ts';
 import { recordSums } from './secure-record.ts';
 import { reasonRefusal, refusedAs, type SecureRefusal, TOLD } from './secure-refusals.ts';
@@ -82,6 +88,13 @@ export interface MaskedUpdate {
 
 /** After these nothing that was sent is needed any more. */
 const OVER: ReadonlySet<string> = new Set(['round.unmasked', 'round.failed']);
+/** Phases of a round in which there is no sum yet. */
+const MASKED_PHASES: ReadonlySet<RoundPhase> = new Set<RoundPhase>([
+  'collect',
+  'screen',
+  'account',
+  'unmask',
+]);
 /** Phases of SAGG1 in which a round collects. */
 const COLLECTING: ReadonlySet<ServerPhase> = new Set<ServerPhase>(['keys', 'shares', 'masked']);
 /** Timers hold no longer. */
@@ -99,7 +112,6 @@ export class SecureRounds {
   #current: SecureRound | undefined;
   /** Its last words may still be asked for. */
   #previous: SecureRound | undefined;
-  #journal: SecureJournal | undefined;
   #opening: Promise<void> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -138,9 +150,18 @@ export class SecureRounds {
   /** Opens the round that the run is in, or goes on with it. Others wait for it. */
   open(): Promise<void> {
     const { round } = this.#host.state();
-    if (round === undefined || isOver(round) || this.#isClosed) return this.#opening;
-    this.#opening = this.#opening.then(() => this.#opened(round));
+    if (this.#isClosed) return this.#opening;
+    this.#opening = this.#opening.then(() =>
+      round !== undefined && MASKED_PHASES.has(round.phase)
+        ? this.#opened(round)
+        : SecureJournal.sweep(this.#folder),
+    );
     return this.#opening;
+  }
+
+  /** Of journals. */
+  get #folder(): string {
+    return `${this.#host.store.folder}/secure`;
   }
 
   /** The round is over, or its sums are in the log: nothing that could take masks off is kept. */
@@ -150,10 +171,7 @@ export class SecureRounds {
     if (own?.round !== round) return;
     await this.#host.inTurn(async () => {
       if (!own.isOver) await own.abort();
-      own.close();
-      clearTimeout(this.#timer);
-      await this.#journal?.remove();
-      this.#journal = undefined;
+      await own.forget();
     });
   }
 
@@ -162,8 +180,7 @@ export class SecureRounds {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     await this.#opening;
-    this.#current?.close();
-    await this.#journal?.close();
+    await this.#current?.close();
   }
 
   /** Bytes of a masked input of a round; 0 if it takes none. */
@@ -270,17 +287,11 @@ export class SecureRounds {
   async #opened(round: RoundState): Promise<void> {
     if (this.#current?.round !== round.round) this.#previous = this.#current;
     clearTimeout(this.#timer);
-    const { store, inTurn, finish, decide, now, onFailure } = this.#host;
-    const folder = `${store.folder}/secure`;
+    const { inTurn, finish, decide, now, onFailure } = this.#host;
     try {
-      await this.#journal?.close();
-      await SecureJournal.sweep(folder, round.round);
-      const { journal, records } = await SecureJournal.open(folder, round.round);
-      this.#journal = journal;
-      const options = this.#optionsOf(round, journal);
-      const own =
-        (await SecureRound.resume(options, records, (blob) => this.#bytesOf(blob))) ??
-        (await this.#begun(round, options));
+      await this.#current?.close();
+      await SecureJournal.sweep(this.#folder, round.round);
+      const own = await this.#madeOf(round);
       this.#current = own;
       await finish(await inTurn(() => this.#settled(own)));
       this.#arm(own);
@@ -296,6 +307,18 @@ export class SecureRounds {
         reason,
       } as const;
       await finish(await inTurn(() => [decide(broke, now())]));
+    }
+  }
+
+  async #madeOf(round: RoundState): Promise<SecureRound> {
+    const { journal, records } = await SecureJournal.open(this.#folder, round.round);
+    const options = this.#optionsOf(round, journal);
+    try {
+      const before = await SecureRound.resume(options, records, (blob) => this.#bytesOf(blob));
+      return before ?? (await this.#begun(round, options));
+    } catch (error) {
+      await journal.close();
+      throw error;
     }
   }
 

@@ -45,6 +45,8 @@ export interface PlayerOptions {
   readonly secure?: SecureOptions;
   /** The process dies instead of sending this. */
   readonly diesAt?: MessageType;
+  /** Told of each message that was taken. */
+  readonly onSent?: (type: MessageType) => void;
 }
 
 /** A client that takes part under masks. */
@@ -62,7 +64,7 @@ export class Player {
 
   static async join(url: string, options: PlayerOptions = {}): Promise<Player> {
     const crypto = await nodeCrypto();
-    const { identity = await Identity.create(crypto), secure, diesAt } = options;
+    const { identity = await Identity.create(crypto), secure } = options;
     const inputs: Uint32Array[] = [];
     const death = new AbortController();
     const client = await FederationClient.connect({
@@ -71,7 +73,7 @@ export class Player {
       crypto,
       patienceMs: 60_000,
       backoff: { firstMs: 50, mostMs: 500 },
-      fetch: dyingAt(diesAt, death),
+      fetch: watched(options, death),
       secure: underMasks({
         minSum: 3,
         corrupt: 0,
@@ -116,20 +118,19 @@ function recorded(inputs: Uint32Array[]): Masks {
   };
 }
 
-function dyingAt(type: MessageType | undefined, death: AbortController): Fetch {
+function watched({ diesAt: type, onSent }: PlayerOptions, death: AbortController): Fetch {
   return async (url, init) => {
     const { body, method } = init;
     const isInput = type === 'masked' && url.endsWith('/updates');
-    const isMessage =
-      url.includes('/secure') &&
-      body instanceof Uint8Array &&
-      type !== undefined &&
-      openMessage(body)?.type === type;
-    if (method === 'POST' && (isInput || isMessage)) {
+    const isBytes = url.includes('/secure') && body instanceof Uint8Array;
+    const sent = isBytes ? openMessage(body)?.type : undefined;
+    if (method === 'POST' && (isInput || (sent !== undefined && sent === type))) {
       death.abort(new Error('died'));
       throw new Error('died');
     }
-    return fetch(url, init);
+    const response = await fetch(url, init);
+    if (sent !== undefined && response.ok) onSent?.(sent);
+    return response;
   };
 }
 

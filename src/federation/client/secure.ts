@@ -139,8 +139,10 @@ class SecurePart {
       return await this.#played();
     } catch (error) {
       signal?.throwIfAborted();
-      if (isOver(error)) return { round, outcome: 'late', reason: (error as Error).message };
-      throw error;
+      if (!isOver(error)) throw error;
+      // What is in a sum counts, though its sender was not needed to open it.
+      if (this.#receipt) return { round, outcome: 'committed', receipt: this.#receipt };
+      return { round, outcome: 'late', reason: (error as Error).message };
     } finally {
       this.#end.abort(new Error('the round is over'));
     }
@@ -167,13 +169,7 @@ class SecurePart {
       if (said.declined !== undefined) return { round, outcome: 'declined', reason: said.declined };
       if (said.reply !== undefined) await this.#send(said.reply);
       if (client.phase === 'done' || client.phase === 'aborted') return this.#outcome(client);
-      try {
-        message = await this.#next({ most, after: message ?? this.#answered });
-      } catch (error) {
-        // The next round has begun: the sum was opened with what this client revealed.
-        if (client.phase === 'revealed' && isOver(error)) return this.#outcome(client);
-        throw error;
-      }
+      message = await this.#next({ most, after: message ?? this.#answered });
     }
   }
 

@@ -9,17 +9,21 @@ import { createBackend } from '../../../src/backend/create-node.ts';
 import { wordsIn } from '../../../src/federation/secure-record.ts';
 import { openStore } from '../../../src/federation/store/store.ts';
 import { verifySecureRound } from '../../../src/federation/verify-secure.ts';
+import type { MessageType } from '../../../src/secagg/messages.ts';
 import { nodeCrypto, temporaryFolder } from '../../support/federation-server.ts';
 import { giving, Player, sumOf } from '../../support/secure-clients.ts';
 
-/** After which event the server dies, and how many of its kind it lives through. */
+/**
+ * After what the server dies, and how many of its kind it lives through: an event of its log, or a message that
+ * it has taken.
+ */
 const KILLS = [
   ['round.opened', 0],
-  ['update.declared', 1],
+  ['shares', 1],
   ['update.committed', 2],
   ['round.closed', 0],
+  ['unmask', 1],
   ['round.unmasked', 0],
-  ['round.aggregated', 0],
 ] as const;
 
 function startServer(words: readonly string[]): ChildProcess {
@@ -36,7 +40,13 @@ test('rounds go on over kills: whoever has sent is in the sum, once, and both ro
   const [line] = await once(createInterface({ input: server.stdout! }), 'line');
   const url = String(line);
   const { port } = new URL(url);
-  const players = await Promise.all(Array.from({ length: 5 }, () => Player.join(url)));
+  let fatal: { readonly type: string; left: number } | undefined;
+  const onSent = (type: MessageType): void => {
+    if (fatal?.type !== type || fatal.left-- > 0) return;
+    fatal = undefined;
+    server.kill('SIGKILL');
+  };
+  const players = await Promise.all(Array.from({ length: 5 }, () => Player.join(url, { onSent })));
   const ends = Promise.all(
     players.map((player, i) => player.play(giving([i, 1, 0, -i, 2, 0, 0.5]))),
   );
@@ -44,6 +54,7 @@ test('rounds go on over kills: whoever has sent is in the sum, once, and both ro
   for (const [event, passes] of [...rest, ['none', 0] as const]) {
     await once(server, 'exit');
     kills++;
+    fatal = { type: event, left: passes };
     server = startServer([path, 'resume', port, event, String(passes)]);
   }
   const parts = await ends;

@@ -78,7 +78,7 @@ test('hostile messages get their codes, are told of in the log, and the round go
   await using folder = await temporaryFolder();
   await using run = await ServedRun.start({
     folder: join(folder.path, 'run'),
-    config: secureConfigOf(5, { round: { collectSeconds: 8, processingSeconds: 8 } }),
+    config: secureConfigOf(5, { round: { collectSeconds: 20, processingSeconds: 8 } }),
   });
   const players = await Promise.all(Array.from({ length: 4 }, () => Player.join(run.url)));
   const hostile = await TestClient.joined(run.url);

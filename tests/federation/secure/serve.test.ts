@@ -1,10 +1,11 @@
 /** Rounds under masks over real HTTP, held against the plain sum of what clients put in. */
 
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import type { OpenedSum } from '../../../src/federation/events.ts';
-import { wordsIn } from '../../../src/federation/secure-record.ts';
+import { wordBytes, wordsIn } from '../../../src/federation/secure-record.ts';
 import { verifySecureRound } from '../../../src/federation/verify-secure.ts';
 import { encodingOf, parseConfig } from '../../../src/secagg/config.ts';
 import { SLOTS } from '../../../src/secagg/suite.ts';
@@ -57,6 +58,20 @@ async function plainMeans(run: ServedRun, players: readonly Player[], step: numb
   return means;
 }
 
+/** While a blob holds something else. */
+async function replacing(
+  run: ServedRun,
+  blob: string,
+  bytes: Uint8Array,
+  work: () => Promise<void>,
+): Promise<void> {
+  const before = await bytesOf(run, blob);
+  const path = join(run.store.blobs.folder, blob);
+  await writeFile(path, bytes);
+  await work();
+  await writeFile(path, before);
+}
+
 async function problemsOf(run: ServedRun, round = 1): Promise<readonly string[]> {
   const backend = await createBackend('reference');
   const verdict = await verifySecureRound(run.store, round, {
@@ -81,6 +96,42 @@ test('six clients of whom all stay: the sum is the plain one to its last bit, an
   const [mean] = await plainMeans(run, players, step);
   expect(await published(run)).toEqual(FIRST.map((x, i) => Math.fround(x + mean![i]!)));
   expect(await problemsOf(run)).toEqual([]);
+  // Nothing that could take masks off is kept, and no client takes part twice.
+  expect(await readdir(join(folder.path, 'run/secure'))).toEqual([]);
+  // What was changed afterwards is found: the sum, the signatures, the server's word.
+  const { body } = run.events.find(({ type }) => type === 'round.unmasked')!;
+  const [sum] = sumsIn(run);
+  const words = wordsIn(await bytesOf(run, sum!.words!));
+  words[SLOTS]!++;
+  await replacing(run, sum!.words!, wordBytes(words), async () => {
+    expect(await problemsOf(run)).toEqual(['the mean of sum 0 is not that of its words']);
+  });
+  const transcript = String(body.transcript);
+  const text = Buffer.from(await bytesOf(run, transcript)).toString();
+  const record = JSON.parse(text);
+  const forged = async (changes: object): Promise<readonly string[]> => {
+    let problems: readonly string[] = [];
+    const bytes = Buffer.from(JSON.stringify({ ...record, ...changes }));
+    await replacing(run, transcript, bytes, async () => {
+      problems = await problemsOf(run);
+    });
+    return problems;
+  };
+  const [one] = record.sums;
+  const [first] = Object.keys(one.consents);
+  const consents = Object.fromEntries(
+    Object.entries(one.consents).map(([index]) => [index, one.consents[first!]]),
+  );
+  expect(await forged({ sums: [{ ...one, consents }] })).toEqual([
+    expect.stringMatching(/^too few around place \d have signed the view of sum 0$/),
+  ]);
+  expect(await forged({ rootSignature: '00'.repeat(64) })).toEqual([
+    'the roster is not signed by the server',
+  ]);
+  // One client less in the view: nobody signed that.
+  const bits = Number.parseInt(one.survivors, 16) & 0b11_1110;
+  const survivors = bits.toString(16).padStart(2, '0');
+  expect((await forged({ sums: [{ ...one, survivors }] })).length).toBeGreaterThanOrEqual(2);
 }, 30_000);
 
 /** Noise in shares, groups of four, and a median over their means. */
