@@ -19,9 +19,7 @@ import { giving, Player, sumOf } from '../../support/secure-clients.ts';
  */
 const KILLS = [
   ['round.opened', 0],
-  ['shares', 1],
   ['update.committed', 2],
-  ['round.closed', 0],
   ['unmask', 1],
   ['round.unmasked', 0],
 ] as const;

@@ -25,7 +25,7 @@ test('a client drops out at each stage: the sum is of those whose inputs came', 
     folder: join(folder.path, 'run'),
     config: secureConfigOf(12, {
       secure: { kind: 'sagg1', clip: 4, corrupt: 0, minSum: 3, dropout: 0.4 },
-      round: { collectSeconds: 10, processingSeconds: 6 },
+      round: { collectSeconds: 8, processingSeconds: 5 },
     }),
   });
   const stages = ['advertise', 'shares', 'masked', 'consent', 'unmask'] as const;
