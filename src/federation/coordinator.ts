@@ -598,7 +598,10 @@ export class Coordinator {
   #decide(act: () => Effects): Decided & { readonly effects: Effects } {
     if (this.#trouble !== undefined) throw this.#trouble;
     const effects = act();
-    return { effects, written: this.#pipe.write(effects.log, effects.time) };
+    const written = this.#pipe.write(effects.log, effects.time);
+    // Whoever waits for it hears of its failure, and so does the run.
+    written.catch(() => {});
+    return { effects, written };
   }
 
   async #finish<E extends Effects | undefined>(step: {

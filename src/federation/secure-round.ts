@@ -39,8 +39,8 @@ export interface SecureRoundOptions {
 /** A message that came. */
 export interface Came {
   readonly message: Uint8Array;
-  /** Milliseconds; never less than before. */
-  readonly at: number;
+  /** When, in milliseconds. */
+  readonly now: number;
   /** The blob that a masked input lies in. 32 bytes */
   readonly blob?: Uint8Array;
 }
@@ -65,6 +65,8 @@ export class SecureRound {
   readonly blobs: Map<string, string> = new Map<string, string>();
   /** Whether the journal failed: what is known here is of no use. */
   isLost = false;
+  /** How long no process was there, in milliseconds: that does not count against clients. */
+  #pause = 0;
   /** As far as it is in the journal: what clients are told of. */
   #shown: ServerPhase = 'keys';
   #roster: readonly string[] = [];
@@ -96,12 +98,12 @@ export class SecureRound {
    * The round that a journal holds: it takes in again what it took in before. `undefined` if the journal
    * does not even hold a beginning; nobody has heard of the round then.
    *
-   * @param blob - Bytes of a blob.
+   * @param options.blob - Bytes of a blob.
    */
   static async resume(
     options: SecureRoundOptions,
     records: readonly SecureRecord[],
-    blob: (name: string) => Promise<Uint8Array>,
+    { blob, now }: { readonly blob: (name: string) => Promise<Uint8Array>; readonly now: number },
   ): Promise<SecureRound | undefined> {
     const [first, ...rest] = records;
     if (first === undefined) return undefined;
@@ -112,14 +114,10 @@ export class SecureRound {
     const own = await SecureRound.#made(options, { config, at: first.at });
     for (const { kind, at, bytes } of rest) {
       if (kind === 'tick') own.#deliver(await own.#server.tick(at));
-      else
-        await own.#again({
-          at,
-          ...(kind === 'masked'
-            ? { blob: bytes, message: await blob(hex(bytes)) }
-            : { message: bytes }),
-        });
+      else if (kind === 'message') own.#deliver(await own.#server.handle(bytes, at));
+      else await own.#againInput({ at, name: bytes, message: await blob(hex(bytes)) });
     }
+    own.#pause = Math.max(0, now - records.at(-1)!.at);
     own.#deliver({ send: await own.#server.due() });
     return own;
   }
@@ -147,7 +145,7 @@ export class SecureRound {
 
   /** When the phase ends by itself. */
   get until(): number {
-    return this.#server.until;
+    return this.#server.until + this.#pause;
   }
 
   /** Whether nothing more is waited for. */
@@ -186,11 +184,12 @@ export class SecureRound {
    * Takes a message in, and ends phases whose time is over before. When the inner promise is kept, that is
    * on the disk, and what follows is in the boxes.
    */
-  async take({ message, at, blob }: Came): Promise<{
+  async take({ message, now, blob }: Came): Promise<{
     readonly refused?: Reason;
     readonly written: Promise<void>;
   }> {
-    const before = await this.tick(at);
+    const before = await this.tick(now);
+    const at = now - this.#pause;
     const { send, refused, isNews } = await this.#server.handle(message, at);
     const { phase } = this;
     if (refused === undefined && blob !== undefined) this.#noteInput(message, blob);
@@ -205,10 +204,18 @@ export class SecureRound {
     };
   }
 
-  async #again({ message, at, blob }: Came): Promise<void> {
+  async #againInput({
+    message,
+    at,
+    name,
+  }: {
+    readonly message: Uint8Array;
+    readonly at: number;
+    readonly name: Uint8Array;
+  }): Promise<void> {
     const { send, refused } = await this.#server.handle(message, at);
     this.#deliver({ send });
-    if (refused === undefined && blob !== undefined) this.#noteInput(message, blob);
+    if (refused === undefined) this.#noteInput(message, name);
   }
 
   #noteInput(message: Uint8Array, blob: Uint8Array): void {
@@ -216,8 +223,9 @@ export class SecureRound {
   }
 
   /** Looks at the time. */
-  async tick(at: number): Promise<{ readonly written: Promise<void> }> {
-    if (this.isOver || at < this.until) return { written: Promise.resolve() };
+  async tick(now: number): Promise<{ readonly written: Promise<void> }> {
+    if (this.isOver || now < this.until) return { written: Promise.resolve() };
+    const at = now - this.#pause;
     const { send } = await this.#server.tick(at);
     const { phase } = this;
     const record = { kind: 'tick', at, bytes: new Uint8Array(0) } as const;

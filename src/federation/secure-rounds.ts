@@ -151,11 +151,13 @@ export class SecureRounds {
   open(): Promise<void> {
     const { round } = this.#host.state();
     if (this.#isClosed) return this.#opening;
-    this.#opening = this.#opening.then(() =>
-      round !== undefined && MASKED_PHASES.has(round.phase)
-        ? this.#opened(round)
-        : SecureJournal.sweep(this.#folder),
-    );
+    this.#opening = this.#opening
+      .then(() =>
+        round !== undefined && MASKED_PHASES.has(round.phase)
+          ? this.#opened(round)
+          : SecureJournal.sweep(this.#folder),
+      )
+      .catch((cause: unknown) => this.#host.onFailure('a round under masks', cause));
     return this.#opening;
   }
 
@@ -223,7 +225,7 @@ export class SecureRounds {
     if (openMessage(message)?.type === 'masked') {
       return refusedAs('malformed', 'a masked input is sent as an update');
     }
-    const { refused, steps } = await this.#taken(own, { speaker, message });
+    const { refused, steps } = await this.#taken(own, { speaker, read: async () => message });
     await this.#host.finish(steps);
     if (refused !== undefined) await this.#told(refused, { client, round });
     return refused;
@@ -233,11 +235,9 @@ export class SecureRounds {
   async commit(speaker: Speaker, update: MaskedUpdate): Promise<SecureRefusal | undefined> {
     const own = await this.#roundOf(update.round);
     if ('code' in own) return own;
-    const message = await this.#bytesOf(update.blob);
-    if (openMessage(message)?.type !== 'masked') {
-      return refusedAs('malformed', 'the update is no masked input');
-    }
-    const { refused, steps } = await this.#taken(own, { speaker, message, update });
+    // Read when it is its turn: of many that come at once, one is in memory.
+    const read = (): Promise<Uint8Array> => this.#bytesOf(update.blob);
+    const { refused, steps } = await this.#taken(own, { speaker, read, update });
     await this.#host.finish(steps);
     return refused;
   }
@@ -314,7 +314,10 @@ export class SecureRounds {
     const { journal, records } = await SecureJournal.open(this.#folder, round.round);
     const options = this.#optionsOf(round, journal);
     try {
-      const before = await SecureRound.resume(options, records, (blob) => this.#bytesOf(blob));
+      const before = await SecureRound.resume(options, records, {
+        blob: (name) => this.#bytesOf(name),
+        now: this.#host.now(),
+      });
       return before ?? (await this.#begun(round, options));
     } catch (error) {
       await journal.close();
@@ -371,14 +374,18 @@ export class SecureRounds {
     own: SecureRound,
     {
       speaker: { client, identity },
-      message,
+      read,
       update,
-    }: { speaker: Speaker; message: Uint8Array; update?: MaskedUpdate },
+    }: { speaker: Speaker; read: () => Promise<Uint8Array>; update?: MaskedUpdate },
   ): Promise<{ readonly refused?: SecureRefusal; readonly steps: readonly Decided[] }> {
     const { inTurn, now } = this.#host;
     return inTurn(async () => {
       const fault = this.#faultOf(own, { client, ...(update && { update }) });
       if (fault !== undefined) return { refused: fault, steps: [] };
+      const message = await read();
+      if (update !== undefined && openMessage(message)?.type !== 'masked') {
+        return { refused: refusedAs('malformed', 'the update is no masked input'), steps: [] };
+      }
       const sender = own.senderOf(message);
       if (sender !== identity) {
         const refused = refusedAs(
@@ -389,7 +396,7 @@ export class SecureRounds {
       }
       const { phase } = own;
       const blob = update && { blob: hexToBytes(update.blob) };
-      const { refused, written } = await own.take({ message, at: now(), ...blob });
+      const { refused, written } = await own.take({ message, now: now(), ...blob });
       written.catch((cause: unknown) => this.#lost(own, cause));
       // What follows for the run is logged after what it follows from.
       if (update !== undefined || own.phase !== phase) await written;

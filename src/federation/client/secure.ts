@@ -139,6 +139,8 @@ class SecurePart {
       return await this.#played();
     } catch (error) {
       signal?.throwIfAborted();
+      const failure = this.#failure;
+      if (failure !== undefined && !isOurs(failure)) throw failure;
       if (!isOver(error)) throw error;
       // What is in a sum counts, though its sender was not needed to open it.
       if (this.#receipt) return { round, outcome: 'committed', receipt: this.#receipt };
@@ -210,7 +212,13 @@ class SecurePart {
   }
 
   #trained(): Promise<LocalUpdate | undefined> {
-    const { train, signal } = this.#task;
+    const { train, signal, terms, clock, http } = this.#task;
+    const late = new TooLate(`round ${terms.round} is over`);
+    const left = Math.max(0, terms.deadline - http.serverNow);
+    clock.sleep(left, this.#end.signal).then(
+      () => this.#end.abort(late),
+      () => {},
+    );
     return train(signal ? AbortSignal.any([signal, this.#end.signal]) : this.#end.signal);
   }
 
@@ -286,6 +294,9 @@ class SecurePart {
     if (this.#failure instanceof NoUpdate) {
       return { round, outcome: 'declined', reason: 'training gave no update' };
     }
+    if (this.#failure instanceof TooLate) {
+      return { round, outcome: 'late', reason: this.#failure.message };
+    }
     if (this.#failure !== undefined) throw this.#failure;
     const reason = refusal === undefined ? 'the round was given up' : describeRefusal(refusal);
     return { round, outcome: 'refused', reason, ...(refusal && { refusal: refusal.reason }) };
@@ -295,6 +306,16 @@ class SecurePart {
 /** Training left the round out. */
 class NoUpdate extends Error {
   override readonly name = 'NoUpdate';
+}
+
+/** Training was not done when the round closed. */
+class TooLate extends Error {
+  override readonly name = 'TooLate';
+}
+
+/** Whether it is no failure but a reason to leave a round out. */
+function isOurs(failure: unknown): boolean {
+  return failure instanceof NoUpdate || failure instanceof TooLate;
 }
 
 function isOver(error: unknown): boolean {
