@@ -142,7 +142,7 @@ if (values.write) {
     '',
     `${clients} clients over HTTP on one machine, ${entries} entries, groups of ${groupSize}, γ = ${CORRUPT}, updates clipped to ${CLIP},`,
     'noise multiplier 1 for the fewest honest of a group. Written by `npx tsx scripts/secure-serve.ts --write`. Seconds',
-    'are those of client and server processes together; rounds with a dropout wait for whoever does not come.',
+    'are those of all clients and the server in one process; rounds with a dropout wait for whoever does not come.',
     '',
     table,
     '',

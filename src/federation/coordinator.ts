@@ -51,8 +51,9 @@ import {
 import { RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
 import { emptyRun, fold, isOver, type RunState } from './run-state.ts';
+import type { Decided } from './secure-host.ts';
 import { planSecure, sharesOf } from './secure-plan.ts';
-import { type Decided, SecureRounds } from './secure-rounds.ts';
+import { SecureRounds } from './secure-rounds.ts';
 import { candidatesOf, type SelectionScheme, select } from './selection.ts';
 import { ShareBudget } from './share-budget.ts';
 import {

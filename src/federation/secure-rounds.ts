@@ -11,80 +11,22 @@
 
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { SecureError } from '../core/errors.ts';
-import type { Identity } from '../secagg/client.ts';
-import type { Codec } from '../secagg/codec.ts';
 import type { RoundConfig } from '../secagg/config.ts';
-import type { CryptoProvider } from '../secagg/crypto/provider.ts';
-import type { Masks } from '../secagg/masks.ts';
 import { HEADER_BYTES, openMessage } from '../secagg/messages.ts';
 import { packedBytes } from '../secagg/packing.ts';
 import { describeRefusal } from '../secagg/reasons.ts';
-import type { ServerPhase } from '../secagg/server/state.ts';
 import { hex, KEY_BYTES, SIGNATURE_BYTES, SLOTS } from '../secagg/suite.ts';
 import type { OpenedSum } from './events.ts';
 import { openModel } from './model-file.ts';
-import type { Effects, RoundInput } from './round.ts';
-import type { RunConfig } from './run-config.ts';
-import {
-  isOver,
-  isUnsettled,
-  type RoundPhase,
-  type RoundState,
-  type RunState,
-} from './run-state.ts';
+import type { RoundPhase, RoundState } from './run-state.ts';
+import type { Decided, MaskedUpdate, SecureHost, Speaker } from './secure-host.ts';
 import { planSecure, type SecurePlan, type SecureRun, secureRoundConfig } from './secure-plan.ts';
 import { recordSums } from './secure-record.ts';
 import { reasonRefusal, refusedAs, type SecureRefusal, TOLD } from './secure-refusals.ts';
 import { SecureRound, type SecureRoundOptions } from './secure-round.ts';
+import { COLLECTING, faultOf, lost, settled } from './secure-steps.ts';
 import type { LoggedEvent } from './store/chain.ts';
 import { SecureJournal } from './store/secure-journal.ts';
-import type { Store } from './store/store.ts';
-
-/** A step of the machine, decided and on its way to the log. */
-export interface Decided {
-  readonly written: Promise<unknown>;
-  /** What follows, of a step of the machine. */
-  readonly effects?: Effects;
-}
-
-/** The run that rounds are of. */
-export interface SecureHost {
-  readonly store: Store;
-  readonly config: RunConfig;
-  readonly crypto: CryptoProvider;
-  /** Of the server. */
-  readonly identity: Identity;
-  readonly masks: Masks;
-  readonly codec: Codec;
-  /** Entries of an update. */
-  readonly dimensions: number;
-  readonly state: () => RunState;
-  readonly now: () => number;
-  /** The client whose key that is or was, in hexadecimal digits. */
-  readonly ownerOf: (identity: string) => string | undefined;
-  /** Nothing but this changes the run meanwhile. */
-  readonly inTurn: <T>(work: () => Promise<T> | T) => Promise<T>;
-  /** What an input does, at once; only within a turn. */
-  readonly decide: (input: RoundInput, at: number) => Decided;
-  /** Waits until all that was decided is in the log. */
-  readonly synced: () => Promise<unknown>;
-  /** Waits for the log, and begins what follows. */
-  readonly finish: (steps: readonly Decided[]) => Promise<void>;
-  readonly onFailure: (what: string, cause: unknown) => void;
-}
-
-/** Who speaks: a client, by the key of its session in hexadecimal digits. */
-export interface Speaker {
-  readonly client: string;
-  readonly identity: string;
-}
-
-/** An update that is all there. */
-export interface MaskedUpdate {
-  readonly round: number;
-  readonly root: string;
-  readonly blob: string;
-}
 
 /** After these nothing that was sent is needed any more. */
 const OVER: ReadonlySet<string> = new Set(['round.unmasked', 'round.failed']);
@@ -95,8 +37,6 @@ const MASKED_PHASES: ReadonlySet<RoundPhase> = new Set<RoundPhase>([
   'account',
   'unmask',
 ]);
-/** Phases of SAGG1 in which a round collects. */
-const COLLECTING: ReadonlySet<ServerPhase> = new Set<ServerPhase>(['keys', 'shares', 'masked']);
 /** Timers hold no longer. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -293,7 +233,7 @@ export class SecureRounds {
       await SecureJournal.sweep(this.#folder, round.round);
       const own = await this.#madeOf(round);
       this.#current = own;
-      await finish(await inTurn(() => this.#settled(own)));
+      await finish(await inTurn(() => settled(own, this.#host)));
       this.#arm(own);
     } catch (cause) {
       onFailure(`round ${round.round} could not be opened`, cause);
@@ -380,7 +320,7 @@ export class SecureRounds {
   ): Promise<{ readonly refused?: SecureRefusal; readonly steps: readonly Decided[] }> {
     const { inTurn, now } = this.#host;
     return inTurn(async () => {
-      const fault = this.#faultOf(own, { client, ...(update && { update }) });
+      const fault = faultOf(own, { host: this.#host, client, ...(update && { update }) });
       if (fault !== undefined) return { refused: fault, steps: [] };
       const message = await read();
       if (update !== undefined && openMessage(message)?.type !== 'masked') {
@@ -401,74 +341,20 @@ export class SecureRounds {
       // What follows for the run is logged after what it follows from.
       if (update !== undefined || own.phase !== phase) await written;
       this.#arm(own);
-      const steps = [...this.#settled(own), { written }];
+      const steps = [...settled(own, this.#host), { written }];
       return refused === undefined ? { steps } : { refused: reasonRefusal(refused, client), steps };
     });
   }
 
   /** The journal did not take what SAGG1 has: nothing follows from that. */
   #lost(own: SecureRound, cause: unknown): void {
-    const { inTurn, decide, finish, now, state, onFailure } = this.#host;
+    const { inTurn, finish, onFailure } = this.#host;
     if (own.isLost) return;
     own.isLost = true;
     onFailure(`the journal of round ${own.round} could not be written`, cause);
-    const broke = (): Decided[] => {
-      const { round } = state();
-      if (round?.round !== own.round || isOver(round)) return [];
-      const reason = 'the journal could not be written';
-      const { phase } = round;
-      return [
-        decide({ kind: 'broke', round: own.round, phase, code: 'not-unmasked', reason }, now()),
-      ];
-    };
-    void inTurn(broke)
+    inTurn(() => lost(own, this.#host))
       .then(finish)
       .catch((error: unknown) => onFailure('a step failed', error));
-  }
-
-  /** Why nothing can be taken from a client now. */
-  #faultOf(
-    own: SecureRound,
-    { client, update }: { client: string; update?: MaskedUpdate },
-  ): SecureRefusal | undefined {
-    const { round } = this.#host.state();
-    const member = round?.round === own.round ? round.members.get(client) : undefined;
-    if (own !== this.#current || own.isLost || round === undefined || isOver(round)) {
-      return refusedAs('round-over', `round ${own.round} is over`);
-    }
-    if (member === undefined) return refusedAs('not-selected', `${client} is not in this round`);
-    if (update === undefined || member.status === 'committed') return undefined;
-    if (round.phase !== 'collect') return refusedAs('round-over', `round ${own.round} has closed`);
-    if (member.status === 'declared' && member.declaration?.root === update.root) return undefined;
-    return refusedAs('not-declared', `${client} has not declared this update`);
-  }
-
-  /** Brings the machine to where SAGG1 is. Only within a turn. */
-  #settled(own: SecureRound): Decided[] {
-    const { state, decide, now, ownerOf } = this.#host;
-    const { round } = state();
-    if (round?.round !== own.round || round.phase !== 'collect') return [];
-    const number = own.round;
-    const steps: Decided[] = [];
-    const say = (input: RoundInput): void => {
-      steps.push(decide(input, now()));
-    };
-    if (own.phase === 'aborted') {
-      const reason = describeRefusal(own.refusal!);
-      say({ kind: 'broke', round: number, phase: 'collect', code: 'not-unmasked', reason });
-      return steps;
-    }
-    for (const [identity, blob] of own.blobs) {
-      const client = ownerOf(identity) ?? '';
-      const member = round.members.get(client);
-      if (member?.status !== 'declared') continue;
-      say({ kind: 'commit', round: number, client, root: member.declaration!.root, blob });
-    }
-    if (COLLECTING.has(own.phase)) return steps;
-    const reason = 'nothing came of it in time';
-    const missing = [...round.members].filter(([, member]) => isUnsettled(member));
-    for (const [client] of missing) say({ kind: 'leave', client, reason });
-    return steps;
   }
 
   /** Logs what a member was refused for, where that says something of it. */
@@ -501,7 +387,7 @@ export class SecureRounds {
       written.catch((cause: unknown) => this.#lost(own, cause));
       await written;
       this.#arm(own);
-      return this.#settled(own);
+      return settled(own, this.#host);
     });
     await finish(steps);
   }

@@ -12,7 +12,8 @@ import { MAX_SHARES } from '../../secagg/shamir.ts';
 import { KEY_BYTES, SIGNATURE_BYTES } from '../../secagg/suite.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { HEX_32 } from '../identity.ts';
-import type { SecureRounds, Speaker } from '../secure-rounds.ts';
+import type { Speaker } from '../secure-host.ts';
+import type { SecureRounds } from '../secure-rounds.ts';
 import { type Pace, shortBody } from './flow.ts';
 import { Problem, problemOf } from './problems.ts';
 
