@@ -166,7 +166,9 @@ export class RoundWorker {
     };
     const updates: Update[] = [];
     for (const { clients, blob, samples } of rows) {
-      updates.push({ client: clients[0]!, ...(await open(blob)), examples: samples });
+      // A row that is a sum is nobody's own.
+      const client = clients.length > 1 ? `sum with ${clients[0]}` : clients[0]!;
+      updates.push({ client, ...(await open(blob)), examples: samples });
     }
     const before = reference === undefined ? undefined : (await open(reference)).row;
     const { layout, file } = model;
