@@ -29,11 +29,11 @@ import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { parseCount, parsePositive, parseWhole } from './arguments.ts';
 import { ofOption, UsageError } from './failure.ts';
 import { interruptible } from './interruptible.ts';
+import { type SecureFlags, secureJoining, withSecureOptions } from './join-secure.ts';
 import { addTrustOptions, clientFetch, type TrustFlags } from './tls-options.ts';
 
 /** The options as commander gives them. */
-interface Flags extends TrustFlags {
-  readonly key?: string;
+interface Flags extends SecureFlags, TrustFlags {
   readonly data?: string;
   readonly part?: Part;
   readonly alpha: number;
@@ -69,6 +69,11 @@ difference holds for each tensor of task.model.tensors as many values. It runs i
 
 The key makes the client: without --key it is lost with the process, and with it the client's standing.
 
+Where updates are masked, the client takes part only in sums that its owner would be in: of 16 inputs or more,
+unless --min-sum says otherwise, with a tenth of the clients in league with the server. Without --peers, anybody
+counts as a client whom the server says to be one. With --key, what was signed is kept beside the key, so that
+no crash makes the client sign twice.
+
 For demonstrations, --attack sends what an attack makes instead: of what parts --attackers + 1 and above
 will send, or of its own update where there are no parts. The first --attackers parts collude. --claim
 multiplies the samples that are claimed. Attacks: ${attacks.map(({ name }) => name).join(', ')}.
@@ -98,7 +103,8 @@ export function joinCommand(): Command {
     .option('--claim <factor>', 'claim so many times the samples', parseCount, 1)
     .addOption(new Option('--dtype <type>', 'number type to send').choices([...WIRE_DTYPES]))
     .option('--rounds <n>', 'leave after so many rounds', parseCount)
-    .option('--patience <seconds>', 'how long to try what fails', parsePositive, 600)
+    .option('--patience <seconds>', 'how long to try what fails', parsePositive, 600);
+  return withSecureOptions(command)
     .option('--json', 'tell what happens as lines of JSON')
     .addHelpText('after', DETAILS)
     .action(run);
@@ -153,6 +159,7 @@ async function join(joining: Joining): Promise<void> {
   const teller = new Teller(flags);
   // Before anything is asked of the coordinator: what is wrong here is told at once.
   await using training = await trainingOf(joining);
+  await using secure = await secureJoining(flags, (message) => teller.warn(message));
   using client = await FederationClient.connect({
     url,
     identity,
@@ -161,6 +168,7 @@ async function join(joining: Joining): Promise<void> {
     patienceMs: patience * 1000,
     // What attackers send is for the screen to see.
     nonFinite: flags.attack !== undefined,
+    secure: secure.take,
     onStatus: (status) => teller.status(status),
     ...(dtype && { dtype }),
     ...(fetch && { fetch }),
@@ -255,6 +263,10 @@ class Teller {
 
   status({ text }: ClientStatus): void {
     if (this.#draws) process.stderr.write(`\r\u001b[K${visible(text).slice(0, 100)}`);
+  }
+
+  warn(message: string): void {
+    process.stderr.write(`aggregis: ${message}\n`);
   }
 
   say(news: object, text: string): void {

@@ -38,6 +38,7 @@ import {
   threadsOption,
 } from './arguments.ts';
 import { Interrupted, UsageError } from './failure.ts';
+import { fastest } from './join-secure.ts';
 import { addSinkOptions, type SinkFlags, Sinks } from './sinks.ts';
 import { addTlsOptions, fingerprintTo, serverTls, type TlsFlags } from './tls-options.ts';
 import { version } from './version.ts';
@@ -148,6 +149,7 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
     config,
     crypto,
     backend,
+    masks: fastest(),
     enrolment: enrolmentOf(config, warn),
     onEvent: (event) => {
       server?.happened(event);

@@ -10,18 +10,15 @@ import type { ConfigProblem } from './config.ts';
 import { parseOptimizer } from './optimizers/spec.ts';
 import { type EnrolmentPolicy, enrolAnybody, enrolListed } from './registry.ts';
 import type { RunConfig } from './run-config.ts';
+import { secureProblems } from './secure-problems.ts';
 
 /** What keeps a coordinator from serving a configuration: for `parseConfig`. */
 export function servedProblems(config: RunConfig): ConfigProblem[] {
-  const { secure, privacy, detectors, wire } = config;
-  const problems = optimizerProblems(config.optimizer);
+  const { detectors, wire } = config;
+  const problems = [...optimizerProblems(config.optimizer), ...secureProblems(config)];
   const lacks = (path: string, what: string): void => {
     problems.push({ path, reason: `${what} is not served in this version` });
   };
-  if (secure !== undefined) lacks('secure', 'secure aggregation');
-  if (privacy?.kind === 'central' && privacy.noise === 'shares') {
-    lacks('privacy.noise', 'noise in shares');
-  }
   if (detectors !== undefined) lacks('detectors', 'detection of poisoning');
   if (wire.dtypes.every((dtype) => dtype === 'I8')) {
     lacks('wire.dtypes', 'I8 alone');
