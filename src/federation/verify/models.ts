@@ -40,6 +40,7 @@ class Remaker {
   #aggregates = 0;
   #models = 0;
   #noised = 0;
+  #masked = 0;
   #foreign = 0;
   #reference: string | undefined;
 
@@ -55,6 +56,7 @@ class Remaker {
       `${counted(this.#models, 'model')} by ${optimizer}, bit for bit`,
     ];
     if (this.#noised > 0) parts.push(`${this.#noised} with noise that cannot be drawn again`);
+    if (this.#masked > 0) parts.push(`${this.#masked} of masked updates, below`);
     if (this.#foreign > 0) {
       const why = [...this.#unknown].join(', ');
       parts.push(`${this.#foreign} not made again, for want of the backend ${why}`);
@@ -65,9 +67,10 @@ class Remaker {
   async look({ logged, event, state }: Step): Promise<void> {
     if (event.type === 'round.aggregated') {
       const { policy } = state.round!;
-      if (policy.noise !== 'none') this.#noised++;
-      // Who checks rounds of masked updates makes their aggregates again.
-      else if (!policy.secure) await this.#aggregate({ logged, event, state });
+      // Aggregates of masked updates are made again where their sums are checked.
+      if (policy.secure) this.#masked++;
+      else if (policy.noise !== 'none') this.#noised++;
+      else await this.#aggregate({ logged, event, state });
     } else if (event.type === 'round.published') {
       await this.#publish({ logged, event, state });
       this.#reference = state.round!.aggregate;

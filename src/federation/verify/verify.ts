@@ -11,6 +11,7 @@ import type { RunConfig } from '../run-config.ts';
 import type { RunReader } from '../store/run-reader.ts';
 import { checkBlobs } from './blobs.ts';
 import { counted, type Evidence, Mismatch, replay } from './check.ts';
+import { checkMasks } from './masks.ts';
 import { checkModels, type Remaking } from './models.ts';
 import { checkPrivacy } from './privacy.ts';
 import { checkStatements } from './statements.ts';
@@ -25,23 +26,8 @@ export interface CheckResult {
   readonly event?: number;
 }
 
-/**
- * Checks a round whose updates were masked: who took part, what was unmasked, and that the published
- * model is made of it.
- *
- * @returns What was seen, for people.
- * @throws {Mismatch} at the event that is wrong.
- */
-export type VerifySecureRound = (
-  evidence: Remaking,
-  round: { readonly round: number },
-) => Promise<string>;
-
 /** What a verification needs. */
-export interface VerifyOptions extends Pick<Remaking, 'crypto' | 'backendOf'> {
-  /** For runs with secure aggregation; without it, such a run does not pass. */
-  readonly verifySecureRound?: VerifySecureRound;
-}
+export type VerifyOptions = Pick<Remaking, 'crypto' | 'backendOf'>;
 
 /** All checks, one after the other; ends after the first that fails. */
 export async function* verifyRun(
@@ -64,7 +50,7 @@ export async function* verifyRun(
     ['signatures', () => checkStatements(evidence())],
     ['models', () => checkModels(evidence())],
     ['privacy', () => checkPrivacy(evidence())],
-    ['masks', () => checkSecure(evidence(), options.verifySecureRound)],
+    ['masks', () => checkMasks(evidence())],
   ];
   for (const [check, work] of checks) {
     const result = await resultOf(check, work);
@@ -100,19 +86,4 @@ async function checkEvents(evidence: Evidence): Promise<string> {
     if (event.type === 'round.failed') failed++;
   }
   return `each can follow; ${counted(published, 'round')} published, ${failed} failed`;
-}
-
-async function checkSecure(
-  evidence: Remaking,
-  verify: VerifySecureRound | undefined,
-): Promise<string> {
-  if (evidence.config.secure === undefined) return 'updates were not masked in this run';
-  let rounds = 0;
-  for await (const { logged, event } of replay(evidence)) {
-    if (event.type !== 'round.published') continue;
-    if (verify === undefined) throw new Mismatch(logged, 'this version cannot check masked rounds');
-    await verify(evidence, event.body);
-    rounds++;
-  }
-  return `${counted(rounds, 'round')} of masked updates, as signed and unmasked`;
 }
