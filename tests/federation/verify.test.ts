@@ -104,7 +104,8 @@ test('an event that was changed in place is found, and so is an end that was cut
     ['gap', 'DELETE FROM events WHERE seq = 5', /event 5 is missing/],
   ] as const) {
     const path = join(folder.path, name);
-    await cp(plain, path, { recursive: true });
+    // What readers share among themselves goes with the last of them, whenever that is.
+    await cp(plain, path, { recursive: true, filter: (from) => !from.endsWith('-shm') });
     const database = await openDatabase(join(path, 'aggregis.db'));
     await database.exec(sql);
     database.close();
