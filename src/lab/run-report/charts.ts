@@ -24,8 +24,10 @@ export interface LineText {
   readonly rounds: readonly number[];
   /** How a value reads. */
   readonly show: (value: number) => string;
-  /** Top of the chart. Default: the largest value. */
+  /** Top of the chart. Default: a round number above the largest value. */
   readonly top?: number;
+  /** Values are whole numbers. */
+  readonly isWhole?: boolean;
   /** A line across. */
   readonly limit?: { readonly value: number; readonly label: string };
 }
@@ -64,7 +66,7 @@ const TOP = 14;
 export function lines(all: readonly Line[], text: LineText): string {
   const { title, rounds, show, limit } = text;
   const seen = all.flatMap(({ values }) => values.filter((value) => value !== undefined));
-  const top = text.top ?? Math.max(Number.MIN_VALUE, limit?.value ?? 0, ...seen);
+  const top = text.top ?? topAbove(Math.max(limit?.value ?? 0, largest(seen)), text);
   const x = (i: number): number => LEFT + (WIDTH * (i + 0.5)) / Math.max(1, rounds.length);
   const y = (value: number): number => TOP + HEIGHT * (1 - Math.min(1, value / top));
   const parts = axes({ rounds, x, ticks: [0, 0.25, 0.5, 0.75, 1].map((t) => t * top), y, show });
@@ -72,7 +74,7 @@ export function lines(all: readonly Line[], text: LineText): string {
     const at = y(limit.value).toFixed(1);
     parts.push(
       `<line class="limit" x1="${LEFT}" x2="${LEFT + WIDTH}" y1="${at}" y2="${at}"/>`,
-      label(limit.label, { x: LEFT + WIDTH, y: y(limit.value) - 6, anchor: 'end', kind: 'faint' }),
+      label(limit.label, { x: LEFT + WIDTH, y: y(limit.value) + 14, anchor: 'end', kind: 'faint' }),
     );
   }
   for (const { hue, values } of all) {
@@ -89,10 +91,11 @@ export function lines(all: readonly Line[], text: LineText): string {
 }
 
 /** Bars of parts that lie on one another. */
-export function stacks(all: readonly Part[], text: LineText): string {
+export function stacks(given: readonly Part[], text: LineText): string {
   const { title, rounds, show } = text;
+  const all = given.filter(({ values }) => values.some((value) => (value ?? 0) > 0));
   const sums = rounds.map((_, i) => all.reduce((sum, { values }) => sum + (values[i] ?? 0), 0));
-  const top = Math.max(Number.MIN_VALUE, ...sums);
+  const top = topAbove(largest(sums), text);
   const step = WIDTH / Math.max(1, rounds.length);
   const x = (i: number): number => LEFT + step * (i + 0.5);
   const y = (value: number): number => TOP + HEIGHT * (1 - value / top);
@@ -160,6 +163,20 @@ function axes(box: {
     parts.push(label(String(rounds[i]), at));
   }
   return parts;
+}
+
+function largest(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.max(a, b), 0);
+}
+
+/** Four steps of 1, 2, 2.5 or 5 times a power of ten; whole steps for whole values. */
+function topAbove(value: number, { isWhole = false }: Pick<LineText, 'isWhole'>): number {
+  if (!(value > 0)) return isWhole ? 4 : 1;
+  const step = value / 4;
+  const power = 10 ** Math.floor(Math.log10(step));
+  const steps = [1, 2, 2.5, 5, 10].map((digit) => digit * power);
+  const found = steps.find((one) => one >= step && (!isWhole || Number.isInteger(one)));
+  return 4 * (found ?? Math.ceil(step));
 }
 
 /** Indices of rounds that are named: one of so many, the first among them. */

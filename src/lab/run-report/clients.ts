@@ -44,15 +44,16 @@ export function clientSections(history: RunHistory): string {
       ? ` Of ${tallies.length} clients, the ${shown.length} with most against them.`
       : '';
   const parts = [
-    section(
-      'Distances',
-      `The norm of each update beside the median of its round: orange above, blue below, full at 16 times as much or as little.${cut}`,
-      of('Norms of updates, beside the median', distanceCell),
-    ),
+    columns.some(({ norm }) => norm !== undefined) &&
+      section(
+        'Distances',
+        `The norm of each update beside the median of its round: orange above, blue below, full at 16 times as much or as little.${cut}`,
+        of('Norms of updates, beside the median', distanceCell),
+      ),
     columns.some(({ score }) => score !== undefined) &&
       section(
         'Scores',
-        `What the rule or the detectors make of each update, full at what is suspicious, or at twice the median.${cut}`,
+        `What detectors make of each update, orange, full at what is suspicious; or else what the rule does, blue, in its own measure and full at the round’s largest.${cut}`,
         of('Scores of updates', scoreCell),
       ),
     section(
@@ -75,13 +76,15 @@ export function clientSections(history: RunHistory): string {
 interface Column {
   readonly round: RoundHistory;
   readonly norm?: number;
+  /** The largest. */
   readonly score?: number;
 }
 
 function columnOf(round: RoundHistory): Column {
   const figures = [...round.figures.values()];
   const norm = median(figures.flatMap((one) => one.norm ?? []));
-  const score = median(figures.flatMap((one) => one.score ?? []));
+  const scores = figures.flatMap((one) => one.score ?? []);
+  const score = scores.length === 0 ? undefined : scores.reduce((a, b) => Math.max(a, b));
   return { round, ...(norm !== undefined && { norm }), ...(score !== undefined && { score }) };
 }
 
@@ -128,14 +131,18 @@ function distanceCell({ round, norm: middle }: Column, client: string): Cell | u
   return { hue: ratio > 1 ? 'red' : 'blue', shade, text };
 }
 
-function scoreCell({ round, score: middle = 0 }: Column, client: string): Cell | undefined {
+function scoreCell({ round, score: largest = 0 }: Column, client: string): Cell | undefined {
   const found = round.figures.get(client);
   if (found?.score === undefined) return undefined;
-  const full = round.threshold ?? 2 * middle;
-  const shade = full > 0 ? found.score / full : 0;
+  const full = round.threshold ?? largest;
   const worst = Object.entries(found.deviations).sort((a, b) => b[1] - a[1])[0];
-  const by = worst === undefined ? '' : `; ${worst[0]} ${worst[1].toPrecision(3)}`;
-  return { hue: 'red', shade, text: `score ${found.score.toPrecision(4)}${by}` };
+  const by = worst === undefined ? [] : [`${worst[0]} ${worst[1].toPrecision(3)}`];
+  return {
+    // What a rule's own figure means is the rule's: often, more is better.
+    hue: round.threshold === undefined ? 'blue' : 'red',
+    shade: full > 0 ? found.score / full : 0,
+    text: short([`score ${found.score.toPrecision(4)}`, ...by, ...found.reasons].join('; ')),
+  };
 }
 
 function trustCell({ round }: Column, client: string): Cell | undefined {

@@ -137,6 +137,7 @@ function participation(rounds: readonly RoundSummary[]): string {
       title: 'Who took part',
       rounds: rounds.map(({ round }) => round),
       show: (value) => String(Number(value.toFixed(1))),
+      isWhole: true,
     },
   );
   const text =
@@ -162,7 +163,7 @@ function timings(rounds: readonly RoundSummary[]): string {
   const text = {
     title: 'Time of each phase',
     rounds: rounds.map(({ round }) => round),
-    show: (value: number) => `${value.toPrecision(2)} s`,
+    show: (value: number) => `${Number(value.toPrecision(3))} s`,
   };
   const after = stacks(parts.slice(1), { ...text, title: 'Time after collecting' });
   return section(
