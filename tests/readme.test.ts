@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -12,6 +14,7 @@ const PAGES = [
   'README.md',
   'ARCHITECTURE.md',
   'docs/ADDING-A-RULE.md',
+  'docs/operations.md',
   'docs/privacy.md',
   'docs/secure-aggregation.md',
 ];
@@ -52,6 +55,16 @@ async function typed(commands: string): Promise<{ stdout: string; folder: string
   return { stdout, folder };
 }
 
+/** A port that nobody listens at. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 describe('README.md', () => {
   test('shows ten lines that run, and the attackers do not move them', async () => {
     const [tenLines, ...others] = blocks('README.md', 'ts');
@@ -70,12 +83,24 @@ describe('README.md', () => {
 
   test('shows commands that work, one after the other', async () => {
     const sessions = blocks('README.md', 'sh').filter((code) => code.includes('--no-install'));
-    expect(sessions).toHaveLength(1);
+    expect(sessions).toHaveLength(2);
     const { stdout, folder } = await typed(sessions[0]!);
     expect(existsSync(join(folder, 'global.safetensors'))).toBe(true);
     expect(stdout).toContain('nnm+trimmed-mean over 8 of 8 updates');
     // Three processes, one of which trains and compiles shaders.
   }, 180_000);
+
+  test('shows a federation that works, from its first round to its check', async () => {
+    const [, federation] = blocks('README.md', 'sh').filter((code) =>
+      code.includes('--no-install'),
+    );
+    const port = String(await freePort());
+    const { stdout } = await typed(
+      federation!.replace('serve', `serve --port ${port} --linger 1`).replaceAll('8790', port),
+    );
+    expect(stdout).toMatch(/round 2: model [0-9a-f]{12}, reads \d/);
+    expect(stdout).toMatch(/^ok +models +2 aggregates by mean; 2 models by fed-avg, bit for bit$/m);
+  }, 120_000);
 
   test('names scripts of package.json where it says npm', () => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));

@@ -251,6 +251,10 @@ function note(rounds: OwnRound[], { time, event }: TimedEvent): void {
       break;
     case 'round.unmasked':
       round.times.charged = time;
+      round.excluded = new Map([
+        ...round.excluded,
+        ...event.body.lost.map((client) => [client, 'in no sum'] as const),
+      ]);
       break;
     case 'round.aggregated':
       round.times.aggregated = time;
