@@ -6,6 +6,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../src/federation/config.ts';
+import { servedProblems } from '../src/federation/served-config.ts';
 import { temporaryFolder } from './support/model-files.ts';
 import { compiled } from './support/program.ts';
 
@@ -132,6 +134,15 @@ describe('the figures of README.md', () => {
   test('are those of the report that lies in bench/results', async () => {
     const script = join(ROOT, 'scripts/bench-table.ts');
     await run(process.execPath, ['--import', import.meta.resolve('tsx'), script, '--check']);
+  });
+});
+
+describe('operations.md', () => {
+  test('shows a configuration that can be served', () => {
+    const [text] = blocks('docs/operations.md', 'json');
+    const given = text!.replace(/<64 [^>]*>/, '0f'.repeat(32));
+    const { config } = parseConfig(JSON.parse(given), servedProblems);
+    expect(config).toMatchObject({ name: 'wards', rounds: 50 });
   });
 });
 

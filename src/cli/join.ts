@@ -104,11 +104,10 @@ export function joinCommand(): Command {
     .addOption(new Option('--dtype <type>', 'number type to send').choices([...WIRE_DTYPES]))
     .option('--rounds <n>', 'leave after so many rounds', parseCount)
     .option('--patience <seconds>', 'how long to try what fails', parsePositive, 600);
-  return withSecureOptions(command)
+  return addTrustOptions(withSecureOptions(command))
     .option('--json', 'tell what happens as lines of JSON')
     .addHelpText('after', DETAILS)
     .action(run);
-  return addTrustOptions(command);
 }
 
 async function run(url: string, flags: Flags): Promise<void> {

@@ -15,7 +15,8 @@ test('an operator and clients work on a run, an interrupt ends it after its roun
   const options = ['--run', run, '--clients', '1', '--rounds', '3', '--backend', 'reference'];
   const secrets: string[] = [];
   const told: string[] = [];
-  await using server = served([...options, '--log', 'debug']);
+  const sinks = ['--events', join(run, 'events.ndjson'), '--tensorboard', join(run, 'board')];
+  await using server = served([...options, ...sinks, '--log', 'debug']);
   const url = String((await server.hears('listening')).url);
   const cli = async (...words: string[]) => {
     const outcome = await aggregis(words);
@@ -60,10 +61,8 @@ test('an operator and clients work on a run, an interrupt ends it after its roun
   await cli('report', run);
   const logged = [server.stdout, server.stderr, ...told].join('\n');
   expect(logged).toContain('refused');
-  const files = await readdir(run, { recursive: true, withFileTypes: true });
-  const kept = files
-    .filter((file) => file.isFile())
-    .map((file) => join(file.parentPath, file.name));
+  const kept = await filesIn(run);
+  expect(kept.length).toBeGreaterThan(6);
   const everything =
     logged + (await Promise.all(kept.map((path) => readFile(path, 'latin1')))).join('');
   expect(secrets.length).toBeGreaterThan(10);
@@ -74,7 +73,7 @@ test('over HTTPS with a certificate of its own, join takes part by the fingerpri
   await using folder = await temporaryFolder();
   const run = join(folder.path, 'run');
   const options = ['--run', run, '--clients', '1', '--rounds', '1', '--backend', 'reference'];
-  await using server = served([...options, '--lan', '--host', '127.0.0.1']);
+  await using server = served([...options, '--lan', '--host', '127.0.0.1', '--log', 'debug']);
   const { url, fingerprint } = (await server.hears('listening')) as {
     url: string;
     fingerprint: string;
@@ -87,7 +86,22 @@ test('over HTTPS with a certificate of its own, join takes part by the fingerpri
   const joined = await aggregis(['join', url, '--fingerprint', fingerprint, '--part', '1/10']);
   expect(joined.code, joined.stderr).toBe(0);
   expect(await server.exit).toBe(0);
+  const { code, stdout } = await aggregis(['report', run, '--ndjson']);
+  expect(code).toBe(0);
+  // The key's own numbers stand in no line but those of its file.
+  const pem = await readFile(join(run, 'tls', 'key.pem'), 'utf8');
+  const secrets = pem.split('\n').filter((line) => line !== '' && !line.startsWith('-----'));
+  expect(secrets.length).toBeGreaterThan(1);
+  const others = (await filesIn(run)).filter((path) => !path.endsWith('key.pem'));
+  const texts = await Promise.all(others.map((path) => readFile(path, 'latin1')));
+  const told = [server.stdout, server.stderr, joined.stdout, joined.stderr, stdout, ...texts];
+  for (const secret of secrets) expect(told.some((text) => text.includes(secret))).toBe(false);
 }, 60_000);
+
+async function filesIn(folder: string): Promise<string[]> {
+  const files = await readdir(folder, { recursive: true, withFileTypes: true });
+  return files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name));
+}
 
 /** The private parts of a key's file, as they could be written anywhere. */
 async function secretsIn(path: string): Promise<string[]> {

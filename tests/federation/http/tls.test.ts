@@ -160,20 +160,27 @@ test('files that hold no certificate, or the key of another, are named', async (
   expect(String(error)).not.toContain('SECRET');
 });
 
-test('the Python client pins a certificate, and sends nothing to another', async () => {
+test('the Python client pins a certificate, sends nothing to another, and shows its own', async () => {
   const script = `
 import sys
 sys.path.insert(0, "python")
 from aggregis_client import FederationClient, FederationError, Identity
-url, pin, cafile = sys.argv[1:4]
-for trust in ({"fingerprint": pin}, {"cafile": cafile}, {"fingerprint": "00" * 32}, {}):
+run, asking, pin, cafile, cert, key = sys.argv[1:]
+pinned = {"fingerprint": pin}
+asked = [(run, pinned), (run, {"cafile": cafile}), (run, {"fingerprint": "00" * 32}), (run, {})]
+asked += [(asking, {**pinned, "certificate": (cert, key)}), (asking, pinned)]
+for url, trust in asked:
     try:
         print("joined", FederationClient(url, Identity.create(), patience=2, **trust).run)
     except FederationError as error:
         print(error.code)
 `;
   const ca = join(folder.path, 'tls', 'cert.pem');
-  const child = spawn('python3', ['-c', script, run.url, fingerprintOf(own.cert), ca]);
+  const shown = { cert: join(folder.path, 'client.pem'), key: join(folder.path, 'client-key.pem') };
+  await writeFile(shown.cert, client.cert);
+  await writeFile(shown.key, client.key);
+  const words = [run.url, asking.url, fingerprintOf(own.cert), ca, shown.cert, shown.key];
+  const child = spawn('python3', ['-c', script, ...words]);
   let [out, complaints] = ['', ''];
   child.stdout.on('data', (text) => {
     out += text;
@@ -188,6 +195,8 @@ for trust in ({"fingerprint": pin}, {"cafile": cafile}, {"fingerprint": "00" * 3
     joinedRun,
     'untrusted',
     'untrusted',
+    `joined ${asking.store.run}`,
+    expect.stringMatching(/^(unreachable|untrusted)$/),
   ]);
 }, 30_000);
 
