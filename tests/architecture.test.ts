@@ -73,25 +73,19 @@ const TABLE: readonly Row[] = [
   // What faces share; only faces import it.
   {
     part: 'portable',
-    files: /^((secure|federation)-)?portable\.ts$/,
+    files: /^((secure|client)-)?portable\.ts$/,
     imports: [...study, 'backend/webgpu'],
   },
   {
     part: 'faces',
     files:
-      /^(index|browser|private|secure|secure-backend|secure-node|federation|federation-node)\.ts$/,
+      /^(index|browser|private|secure|secure-backend|secure-node|client|client-node|federation)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
 
 /** Faces that browsers get. */
-const FOR_BROWSERS = [
-  'browser.ts',
-  'private.ts',
-  'secure.ts',
-  'secure-backend.ts',
-  'federation.ts',
-];
+const FOR_BROWSERS = ['browser.ts', 'private.ts', 'secure.ts', 'secure-backend.ts', 'client.ts'];
 
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [

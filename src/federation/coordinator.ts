@@ -246,6 +246,7 @@ export class Coordinator {
     return this.#trouble;
   }
 
+  /** How the round is getting on. */
   status(): RoundStatus {
     return this.#machine.status(this.#now());
   }

@@ -39,6 +39,13 @@ const SECURE_BUDGET_BYTES = 80_000;
  */
 const SECURE_BACKEND_BUDGET_BYTES = 15_500;
 
+/**
+ * What a client of a federation may weigh in a page. Two thirds are cryptography for browsers that have none of
+ * their own, once more than half of it in the script of its threads; the rest is the protocol, safetensors,
+ * the number types of the wire and what optimisers ask of clients.
+ */
+const CLIENT_BUDGET_BYTES = 62_000;
+
 /** Entries that browsers get: the file behind each, and what it may weigh. */
 const BROWSER_ENTRIES = [
   { entry: 'aggregis', face: 'browser.js', budget: BROWSER_BUDGET_BYTES },
@@ -48,6 +55,7 @@ const BROWSER_ENTRIES = [
     face: 'secure-backend.js',
     budget: SECURE_BACKEND_BUDGET_BYTES,
   },
+  { entry: 'aggregis/client', face: 'client.js', budget: CLIENT_BUDGET_BYTES },
 ] as const;
 
 /** Sources of another language, whose compiled form is part of a module: not shipped. */
@@ -218,6 +226,20 @@ describe('the installed package', patient, () => {
     await writeFile(join(user, 'secure.js'), program);
     const printed = await run(process.execPath, ['secure.js'], user);
     expect(JSON.parse(printed)).toEqual(['node', 8, 'function']);
+  });
+
+  test('has federations for Node: a coordinator, and clients that keep their key in a file', async () => {
+    const program = `
+      import { parseConfig, parseOptimizer, FederationServer } from 'aggregis/federation';
+      import { createCrypto, openIdentity } from 'aggregis/client';
+      const enrolment = { kind: 'open' };
+      const { config } = parseConfig({ model: 'm.safetensors', rule: 'median', rounds: 3, enrolment });
+      const { id } = await openIdentity('client.key', await createCrypto({ threads: 0 }));
+      const { optimizer } = parseOptimizer('fed-adam:eta=0.1');
+      console.log(JSON.stringify([config.rounds, optimizer.name, typeof FederationServer.start, id.slice(0, 2)]));`;
+    await writeFile(join(user, 'federation.js'), program);
+    const printed = await run(process.execPath, ['federation.js'], user);
+    expect(JSON.parse(printed)).toEqual([3, 'fed-adam', 'function', 'c-']);
   });
 
   test.each(BROWSER_ENTRIES)(

@@ -1,6 +1,6 @@
 /**
- * What is public of federations on every platform. The faces add what depends on one: `federation-node.ts`
- * for Node, `federation.ts` for browsers.
+ * What is public of clients on every platform. The faces add what depends on one: `client-node.ts` for Node,
+ * `client.ts` for browsers.
  *
  * @module
  */
