@@ -27,7 +27,7 @@ export type { Fetch } from './federation/client/http.ts';
 export type { Model, Tensor, Tensors } from './federation/client/model.ts';
 export type { NewsItem, OpenSocket, Socket } from './federation/client/news.ts';
 export type { Train, TrainingTask } from './federation/client/train.ts';
-export type { LocalUpdate, WireDtype } from './federation/client/update.ts';
+export { type LocalUpdate, WIRE_DTYPES, type WireDtype } from './federation/client/update.ts';
 export type { Receipt } from './federation/client/upload.ts';
 export type { TrainInWorker, WorkerTrainer } from './federation/client/worker-trainer.ts';
 export { clientIdOf, Identity } from './federation/identity.ts';

@@ -29,15 +29,12 @@ export {
   parseConfig,
 } from './federation/config.ts';
 export {
-  type CommittedUpdate,
   Coordinator,
   type CoordinatorOptions,
-  type DeclaredUpdate,
   type Outcome,
   type Refused,
   type RoundView,
 } from './federation/coordinator.ts';
-export type { FederationApp } from './federation/http/app.ts';
 export type { Pace } from './federation/http/flow.ts';
 export { type LogLevel, requestLog } from './federation/http/log.ts';
 export { FederationServer, type ServerOptions } from './federation/http/server.ts';
@@ -66,9 +63,6 @@ export { type ParsedOptimizer, parseOptimizer } from './federation/optimizers/sp
 export type {
   ClientRecord,
   EnrolmentPolicy,
-  RegistrationRequest,
-  Registry,
-  RotationRequest,
 } from './federation/registry.ts';
 export type { RoundStatus } from './federation/round.ts';
 export type {
@@ -85,10 +79,9 @@ export type {
   SelectionConfig,
   WithDefaults,
 } from './federation/run-config.ts';
-export type { RoundPhase, RoundState, RunState } from './federation/run-state.ts';
+export type { RoundPhase } from './federation/run-state.ts';
 export { enrolmentOf, servedProblems } from './federation/served-config.ts';
-export type { SignedStatement, Statement } from './federation/statement.ts';
-export type { Blobs } from './federation/store/blobs.ts';
+export type { Blobs, StoredBlob } from './federation/store/blobs.ts';
 export type { ChainHead, LoggedEvent, NewEvent } from './federation/store/chain.ts';
 export type { EventRange } from './federation/store/event-log.ts';
 export type { RoundRow } from './federation/store/projections.ts';
@@ -100,8 +93,6 @@ export {
   type Store,
   type StoreOptions,
 } from './federation/store/store.ts';
-export type { Upload } from './federation/store/upload.ts';
-export type { Uploads } from './federation/store/uploads.ts';
 export type { AccountantName } from './privacy/accountants/all.ts';
 export type { Relation } from './privacy/event.ts';
 export type { LedgerStorage } from './privacy/ledger/storage.ts';

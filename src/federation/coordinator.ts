@@ -221,11 +221,12 @@ export class Coordinator {
     return own;
   }
 
-  /** What is known of the run; not to be changed. */
+  /** What is known of the run; not to be changed. @internal */
   get state(): RunState {
     return this.#machine.state;
   }
 
+  /** @internal */
   get registry(): Registry {
     return this.#registry;
   }
@@ -294,7 +295,7 @@ export class Coordinator {
     return refusal && { ok: false, ...refusal };
   }
 
-  /** Enrols a client whose key was shown to be its own to whoever set `secret`. */
+  /** Enrols a client whose key was shown to be its own to whoever set `secret`. @internal */
   async register(
     request: RegistrationRequest,
     secret: Uint8Array,
@@ -320,7 +321,7 @@ export class Coordinator {
     return { ok: true, value: { client, isNew } };
   }
 
-  /** Changes a client's key. */
+  /** Changes a client's key. @internal */
   async rotate(request: RotationRequest): Promise<Outcome<{ readonly client: string }>> {
     const answer = await decideRotation(request, {
       registry: this.#registry,
@@ -377,7 +378,7 @@ export class Coordinator {
 
   readonly #models = new Set<string>();
 
-  /** Takes a signed statement, and makes room for the update. */
+  /** Takes a signed statement, and makes room for the update. @internal */
   async declare(sender: string, signed: SignedStatement): Promise<Outcome<DeclaredUpdate>> {
     const { statement } = signed;
     const accepted = await checkStatement(signed, {
@@ -441,7 +442,7 @@ export class Coordinator {
     return { ok: true, value: { update, upload, chunks, repeated, committed: false } };
   }
 
-  /** An update of a client, on its way or in. */
+  /** An update of a client, on its way or in. @internal */
   async uploadOf(client: string, update: string): Promise<Outcome<DeclaredUpdate>> {
     const member = this.state.round?.members.get(client);
     const declaration = member?.declaration;
@@ -473,7 +474,7 @@ export class Coordinator {
     };
   }
 
-  /** Takes an update in, once all of it is there. */
+  /** Takes an update in, once all of it is there. @internal */
   async commit(client: string, update: string): Promise<Outcome<CommittedUpdate>> {
     const found = await this.uploadOf(client, update);
     if (!found.ok) return found;

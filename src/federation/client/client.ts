@@ -281,6 +281,7 @@ export class FederationClient {
     this.#news?.close();
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -20,11 +20,17 @@ export interface NewsItem {
 
 /** The part of a platform's WebSocket that is used. */
 export interface Socket {
+  /** Called once it is open. */
   onopen: ((event: never) => void) | null;
+  /** Called with each message. */
   onmessage: ((event: { readonly data: unknown }) => void) | null;
+  /** Called when nothing comes any more. */
   onclose: ((event: never) => void) | null;
+  /** Called before `onclose` where something is wrong. */
   onerror: ((event: never) => void) | null;
+  /** Sends a message. */
   send(text: string): void;
+  /** Ends it. */
   close(): void;
 }
 

@@ -24,6 +24,7 @@ import { isOver } from '../run-state.ts';
 import { Credit, PACE, type Pace, paced, Stalled, shortBody, TokenBuckets } from './flow.ts';
 import { Metrics } from './metrics.ts';
 import { openApi } from './openapi.ts';
+import { admitOrigins } from './origins.ts';
 import { type Place, Problem, type ProblemDetails, problemOf } from './problems.ts';
 import {
   challengeRequest,
@@ -44,6 +45,8 @@ export interface AppOptions {
   readonly pace?: Pace;
   /** Of the program. */
   readonly version: string;
+  /** Pages of these origins may take part. Default: none. */
+  readonly origins?: readonly string[];
 }
 
 type Env = { Bindings: HttpBindings };
@@ -103,6 +106,8 @@ export class FederationApp {
 
   #routes(): Hono<Env> {
     const app = new Hono<Env>();
+    const { origins = [] } = this.#options;
+    if (origins.length > 0) app.use('/v1/*', admitOrigins(origins));
     app.use(async (c, next) => {
       const begun = performance.now();
       await next();
