@@ -22,8 +22,8 @@ export interface NewsItem {
 export interface Socket {
   /** Called once it is open. */
   onopen: ((event: never) => void) | null;
-  /** Called with each message. */
-  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  /** Called with each message, an object with its `data`. Written as it is so that a platform's own fits. */
+  onmessage: ((event: never) => void) | null;
   /** Called when nothing comes any more. */
   onclose: ((event: never) => void) | null;
   /** Called before `onclose` where something is wrong. */
@@ -131,7 +131,7 @@ export class News {
         this.#hints++;
         this.#wake();
       };
-      socket.onmessage = ({ data }) => this.#take(data);
+      socket.onmessage = ({ data }: { readonly data: unknown }) => this.#take(data);
       socket.onclose = end;
       socket.onerror = end;
     });
