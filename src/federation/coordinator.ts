@@ -23,6 +23,8 @@ import { EventPipe } from './event-pipe.ts';
 import { parseEvent, type RunEvent } from './events.ts';
 import { chunkCount } from './merkle.ts';
 import { type OpenModel, openModel, updateFaults, updateLengths } from './model-file.ts';
+import type { Optimizer } from './optimizers/optimizer.ts';
+import { parseOptimizer } from './optimizers/spec.ts';
 import { fixedMembers, PrivateRounds } from './private-rounds.ts';
 import {
   type Decision,
@@ -120,6 +122,9 @@ export interface RoundView {
   readonly model?: string;
   readonly modelBytes?: number;
   readonly deadline?: number;
+  /** The optimiser's state, where clients need it: a blob that is served as models are. */
+  readonly state?: string;
+  readonly stateBytes?: number;
   /** Whether the client that asked takes part, or may. */
   readonly selected: boolean;
   /** Whether its update is in. */
@@ -138,6 +143,8 @@ export class Coordinator {
   readonly config: RunConfig;
   readonly composition: CompositionReport;
   readonly store: Store;
+  /** The server's, as configured. */
+  readonly optimizer: Optimizer;
   readonly #options: CoordinatorOptions;
   readonly #pipe: EventPipe;
   readonly #worker: RoundWorker;
@@ -168,6 +175,7 @@ export class Coordinator {
     this.config = options.config;
     this.composition = checkComposition(options.config);
     this.store = options.store;
+    this.optimizer = parseOptimizer(options.config.optimizer).optimizer;
     this.#now = options.now ?? Date.now;
     this.#machine = new RoundMachine(state);
     this.#registry = new Registry();
@@ -198,7 +206,8 @@ export class Coordinator {
       state = await foldedState(store, config);
     }
     await using source = await store.blobs.open(state.model!);
-    const { layout } = await openModel(source);
+    const { parts } = parseOptimizer(config.optimizer).optimizer;
+    const { update } = await openModel(source, parts);
     const { privacy } = config;
     const privateRounds =
       privacy?.kind === 'central'
@@ -207,7 +216,7 @@ export class Coordinator {
             privacy,
             backend,
             storage: store.ledger(now),
-            cols: layout.cols,
+            cols: update.cols,
           })
         : undefined;
     const worker = new RoundWorker({
@@ -233,8 +242,7 @@ export class Coordinator {
 
   /** Number types that updates may have on the wire. */
   get dtypes(): string[] {
-    // Blocks of integers are not read yet.
-    return this.config.wire.dtypes.filter((dtype) => dtype !== 'I8');
+    return [...this.config.wire.dtypes];
   }
 
   /** Whether no round will follow. */
@@ -351,7 +359,8 @@ export class Coordinator {
 
   /** The round as a client sees it, or anybody. */
   async view(client?: string): Promise<RoundView> {
-    const { round, finished, model } = this.state;
+    const { round, finished, model, optimizer } = this.state;
+    const state = this.#isShared ? optimizer : undefined;
     const member = client === undefined ? undefined : round?.members.get(client);
     const base = round !== undefined && !isOver(round) ? round.model : model;
     return {
@@ -359,6 +368,7 @@ export class Coordinator {
       ...(finished !== undefined && { finished }),
       ...(base !== undefined && { model: base, modelBytes: await this.#sizeOf(base) }),
       ...(round !== undefined && { deadline: round.deadline }),
+      ...(state !== undefined && { state, stateBytes: await this.#sizeOf(state) }),
       selected: member === undefined ? this.#mayJoin(client) : member.status !== 'out',
       committed: member?.status === 'committed',
     };
@@ -371,7 +381,12 @@ export class Coordinator {
     return round.members.size < round.policy.capacity && !reputation.isQuarantined(client);
   }
 
-  /** Whether a blob is a model that was published, or the first. */
+  /** Whether clients need the optimiser's state. */
+  get #isShared(): boolean {
+    return this.optimizer.parts > 1;
+  }
+
+  /** Whether a blob is a model that was published, or the first; or a state that clients need. */
   async isModel(name: string): Promise<boolean> {
     return this.#models.has(name);
   }
@@ -391,6 +406,7 @@ export class Coordinator {
         maxLength: this.config.limits.updateBytes,
         samplesCap: this.config.limits.samplesCap,
       },
+      scalars: this.optimizer.clientScalars,
       now: this.#now(),
       crypto: this.#options.crypto,
     });
@@ -402,7 +418,8 @@ export class Coordinator {
       if (!joined.ok) return refusedBy(joined);
     }
     const before = this.#declared(sender);
-    const { round, length, chunkSize, root, dtype, samples, clipNorm, expires } = statement;
+    const { round, length, chunkSize, root, dtype, samples } = statement;
+    const { clipNorm, expires, steps, loss } = statement;
     const answer = await this.#handle({
       kind: 'declare',
       round,
@@ -417,6 +434,8 @@ export class Coordinator {
         claimed: samples,
         ...(clipNorm !== undefined && { clipNorm }),
         expires,
+        ...(steps !== undefined && { steps }),
+        ...(loss !== undefined && { loss }),
         signature: hex(signed.signature),
       },
     });
@@ -590,6 +609,7 @@ export class Coordinator {
   /** What is kept of an event besides the state. */
   #remember({ seq, type, body }: LoggedEvent): void {
     if (type === 'run.opened' || type === 'round.published') this.#models.add(String(body.model));
+    if (type === 'round.published' && this.#isShared) this.#models.add(String(body.optimizer));
     if (type === 'round.opened') this.#commitments.clear();
     if (type === 'update.committed') this.#commitments.set(String(body.client), seq);
     if (type === 'round.aggregated') this.#aggregateOfRound = String(body.blob);
@@ -843,16 +863,16 @@ export class Coordinator {
     await using source = await this.store.blobs.open(blob);
     try {
       const header = await readSafetensorsHeader(source);
-      return await this.#withModel(name, (model) => updateFaults(model, { header }, dtype));
+      return await this.#withModel(name, (model) => updateFaults(model, { source, header }, dtype));
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       return [error.message.replace(`${source.name}: `, '')];
     }
   }
 
-  async #withModel<T>(name: string, body: (model: OpenModel) => T): Promise<T> {
+  async #withModel<T>(name: string, body: (model: OpenModel) => T | Promise<T>): Promise<T> {
     await using source = await this.store.blobs.open(name);
-    return body(await openModel(source));
+    return await body(await openModel(source, this.optimizer.parts));
   }
 
   async #sizeOf(model: string): Promise<number> {

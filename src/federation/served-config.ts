@@ -13,8 +13,8 @@ import type { RunConfig } from './run-config.ts';
 
 /** What keeps a coordinator from serving a configuration: for `parseConfig`. */
 export function servedProblems(config: RunConfig): ConfigProblem[] {
-  const { secure, privacy, detectors, wire } = config;
-  const problems = optimizerProblems(config.optimizer);
+  const { secure, privacy, detectors } = config;
+  const problems = optimizerProblems(config);
   const lacks = (path: string, what: string): void => {
     problems.push({ path, reason: `${what} is not served in this version` });
   };
@@ -23,23 +23,15 @@ export function servedProblems(config: RunConfig): ConfigProblem[] {
     lacks('privacy.noise', 'noise in shares');
   }
   if (detectors !== undefined) lacks('detectors', 'detection of poisoning');
-  if (wire.dtypes.every((dtype) => dtype === 'I8')) {
-    lacks('wire.dtypes', 'I8 alone');
-  }
   return problems;
 }
 
-function optimizerProblems(spec: string): ConfigProblem[] {
+function optimizerProblems({ optimizer: spec, secure }: RunConfig): ConfigProblem[] {
   const path = 'optimizer';
   try {
-    const { optimizer } = parseOptimizer(spec);
-    const { name, clientScalars, parts } = optimizer;
-    if (clientScalars.length > 0) {
-      const reason = `${name} needs numbers from clients beside their updates, which are not sent`;
-      return [{ path, reason }];
-    }
-    if (parts === 1) return [];
-    return [{ path, reason: `${name} needs ${parts} vectors from each client, one is sent` }];
+    const { name, parts } = parseOptimizer(spec).optimizer;
+    if (parts === 1 || secure === undefined) return [];
+    return [{ path, reason: `${name} under secure aggregation is not served in this version` }];
   } catch (error) {
     if (error instanceof AggregationError) return [{ path, reason: error.message }];
     throw error;

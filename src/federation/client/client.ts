@@ -8,6 +8,7 @@
 import { assertInteger, assertPositive } from '../../core/assert.ts';
 import { FederationError } from '../../core/errors.ts';
 import { createRandom, type Random } from '../../core/random.ts';
+import type { WireDtype } from '../../formats/wire.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import type { Certificate } from '../../secagg/enrolment.ts';
 import type { Identity } from '../identity.ts';
@@ -20,18 +21,13 @@ import {
 } from './answers.ts';
 import { BACKOFF, type Backoff, delayAfter } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { readControl, zeroControl } from './control.ts';
 import { type Fetch, Http } from './http.ts';
-import { downloadModel, type Model } from './model.ts';
+import { downloadFile, downloadModel, type Model, type Via } from './model.ts';
 import { News, type NewsItem, type OpenSocket } from './news.ts';
 import { Session } from './session.ts';
 import type { Train } from './train.ts';
-import {
-  chooseDtype,
-  type LocalUpdate,
-  prepareUpdate,
-  updateFile,
-  type WireDtype,
-} from './update.ts';
+import { chooseDtype, type LocalUpdate, prepareUpdate, updateFile } from './update.ts';
 import { type Receipt, upload } from './upload.ts';
 
 /** Options of {@link FederationClient.connect}. */
@@ -133,6 +129,8 @@ export class FederationClient {
   readonly #session: Session;
   readonly #news: News | undefined;
   readonly #status: { current: ClientStatus };
+  /** The last round in which an update was taken. */
+  #committed = 0;
 
   private constructor(parts: {
     info: RunInfo;
@@ -204,14 +202,25 @@ export class FederationClient {
     { model: sha256, modelBytes: bytes }: Pick<RoundTerms, 'model' | 'modelBytes'>,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Model> {
-    const { maxModelBytes = MAX_MODEL_BYTES } = this.#options;
-    if (bytes > maxModelBytes) {
-      const message = `the model has ${bytes} bytes, at most ${maxModelBytes} are fetched`;
-      throw new FederationError('protocol', message);
-    }
-    const { crypto } = this.#options;
-    const via = { http: this.#http, session: this.#session, crypto, signal: options.signal };
-    return downloadModel({ sha256, bytes }, via);
+    this.#requireSmall('model', bytes);
+    return downloadModel({ sha256, bytes }, this.#via(options.signal));
+  }
+
+  /**
+   * The server's control variate, where a round asks for changes of it; `undefined` in others.
+   *
+   * @throws {FederationError} as {@link model}.
+   */
+  async control(
+    { control }: Pick<RoundTerms, 'control'>,
+    options: { readonly model: Model; readonly signal?: AbortSignal },
+  ): Promise<ReadonlyMap<string, Float32Array> | undefined> {
+    const { model, signal } = options;
+    if (control === undefined) return undefined;
+    const { state: sha256, stateBytes: bytes } = control;
+    if (sha256 === undefined || bytes === undefined) return zeroControl(model.tensors);
+    this.#requireSmall('control variate', bytes);
+    return readControl(await downloadFile({ sha256, bytes }, this.#via(signal)), model);
   }
 
   /**
@@ -230,7 +239,8 @@ export class FederationClient {
     const { terms, model, signal } = options;
     const { identity, crypto, parallel = 4, dtype: wish, nonFinite = false } = this.#options;
     const dtype = chooseDtype(terms.dtypes, wish);
-    const file = updateFile(model.tensors, update, { dtype, nonFinite });
+    const controlScale = terms.control?.scale;
+    const file = updateFile(model.tensors, update, { dtype, nonFinite, controlScale });
     const { run } = this.info;
     const now = this.#http.serverNow;
     const prepared = await prepareUpdate(file, update, {
@@ -341,13 +351,35 @@ export class FederationClient {
     this.#tell('downloading', round, `the model, ${terms.modelBytes} bytes`);
     const model = await this.model(terms, { signal });
     this.#tell('training', round, `until ${new Date(terms.deadline).toISOString()} at most`);
-    const update = await trained(train, { round, model, terms, signal });
+    const control = await this.control(terms, { model, signal });
+    const committed = this.#committed;
+    const update = await trained(train, {
+      round,
+      model,
+      terms,
+      signal,
+      committed,
+      ...(control && { control }),
+    });
     if (update === undefined) {
       return { round, outcome: 'declined', reason: 'training gave no update' };
     }
     this.#tell('uploading', round, 'the update');
     const receipt = await this.submit(update, { terms, model, signal });
+    this.#committed = round;
     return { round, outcome: 'committed', receipt };
+  }
+
+  #via(signal: AbortSignal | undefined): Via {
+    const { crypto } = this.#options;
+    return { http: this.#http, session: this.#session, crypto, signal };
+  }
+
+  #requireSmall(what: string, bytes: number): void {
+    const { maxModelBytes = MAX_MODEL_BYTES } = this.#options;
+    if (bytes <= maxModelBytes) return;
+    const message = `the ${what} has ${bytes} bytes, at most ${maxModelBytes} are fetched`;
+    throw new FederationError('protocol', message);
   }
 
   #tell(doing: ClientStatus['doing'], round: number, text: string): void {

@@ -329,8 +329,10 @@ export class FederationApp {
   async #view(client: string): Promise<RoundBody> {
     const { coordinator } = this.#options;
     const { config } = coordinator;
-    const { status, finished, model, modelBytes, deadline, selected, committed } =
-      await coordinator.view(client);
+    const view = await coordinator.view(client);
+    const { status, finished, model, modelBytes, deadline, selected, committed } = view;
+    const { clientScalars, parts, controlScale } = coordinator.optimizer;
+    const { state, stateBytes } = view;
     return {
       round: status.round,
       phase: finished !== undefined ? 'finished' : status.phase,
@@ -346,6 +348,14 @@ export class FederationApp {
       dtypes: coordinator.dtypes,
       sampleCap: config.limits.samplesCap,
       ...(config.privacy?.kind === 'local' && { clipNorm: config.privacy.clipNorm }),
+      claims: clientScalars.map(({ name }) => name),
+      ...(parts > 1 && {
+        control: {
+          scale: controlScale,
+          ...(state !== undefined && { state }),
+          ...(stateBytes !== undefined && { stateBytes }),
+        },
+      }),
       training: config.training ?? {},
     };
   }

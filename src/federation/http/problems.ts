@@ -39,6 +39,7 @@ export const PROBLEMS = {
   'wrong-dtype': 422,
   'wrong-tensors': 422,
   'wrong-clip': 422,
+  claims: 422,
   expired: 422,
   samples: 422,
   'slow-down': 429,

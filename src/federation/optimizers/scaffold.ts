@@ -42,6 +42,7 @@ export function scaffold({ eta = 1, controlScale = 1 }: ScaffoldOptions = {}): O
     name: 'scaffold',
     slots: [{ name: 'control', initial: 0 }],
     parts: 2,
+    controlScale,
     advance: (round) => {
       const share = participation(round) / controlScale;
       return ({ model, state, delta }) => {
@@ -74,7 +75,10 @@ export interface ScaffoldClient {
  *
  * @throws {RangeError} if lengths differ.
  */
-export function correctGradient(gradient: Float32Array, { control, own }: ScaffoldClient): void {
+export function correctGradient(
+  gradient: Float32Array | Float64Array,
+  { control, own }: ScaffoldClient,
+): void {
   assertLengths(gradient.length, { control, own });
   for (let j = 0; j < gradient.length; j++) gradient[j] = gradient[j]! + (control[j]! - own[j]!);
 }
