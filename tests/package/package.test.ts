@@ -127,7 +127,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const patient = { timeout: 240_000 };
 
 describe('the packed package', patient, () => {
-  test('holds what src/ compiles to, the shaders, what the benchmark asks of others, the client in Python, and the documents', async () => {
+  test('holds what src/ compiles to, the shaders, what the benchmark asks of others, the client and the adapters in Python, and the documents', async () => {
     const sources = await readdir(join(root, 'src'), { recursive: true });
     const compiled = sources
       .filter((file) => file.endsWith('.ts') && !ASSEMBLY.test(file))
@@ -139,7 +139,9 @@ describe('the packed package', patient, () => {
       'README.md',
       'bench/peers/strong.py',
       'package.json',
-      'python/aggregis_client.py',
+      ...['client', 'engine', 'flower', 'flower_legacy', 'nvflare'].map(
+        (name) => `python/aggregis_${name}.py`,
+      ),
       ...compiled.map((file) => `dist/${file}`),
       ...shaders.filter((file) => file.endsWith('.wgsl')).map((file) => `shaders/${file}`),
     ];
