@@ -37,6 +37,11 @@ export {
 } from './federation/coordinator.ts';
 export type { Pace } from './federation/http/flow.ts';
 export { type LogLevel, requestLog } from './federation/http/log.ts';
+export {
+  type ServedFederation,
+  type ServeOptions,
+  serveFederation,
+} from './federation/http/serve.ts';
 export { FederationServer, type ServerOptions } from './federation/http/server.ts';
 export type { AdaptiveOptions, AdaptivePreset } from './federation/optimizers/adaptive.ts';
 export type { ClientScalar, ClientScalarName } from './federation/optimizers/client-scalars.ts';
