@@ -197,8 +197,14 @@ describe('the installed package', patient, () => {
       export const crypto: Promise<CryptoProvider> = createCrypto();
       export const journal: Journal = indexedDbJournal('journal');`;
     await writeFile(join(user, 'program.ts'), program);
-    const page = await readFile(join(root, 'docs/secure-aggregation.md'), 'utf8');
-    const blocks = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+    const pages = await Promise.all(
+      ['secure-aggregation', 'clients'].map((name) =>
+        readFile(join(root, `docs/${name}.md`), 'utf8'),
+      ),
+    );
+    const blocks = pages.flatMap((page) =>
+      [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!),
+    );
     const files = ['program.ts', ...blocks.map((_, i) => `shown-${i}.ts`)];
     for (const [i, code] of blocks.entries()) await writeFile(join(user, `shown-${i}.ts`), code);
     const flags =
