@@ -45,7 +45,7 @@ export {
   controlChange,
   correctGradient,
   type ScaffoldClient,
-} from './federation/optimizers/scaffold.ts';
+} from './federation/optimizers/scaffold-client.ts';
 export { type WireDtype, wireDtypes } from './formats/wire.ts';
 export type { CryptoOptions } from './secagg/crypto/create.ts';
 export { type NobleCryptoOptions, nobleCrypto } from './secagg/crypto/noble.ts';

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { controlChange } from '../federation/optimizers/scaffold.ts';
+import { controlChange } from '../federation/optimizers/scaffold-client.ts';
 
 /** How a client descended in a round. */
 export interface Descent {

@@ -13,7 +13,7 @@ import type { Random } from '../core/random.ts';
 import type { Tensors } from '../federation/client/model.ts';
 import type { Train } from '../federation/client/train.ts';
 import { addProximalGradient } from '../federation/optimizers/fed-prox.ts';
-import { correctGradient, type ScaffoldClient } from '../federation/optimizers/scaffold.ts';
+import { correctGradient, type ScaffoldClient } from '../federation/optimizers/scaffold-client.ts';
 import { quote } from '../formats/quote.ts';
 import { showShape } from '../formats/safetensors.ts';
 import { ControlMemory } from './control-memory.ts';

@@ -8,11 +8,10 @@
 import { FederationError, FormatError } from '../../core/errors.ts';
 import { bytesSource } from '../../formats/byte-source.ts';
 import { readFloats } from '../../formats/dtype.ts';
-import { layoutOf } from '../../formats/layout.ts';
-import { readSafetensorsHeader } from '../../formats/safetensors.ts';
+import { compareNames, readSafetensorsHeader } from '../../formats/safetensors.ts';
 import type { Model, Tensors } from './model.ts';
 
-/** What the server calls the vector. */
+/** What the server calls the vector. Its columns are those of the model: tensors by name. */
 const NAME = 'control';
 
 /** Zeros: nobody has sent a change yet. */
@@ -27,11 +26,11 @@ export function zeroControl(tensors: Tensors): Map<string, Float32Array> {
  */
 export async function readControl(
   file: Uint8Array,
-  { file: model }: Model,
+  { tensors }: Pick<Model, 'tensors'>,
 ): Promise<Map<string, Float32Array>> {
   try {
-    const base = await readSafetensorsHeader(bytesSource('model', model));
-    const { tensors, cols } = layoutOf([], { base });
+    const names = [...tensors.keys()].sort(compareNames);
+    const cols = names.reduce((sum, name) => sum + tensors.get(name)!.values.length, 0);
     const source = bytesSource('control variate', file);
     const found = (await readSafetensorsHeader(source)).tensors.get(NAME);
     if (found?.dtype !== 'F32' || found.shape.length !== 1 || found.shape[0] !== cols) {
@@ -39,7 +38,14 @@ export async function readControl(
     }
     const row = new Float32Array(cols);
     await readFloats(source, found.from, { dtype: 'F32', into: row });
-    return new Map(tensors.map(({ name, from, to }) => [name, row.slice(from, to)]));
+    let at = 0;
+    return new Map(
+      names.map((name) => {
+        const from = at;
+        at += tensors.get(name)!.values.length;
+        return [name, row.slice(from, at)];
+      }),
+    );
   } catch (cause) {
     if (!(cause instanceof FormatError)) throw cause;
     throw new FederationError('protocol', cause.message, { cause });
