@@ -35,7 +35,7 @@ export {
   type Refused,
   type RoundView,
 } from './federation/coordinator.ts';
-export type { Pace } from './federation/http/flow.ts';
+export type { Pace } from './federation/http/body.ts';
 export { type LogLevel, requestLog } from './federation/http/log.ts';
 export {
   type ServedFederation,

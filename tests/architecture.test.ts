@@ -73,23 +73,31 @@ const TABLE: readonly Row[] = [
   // What faces share; only faces import it.
   {
     part: 'portable',
-    files: /^((secure|client)-)?portable\.ts$/,
+    files: /^((secure|client|analysis)-)?portable\.ts$/,
     imports: [...study, 'backend/webgpu'],
   },
   {
     part: 'faces',
     files:
-      /^(index|browser|private|secure|secure-backend|secure-node|client|client-node|federation)\.ts$/,
+      /^(index|browser|private|secure-backend|federation|(secure|client|analysis)(-node)?)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
 
 /** Faces that browsers get. */
-const FOR_BROWSERS = ['browser.ts', 'private.ts', 'secure.ts', 'secure-backend.ts', 'client.ts'];
+const FOR_BROWSERS = [
+  'browser.ts',
+  'private.ts',
+  'analysis.ts',
+  'secure.ts',
+  'secure-backend.ts',
+  'client.ts',
+];
 
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
+  /^analysis\/inspect-files\.ts$/,
   /^core\/spawn-node\.ts$/,
   /^backend\/wasm\/(read-row-node|worker-node)\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,

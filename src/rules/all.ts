@@ -1,6 +1,7 @@
 /**
- * All rules and stages, one line each. A line here enters its file in the list of rules, and with it
- * in the package, the command line, the law tests, the conformance runner and the documentation.
+ * All rules and stages of the main entry, one line each. A line here enters its file in the list of
+ * rules, and with it in the package, the command line, the law tests, the conformance runner and the
+ * documentation. Rules that look for attackers have a list of their own, `analysis.ts`.
  *
  * @module
  */

@@ -291,7 +291,7 @@ export class FederationClient {
     this.#news?.close();
   }
 
-  /** As {@link close}. */
+  /** The same as {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

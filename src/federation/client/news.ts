@@ -22,15 +22,15 @@ export interface NewsItem {
 export interface Socket {
   /** Called once it is open. */
   onopen: ((event: never) => void) | null;
-  /** Called with each message, an object with its `data`. Written as it is so that a platform's own fits. */
+  /** Called with what the server tells, an object with its `data`. Typed so that a platform's own fits. */
   onmessage: ((event: never) => void) | null;
-  /** Called when nothing comes any more. */
+  /** Called once it is closed. */
   onclose: ((event: never) => void) | null;
-  /** Called before `onclose` where something is wrong. */
+  /** Called where it fails. */
   onerror: ((event: never) => void) | null;
-  /** Sends a message. */
+  /** Tells the server something. */
   send(text: string): void;
-  /** Ends it. */
+  /** Closes it. */
   close(): void;
 }
 

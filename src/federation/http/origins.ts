@@ -31,7 +31,10 @@ export function admitOrigins(origins: readonly string[]): MiddlewareHandler {
   return cors({
     origin: [...origins],
     allowMethods: ['GET', 'POST', 'PUT'],
-    allowHeaders: ['authorization', 'content-digest', 'content-type', 'if-none-match', 'range'],
+    allowHeaders: [
+      ...['authorization', 'content-digest', 'content-type', 'if-none-match', 'merkle-leaf'],
+      'range',
+    ],
     exposeHeaders: ['content-range', 'date', 'etag', 'retry-after'],
     maxAge: REMEMBERED,
   });

@@ -41,7 +41,7 @@ const PREFLIGHT: RequestInit = {
   method: 'OPTIONS',
   headers: {
     'access-control-request-method': 'PUT',
-    'access-control-request-headers': 'authorization,content-digest,content-type',
+    'access-control-request-headers': 'authorization,content-digest,content-type,merkle-leaf',
   },
 };
 
