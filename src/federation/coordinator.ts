@@ -16,11 +16,14 @@ import type { Backend } from '../backend/kernels.ts';
 import { FormatError, StoreError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
+import { hostCodec } from '../secagg/codec.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
+import { type Masks, referenceMasks } from '../secagg/masks.ts';
 import { hex } from '../secagg/suite.ts';
 import { type CompositionReport, checkComposition } from './composition.ts';
 import { EventPipe } from './event-pipe.ts';
 import { parseEvent, type RunEvent } from './events.ts';
+import { openIdentity } from './identity-file.ts';
 import { chunkCount } from './merkle.ts';
 import { type OpenModel, openModel, updateFaults, updateLengths } from './model-file.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
@@ -49,10 +52,15 @@ import {
 } from './round.ts';
 import { RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
-import { emptyRun, fold, isOver, type RunState } from './run-state.ts';
+import { countedClients, emptyRun, fold, isOver, type RunState } from './run-state.ts';
+import type { Decided } from './secure-host.ts';
+import { planSecure, sharesOf } from './secure-plan.ts';
+import { SecureRounds } from './secure-rounds.ts';
 import { candidatesOf, type SelectionScheme, select } from './selection.ts';
+import { ShareBudget } from './share-budget.ts';
 import {
   checkStatement,
+  MASKED,
   type SignedStatement,
   STATEMENT_LIMITS,
   type Statement,
@@ -72,6 +80,8 @@ export interface CoordinatorOptions {
   /** Stays open. */
   readonly backend: Backend;
   readonly enrolment: EnrolmentPolicy;
+  /** What takes masks off. Default: portable code. */
+  readonly masks?: Masks;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
   /** Until the disk is tried anew, where it was full, in milliseconds. Default: five seconds. */
@@ -154,6 +164,10 @@ export class Coordinator {
   readonly #waiters = new Set<() => void>();
   /** Places in the log of the commitments of this round, by client. */
   readonly #commitments = new Map<string, number>();
+  /** Where updates are masked. */
+  #secure: SecureRounds | undefined;
+  /** Steps, one after another: those of masked updates take time. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Sizes of models that were asked for. */
   readonly #modelBytes = new Map<string, number>();
   #machine: RoundMachine;
@@ -210,7 +224,7 @@ export class Coordinator {
     const { update } = await openModel(source, parts);
     const { privacy } = config;
     const privateRounds =
-      privacy?.kind === 'central'
+      privacy?.kind === 'central' && privacy.noise === 'server'
         ? await PrivateRounds.open({
             config,
             privacy,
@@ -224,8 +238,11 @@ export class Coordinator {
       config,
       backend,
       ...(privateRounds && { privateRounds }),
+      ...(await shareBudget(options, update.cols)),
+      unmask: (round, facts) => own.#secure!.unmask(round, facts),
     });
-    const own = new Coordinator(options, { state, worker });
+    const own: Coordinator = new Coordinator(options, { state, worker });
+    if (config.secure !== undefined) await own.#mask(update.cols);
     await own.#begin(isNew);
     return own;
   }
@@ -242,7 +259,12 @@ export class Coordinator {
 
   /** Number types that updates may have on the wire. */
   get dtypes(): string[] {
-    return [...this.config.wire.dtypes];
+    return this.#secure === undefined ? [...this.config.wire.dtypes] : [MASKED];
+  }
+
+  /** Messages of rounds under masks; `undefined` where updates come in the clear. */
+  get secure(): SecureRounds | undefined {
+    return this.#secure;
   }
 
   /** Whether no round will follow. */
@@ -405,6 +427,8 @@ export class Coordinator {
         ...STATEMENT_LIMITS,
         maxLength: this.config.limits.updateBytes,
         samplesCap: this.config.limits.samplesCap,
+        // What a masked update weighs is under its mask.
+        ...(this.#secure && { samplesLimit: 1 }),
       },
       scalars: this.optimizer.clientScalars,
       now: this.#now(),
@@ -514,6 +538,13 @@ export class Coordinator {
       return this.#refuse({ round: number, client, update }, { code, status, message });
     }
     const { name } = sealed.value;
+    if (this.#secure !== undefined) {
+      const speaker = { client, identity: this.#registry.get(client)?.key ?? '' };
+      const refused = await this.#secure.commit(speaker, { round: number, root, blob: name });
+      if (refused !== undefined) return this.#refuse({ round: number, client, update }, refused);
+      await this.store.uploads.forget(update);
+      return this.#committed(client, update);
+    }
     const faults = await this.#faultsOf(name, { dtype, model: round!.model });
     if (faults.length > 0) {
       const message = `the update does not fit the model: ${faults.join('; ')}`;
@@ -566,6 +597,7 @@ export class Coordinator {
     clearTimeout(this.#timer);
     this.#working?.controller.abort(new StoreError('closed', 'the coordinator is closed'));
     await this.#working?.done;
+    await this.#secure?.close();
     await this.#pipe.idle();
     this.#notify();
   }
@@ -579,12 +611,60 @@ export class Coordinator {
 
   /** One step: decided at once, answered once it is on disk. */
   async #step(act: () => Effects): Promise<Effects> {
+    const isMasked = this.#secure !== undefined;
+    const step = isMasked ? await this.#inTurn(() => this.#decide(act)) : this.#decide(act);
+    return this.#finish(step);
+  }
+
+  #decide(act: () => Effects): Decided & { readonly effects: Effects } {
     if (this.#trouble !== undefined) throw this.#trouble;
     const effects = act();
-    await this.#pipe.write(effects.log, effects.time);
-    if (effects.work !== undefined) this.#do(effects.work);
+    const written = this.#pipe.write(effects.log, effects.time);
+    // Whoever waits for it hears of its failure, and so does the run.
+    written.catch(() => {});
+    return { effects, written };
+  }
+
+  async #finish<E extends Effects | undefined>(step: {
+    readonly written: Promise<unknown>;
+    readonly effects: E;
+  }): Promise<E> {
+    const { written, effects } = step;
+    await written;
+    if (effects?.work !== undefined) this.#do(effects.work);
     this.#wake();
     return effects;
+  }
+
+  #inTurn<T>(work: () => Promise<T> | T): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  /** Rounds under masks, by the key of the run's folder. */
+  async #mask(dimensions: number): Promise<void> {
+    const { store, crypto, masks = referenceMasks(), onTrouble } = this.#options;
+    const identity = (await openIdentity(`${store.folder}/secure-key`, crypto)).keyPair();
+    this.#secure = new SecureRounds({
+      store,
+      config: this.config,
+      crypto,
+      identity,
+      masks,
+      codec: hostCodec(),
+      dimensions,
+      state: () => this.state,
+      now: () => this.#now(),
+      ownerOf: (key) => this.#registry.ownerOf(key)?.client,
+      inTurn: (work) => this.#inTurn(work),
+      synced: () => this.#pipe.write([], this.#now()),
+      decide: (input, at) => this.#decide(() => this.#machine.handle(input, at)),
+      finish: async (steps) => {
+        for (const { written, effects } of steps) await this.#finish({ written, effects });
+      },
+      onFailure: (what, cause) => onTrouble?.(what, cause),
+    });
   }
 
   async #record({ event }: Decision): Promise<void> {
@@ -601,6 +681,7 @@ export class Coordinator {
     for (const event of events) {
       this.#registry.apply(event);
       this.#remember(event);
+      this.#secure?.happened(event);
       this.#options.onEvent?.(event);
     }
     if (events.length > 0) this.#notify();
@@ -627,6 +708,8 @@ export class Coordinator {
     this.#registry = new Registry((await this.store.clients()).values());
     for await (const event of this.store.events()) this.#remember(event);
     await this.#tidy();
+    // SAGG1 is where it was before anything is made of that.
+    await this.#secure?.open();
     if (isNew) this.#wake();
     else await this.#step(() => this.#machine.resume(this.#now()));
   }
@@ -660,6 +743,7 @@ export class Coordinator {
       this.#machine = new RoundMachine(await foldedState(this.store, this.config));
       this.#registry = new Registry((await this.store.clients()).values());
       this.#trouble = undefined;
+      await this.#secure?.open();
       await this.#step(() => this.#machine.resume(this.#now()));
     } catch (cause) {
       this.#options.onTrouble?.('the run could not be taken up yet', cause);
@@ -676,7 +760,9 @@ export class Coordinator {
     const { due } = this.#machine;
     const plan = this.#planned();
     if (plan !== undefined) {
-      void this.#quietly(() => this.#step(plan));
+      // What was to follow may have followed when it is its turn.
+      const next = (): Effects => this.#planned()?.() ?? { time: this.state.time, log: [] };
+      void this.#quietly(() => this.#step(next));
       return;
     }
     if (due === undefined) return;
@@ -745,11 +831,12 @@ export class Coordinator {
 
   /** The fewest clients with which a round makes sense. */
   #needed(): number {
-    const { round, selection, privacy, rule } = this.config;
+    const { round, selection, privacy, rule, secure } = this.config;
     const isPrivate = privacy?.kind === 'central';
-    if (isPrivate && rule.trim() !== 'mean') return fixedMembers(this.config) ?? 1;
+    if (isPrivate && (secure !== undefined || rule.trim() !== 'mean'))
+      return fixedMembers(this.config) ?? 1;
     const asked = round.wanted ?? ('count' in selection ? selection.count : 1);
-    return Math.max(1, round.quorum ?? 1, asked);
+    return Math.max(1, round.quorum ?? 1, asked, secure?.minSum ?? 1);
   }
 
   #plan(): RoundPlan {
@@ -765,6 +852,7 @@ export class Coordinator {
     const capacity = round.lateJoin ? Math.max(members, limits.clients) : members;
     const asked = round.wanted ?? ('count' in selection ? selection.count : members);
     const wanted = Math.min(asked, capacity);
+    const quorum = Math.max(round.quorum ?? 1, secure?.minSum ?? 0);
     const central = privacy?.kind === 'central';
     return {
       selected,
@@ -772,7 +860,7 @@ export class Coordinator {
       collectMs: Math.ceil(round.collectSeconds * 1000),
       policy: {
         wanted,
-        quorum: Math.min(round.quorum ?? 1, wanted),
+        quorum: Math.min(quorum, wanted),
         capacity,
         closing: round.closing === 'wanted' && wanted > 0 ? 'wanted' : 'all',
         lateJoin: round.lateJoin,
@@ -809,7 +897,7 @@ export class Coordinator {
     let result: RoundInput;
     try {
       result = await this.#worker.do(work, {
-        participants: round?.screened?.kept.length ?? 0,
+        participants: countedClients(round!),
         population: clients.size,
         model: round!.model,
         signal,
@@ -836,6 +924,10 @@ export class Coordinator {
   > {
     const { round } = this.state;
     if (round?.phase !== 'collect') return undefined;
+    if (this.#secure !== undefined) {
+      const bytes = await this.#secure.inputBytes(round.round);
+      return { round: round.round, model: round.model, lengths: { [MASKED]: bytes } };
+    }
     const lengths = await this.#withModel(round.model, (model) => {
       const pairs = this.dtypes.flatMap((dtype) => {
         const range = updateLengths(model, dtype);
@@ -917,6 +1009,20 @@ export class Coordinator {
     const stale = this.store.uploads.all.filter(({ id }) => !needed.has(id));
     await this.#quietly(() => Promise.all(stale.map(({ id }) => this.store.uploads.forget(id))));
   }
+}
+
+/** The budget of noise that clients add, where they do. */
+async function shareBudget(
+  { store, config, now = Date.now }: CoordinatorOptions,
+  dimensions: number,
+): Promise<{ readonly shares?: ShareBudget }> {
+  const { secure, rounds } = config;
+  const privacy = sharesOf(config);
+  if (privacy === undefined || secure === undefined) return {};
+  const clients = fixedMembers(config) ?? 0;
+  const { noise } = planSecure({ ...config, secure }, { clients, dimensions });
+  const storage = store.ledger(now);
+  return { shares: await ShareBudget.open({ privacy, noise: noise!, rounds, storage }) };
 }
 
 /** The state that a log tells. */

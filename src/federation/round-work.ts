@@ -32,17 +32,28 @@ import { fixedMembers, type PrivateRounds } from './private-rounds.ts';
 import type { RoundInput, RoundWork } from './round.ts';
 import { participantsIn, prepareRows } from './round-participants.ts';
 import type { RunConfig } from './run-config.ts';
+import type { ShareBudget } from './share-budget.ts';
 import type { Store } from './store/store.ts';
 
 /** What work is done on and with. */
 export interface WorkerOptions {
-  readonly store: Store;
+  readonly store: { readonly blobs: WorkBlobs };
   readonly config: RunConfig;
   /** Stays open. */
   readonly backend: Backend;
   /** Where noise is added at the server. */
   readonly privateRounds?: PrivateRounds;
+  /** Where clients add it in shares. */
+  readonly shares?: ShareBudget;
+  /** Where updates are masked: takes masks off sums. */
+  readonly unmask?: (round: number, facts: WorkFacts) => Promise<Unmasked>;
 }
+
+/** Where work reads from and writes to. */
+export type WorkBlobs = Pick<Store['blobs'], 'open' | 'put' | 'putBytes'>;
+
+/** Sums without masks. */
+export type Unmasked = Pick<Extract<RoundInput, { kind: 'unmasked' }>, 'sums' | 'transcript'>;
 
 /** What an optimiser is told of a round. */
 export interface WorkFacts {
@@ -95,7 +106,7 @@ export class RoundWorker {
         case 'publish':
           return await this.#publish(work, facts);
         case 'unmask':
-          throw new FormatError('unsupported', 'this coordinator takes no masked updates');
+          return await this.#unmasked(work, facts);
         default:
           return work satisfies never;
       }
@@ -108,8 +119,9 @@ export class RoundWorker {
   async #screen({ round, rows }: Work<'screen'>, facts: WorkFacts): Promise<RoundInput> {
     const { config, privateRounds } = this.#options;
     const kind = 'screened';
-    // A bad update counts as zero there, and how many there are stays.
-    if (privateRounds !== undefined) return { kind, round, excluded: [] };
+    // A bad update counts as zero there, and how many there are stays; of a masked one nothing is seen.
+    if (privateRounds !== undefined || config.secure !== undefined)
+      return { kind, round, excluded: [] };
     const excluded = await this.#withModel(facts, async (model) => {
       const out: Exclusion[] = [];
       const turns = new Turns(facts.signal);
@@ -125,9 +137,18 @@ export class RoundWorker {
   }
 
   async #account({ round }: Work<'account'>): Promise<RoundInput> {
-    const { privateRounds } = this.#options;
-    if (privateRounds === undefined) throw new TypeError('no budget is configured');
-    return { kind: 'reserved', round, ...(await privateRounds.reserve()) };
+    const { privateRounds, shares } = this.#options;
+    const budget = privateRounds ?? shares;
+    if (budget === undefined) throw new TypeError('no budget is configured');
+    return { kind: 'reserved', round, ...(await budget.reserve()) };
+  }
+
+  async #unmasked({ round }: Work<'unmask'>, facts: WorkFacts): Promise<RoundInput> {
+    const { unmask, shares } = this.#options;
+    if (unmask === undefined) throw new TypeError('nothing is masked in this run');
+    const unmasked = await unmask(round, facts);
+    await shares?.opened(round);
+    return { kind: 'unmasked', round, ...unmasked };
   }
 
   async #aggregated(work: Work<'aggregate'>, facts: WorkFacts): Promise<RoundInput> {
@@ -139,7 +160,7 @@ export class RoundWorker {
   }
 
   async #plainly(
-    { round, rows }: Work<'aggregate'>,
+    { round, rows, charge }: Work<'aggregate'>,
     model: OpenModel,
     { reference, signal }: WorkFacts,
   ): Promise<RoundInput> {
@@ -152,7 +173,9 @@ export class RoundWorker {
     };
     const updates: Update[] = [];
     for (const { clients, blob, samples } of rows) {
-      updates.push({ client: clients[0]!, ...(await open(blob)), examples: samples });
+      // A row that is a sum is nobody's own.
+      const client = clients.length > 1 ? `sum with ${clients[0]}` : clients[0]!;
+      updates.push({ client, ...(await open(blob)), examples: samples });
     }
     const before = reference === undefined ? undefined : (await open(reference)).row;
     const { update } = model;
@@ -164,7 +187,8 @@ export class RoundWorker {
         backend,
         cols: update.cols,
         weights: 'examples',
-        exampleCap: config.limits.samplesCap,
+        // Clients have capped what sums hold.
+        ...(config.secure === undefined && { exampleCap: config.limits.samplesCap }),
         signal,
         sink: (values, from) => value.set(values, from),
         // With it, the screen is on the way of the first pass.
@@ -174,7 +198,14 @@ export class RoundWorker {
       report = { rule: config.rule, kernels, clients };
       await writeAggregate(append, rowOf(value), { update, metadata: metadata(clients) });
     });
-    return { kind: 'aggregated', round, blob: name, ...(await this.#reported(report)) };
+    const kept = await this.#reported(report);
+    return {
+      kind: 'aggregated',
+      round,
+      blob: name,
+      ...(charge !== undefined && { charge }),
+      ...kept,
+    };
   }
 
   async #privately(
@@ -270,7 +301,7 @@ export class RoundWorker {
 class Files {
   readonly #open: FileSource[] = [];
 
-  async open({ blobs }: Store, name: string): Promise<FileSource> {
+  async open({ blobs }: WorkerOptions['store'], name: string): Promise<FileSource> {
     const source = await blobs.open(name);
     this.#open.push(source);
     return source;

@@ -122,6 +122,7 @@ export type RoundInput =
       readonly kind: 'unmasked';
       readonly round: number;
       readonly sums: readonly OpenedSum[];
+      readonly transcript?: string;
     }
   | {
       readonly kind: 'reserved';
@@ -580,7 +581,9 @@ function finish(
     case 'unmasked': {
       const within = new Set(input.sums.flatMap(({ clients }) => clients));
       const lost = round.screened!.kept.filter((client) => !within.has(client));
-      emit({ type: 'round.unmasked', body: { round: round.round, sums: input.sums, lost } });
+      const { sums, transcript } = input;
+      const body = { round: round.round, sums, lost, ...(transcript && { transcript }) };
+      emit({ type: 'round.unmasked', body });
       return DONE;
     }
     case 'reserved': {
@@ -738,10 +741,10 @@ function claimsOf({ steps, loss }: Pick<SignedTerms, 'steps' | 'loss'>): RoundRo
 
 function sumRows({ sums = [], members }: RoundState): RoundRow[] {
   return sums
-    .map(({ clients, blob }) => ({
+    .map(({ clients, blob, samples }) => ({
       clients,
       blob,
-      samples: clients.reduce((sum, client) => sum + members.get(client)!.update!.samples, 0),
+      samples: samples ?? clients.reduce((sum, id) => sum + members.get(id)!.update!.samples, 0),
     }))
     .sort((a, b) => compareClients(a.clients[0] ?? '', b.clients[0] ?? ''));
 }

@@ -10,30 +10,25 @@ import type { ConfigProblem } from './config.ts';
 import { parseOptimizer } from './optimizers/spec.ts';
 import { type EnrolmentPolicy, enrolAnybody, enrolListed } from './registry.ts';
 import type { RunConfig } from './run-config.ts';
+import { secureProblems } from './secure-problems.ts';
 
 /** What keeps a coordinator from serving a configuration: for `parseConfig`. */
 export function servedProblems(config: RunConfig): ConfigProblem[] {
-  const { secure, privacy, detectors } = config;
-  const problems = optimizerProblems(config);
+  const { detectors } = config;
+  const problems = [...optimizerProblems(config.optimizer), ...secureProblems(config)];
   const lacks = (path: string, what: string): void => {
     problems.push({ path, reason: `${what} is not served in this version` });
   };
-  if (secure !== undefined) lacks('secure', 'secure aggregation');
-  if (privacy?.kind === 'central' && privacy.noise === 'shares') {
-    lacks('privacy.noise', 'noise in shares');
-  }
   if (detectors !== undefined) lacks('detectors', 'detection of poisoning');
   return problems;
 }
 
-function optimizerProblems({ optimizer: spec, secure }: RunConfig): ConfigProblem[] {
-  const path = 'optimizer';
+function optimizerProblems(spec: string): ConfigProblem[] {
   try {
-    const { name, parts } = parseOptimizer(spec).optimizer;
-    if (parts === 1 || secure === undefined) return [];
-    return [{ path, reason: `${name} under secure aggregation is not served in this version` }];
+    parseOptimizer(spec);
+    return [];
   } catch (error) {
-    if (error instanceof AggregationError) return [{ path, reason: error.message }];
+    if (error instanceof AggregationError) return [{ path: 'optimizer', reason: error.message }];
     throw error;
   }
 }

@@ -14,6 +14,8 @@ export interface RunInfo {
   readonly run: string;
   /** Rounds that are planned. */
   readonly rounds: number;
+  /** Public key that signs the words of rounds under masks, in hexadecimal digits, where there are such. */
+  readonly secureKey?: string;
   /** All that the server said, as it came. */
   readonly details: Readonly<Record<string, unknown>>;
 }
@@ -51,6 +53,8 @@ export interface RoundTerms {
   readonly claims: readonly string[];
   /** Where the optimiser is SCAFFOLD: training gives the change of its control variate, too. */
   readonly control?: ControlTerms;
+  /** Whether updates are masked. */
+  readonly secure: boolean;
   /** What the server says to training: whatever this federation has agreed on. */
   readonly training: Readonly<Record<string, unknown>>;
 }
@@ -87,6 +91,7 @@ export function readRun(body: unknown): RunInfo {
   return {
     run: fields.text('run', RUN_ID),
     rounds: fields.integer('rounds'),
+    ...(fields.has('secureKey') && { secureKey: fields.text('secureKey', HEX_32) }),
     details: body as Record<string, unknown>,
   };
 }
@@ -130,6 +135,7 @@ function readTerms(round: number, fields: Fields): RoundTerms {
     ...(clipNorm !== undefined && { clipNorm }),
     claims: fields.has('claims') ? fields.texts('claims') : [],
     ...(control && { control }),
+    secure: fields.has('secure') && fields.flag('secure'),
     training: typeof training === 'object' && training !== null ? { ...training } : {},
   };
 }

@@ -12,6 +12,7 @@ import type { WireDtype } from '../../formats/wire.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import type { Certificate } from '../../secagg/enrolment.ts';
 import type { Identity } from '../identity.ts';
+import { MASKED } from '../statement.ts';
 import {
   type CurrentRound,
   type RoundTerms,
@@ -25,6 +26,8 @@ import { readControl, zeroControl } from './control.ts';
 import { type Fetch, Http } from './http.ts';
 import { downloadFile, downloadModel, type Model, type Via } from './model.ts';
 import { News, type NewsItem, type OpenSocket } from './news.ts';
+import type { Participation } from './participation.ts';
+import type { TakePart } from './secure.ts';
 import { Session } from './session.ts';
 import type { Train } from './train.ts';
 import { chooseDtype, type LocalUpdate, prepareUpdate, updateFile } from './update.ts';
@@ -44,6 +47,8 @@ export interface FederationClientOptions {
   readonly attributes?: Readonly<Record<string, string>>;
   /** The number type to send, where rounds take it. Default: the server's favourite. */
   readonly dtype?: WireDtype;
+  /** Takes part in rounds under masks, as `underMasks` gives it. Default: such rounds are left out. */
+  readonly secure?: TakePart;
   /** Whether NaN and infinities are sent: every server's screen turns them away. Default false. */
   readonly nonFinite?: boolean;
   /** Most chunks on their way at once. Default 4. */
@@ -77,21 +82,6 @@ export interface ClientStatus {
   readonly round: number;
   /** For people. */
   readonly text: string;
-}
-
-/** What came of a round that the client was asked to take part in. */
-export interface Participation {
-  readonly round: number;
-  /**
-   * `committed`: the update counts. `late`: the round closed before. `declined`: training left it out.
-   * `refused`: the server did not take it.
-   */
-  readonly outcome: 'committed' | 'late' | 'declined' | 'refused';
-  readonly receipt?: Receipt;
-  /** Why not, for people. */
-  readonly reason?: string;
-  /** The server's code, where it refused. */
-  readonly refusal?: string;
 }
 
 /** Options of {@link FederationClient.participate}. */
@@ -324,6 +314,7 @@ export class FederationClient {
     { train, signal }: ParticipateOptions,
   ): Promise<Participation> {
     const { round } = terms;
+    if (terms.secure) return this.#takePartMasked(terms, { train, signal });
     // What the round's end stops is not what the caller's signal stops.
     const end = new AbortController();
     const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
@@ -343,24 +334,53 @@ export class FederationClient {
     }
   }
 
+  async #takePartMasked(
+    terms: RoundTerms,
+    { train, signal }: ParticipateOptions,
+  ): Promise<Participation> {
+    const { round } = terms;
+    const { secure, identity, crypto, parallel = 4 } = this.#options;
+    if (secure === undefined) {
+      return { round, outcome: 'declined', reason: 'this client takes no part under masks' };
+    }
+    try {
+      const { train: give, model } = await this.#task(terms, { train, signal });
+      const part = await secure({
+        terms,
+        model,
+        identity,
+        crypto,
+        signal,
+        info: this.info,
+        http: this.#http,
+        session: this.#session,
+        clock: this.#clock,
+        train: give,
+        upload: async (file, inner) => {
+          const options = { terms, identity, crypto, run: this.info.run, dtype: MASKED } as const;
+          const now = this.#http.serverNow;
+          // How much a client trained on is under its mask.
+          const prepared = await prepareUpdate(file, { samples: 1 }, { ...options, now });
+          return upload(prepared, { session: this.#session, crypto, parallel, signal: inner });
+        },
+        tell: (text) => this.#tell('uploading', round, text),
+      });
+      if (part.outcome === 'committed') this.#committed = round;
+      return part;
+    } catch (error) {
+      signal?.throwIfAborted();
+      return leftOut(round, error);
+    }
+  }
+
   async #trainAndSend(
     terms: RoundTerms,
     { train, signal }: { readonly train: Train; readonly signal: AbortSignal },
   ): Promise<Participation> {
     const { round } = terms;
-    this.#tell('downloading', round, `the model, ${terms.modelBytes} bytes`);
-    const model = await this.model(terms, { signal });
+    const { train: give, model } = await this.#task(terms, { train, signal });
     this.#tell('training', round, `until ${new Date(terms.deadline).toISOString()} at most`);
-    const control = await this.control(terms, { model, signal });
-    const committed = this.#committed;
-    const update = await trained(train, {
-      round,
-      model,
-      terms,
-      signal,
-      committed,
-      ...(control && { control }),
-    });
+    const update = await give(signal);
     if (update === undefined) {
       return { round, outcome: 'declined', reason: 'training gave no update' };
     }
@@ -368,6 +388,22 @@ export class FederationClient {
     const receipt = await this.submit(update, { terms, model, signal });
     this.#committed = round;
     return { round, outcome: 'committed', receipt };
+  }
+
+  /** What training works on, and training on it. */
+  async #task(
+    terms: RoundTerms,
+    { train, signal }: Pick<ParticipateOptions, 'train' | 'signal'>,
+  ): Promise<{
+    readonly model: Model;
+    readonly train: (signal: AbortSignal) => Promise<LocalUpdate | undefined>;
+  }> {
+    const { round } = terms;
+    this.#tell('downloading', round, `the model, ${terms.modelBytes} bytes`);
+    const model = await this.model(terms, { ...(signal && { signal }) });
+    const control = await this.control(terms, { model, ...(signal && { signal }) });
+    const task = { round, model, terms, committed: this.#committed, ...(control && { control }) };
+    return { model, train: (inner) => trained(train, { ...task, signal: inner }) };
   }
 
   #via(signal: AbortSignal | undefined): Via {

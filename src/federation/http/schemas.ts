@@ -82,6 +82,8 @@ export interface RoundBody {
   readonly claims: ClientScalarName[];
   /** Where clients send the change of their control variate, too. */
   readonly control?: ControlBody;
+  /** Whether updates are masked. */
+  readonly secure?: boolean;
   readonly training: Record<string, unknown>;
 }
 
@@ -193,6 +195,7 @@ export const runAnswer: z.ZodType = z.object({
   rule: z.string(),
   optimizer: z.string(),
   modes: z.array(z.string()),
+  secureKey: key.optional().describe('what signs the words of rounds under masks'),
   enrolment: z.string(),
   dtypes: z.array(z.string()),
   chunkSize: count,
@@ -231,6 +234,7 @@ export const roundAnswer: z.ZodType<RoundBody> = z.object({
   control: z
     .object({ scale: z.number(), state: hash.exactOptional(), stateBytes: count.exactOptional() })
     .exactOptional(),
+  secure: z.boolean().exactOptional().describe('whether updates are masked'),
   training: z.record(z.string(), z.unknown()),
 });
 
