@@ -504,7 +504,7 @@ class Participation:
 
     round: int
     outcome: str
-    """`committed`, `late`, `declined` (training gave None) or `refused`."""
+    """`committed`, `late`, `declined` (training gave None, or the round is under masks) or `refused`."""
     sha256: "str | None" = None
     reason: "str | None" = None
 
@@ -587,6 +587,8 @@ class FederationClient:
 
     def _take_part(self, now, train):
         number = now["round"]
+        if now.get("secure"):
+            return Participation(number, "declined", reason="this client takes no part under masks")
         try:
             self._tell(f"round {number}: downloading: the model")
             tensors = read_safetensors(self._model(now))

@@ -98,6 +98,11 @@ export {
   type Store,
   type StoreOptions,
 } from './federation/store/store.ts';
+export {
+  type SecureVerdict,
+  type VerifyOptions,
+  verifySecureRound,
+} from './federation/verify-secure.ts';
 export type { AccountantName } from './privacy/accountants/all.ts';
 export type { Relation } from './privacy/event.ts';
 export type { LedgerStorage } from './privacy/ledger/storage.ts';
@@ -105,3 +110,4 @@ export type { RoundFacts } from './privacy/sampling.ts';
 export type { CryptoOptions } from './secagg/crypto/create.ts';
 export { createNodeCrypto as createCrypto } from './secagg/crypto/create-node.ts';
 export type { CryptoProvider } from './secagg/crypto/provider.ts';
+export type { Masks } from './secagg/masks.ts';

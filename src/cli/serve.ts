@@ -28,6 +28,7 @@ import {
   writeDigitsModel,
 } from '../lab/digits-task.ts';
 import { createNodeCrypto } from '../secagg/crypto/create-node.ts';
+import { fastestMasks } from '../secagg/masks-node.ts';
 import {
   type BackendFlags,
   backendOption,
@@ -38,7 +39,6 @@ import {
   threadsOption,
 } from './arguments.ts';
 import { Interrupted, UsageError } from './failure.ts';
-import { fastest } from './join-secure.ts';
 import { version } from './version.ts';
 
 /** The options as commander gives them. */
@@ -144,7 +144,7 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
     config,
     crypto,
     backend,
-    masks: fastest(),
+    masks: fastestMasks(),
     enrolment: enrolmentOf(config, (message) => teller.warn(message)),
     onEvent: (event) => {
       server?.happened(event);

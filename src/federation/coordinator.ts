@@ -262,7 +262,7 @@ export class Coordinator {
     return this.#secure === undefined ? [...this.config.wire.dtypes] : [MASKED];
   }
 
-  /** Messages of rounds under masks; `undefined` where updates come in the clear. */
+  /** Messages of rounds under masks; `undefined` where updates come in the clear. @internal */
   get secure(): SecureRounds | undefined {
     return this.#secure;
   }

@@ -16,6 +16,7 @@ import { Identity } from '../../src/federation/identity.ts';
 import { readIdentity } from '../../src/federation/identity-file.ts';
 import type { Outcome } from '../support/cli.ts';
 import { configOf, modelFile, nodeCrypto, ServedRun } from '../support/federation-server.ts';
+import { secureConfigOf } from '../support/secure-clients.ts';
 import {
   type Asked,
   type Fault,
@@ -226,6 +227,21 @@ def train(task):
       // Alone, and with q = 0, a client moves the model by what it says, whatever the optimiser.
       for (const [i, value] of after.entries()) expect(value).toBeCloseTo(i + 1 + 2, 5);
     }
+  });
+
+  test('leaves rounds under masks out, and says so', async () => {
+    await using run = await ServedRun.start({
+      folder: join(folder, 'masked'),
+      config: secureConfigOf(3),
+    });
+    for (let i = 0; i < 2; i++) {
+      const identity = await Identity.create(crypto);
+      (await FederationClient.connect({ url: run.url, identity, crypto })).close();
+    }
+    const { code, stdout } = await take(run.url, '--rounds', '1');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/declined.*takes no part under masks/);
+    expect(run.types).not.toContain('update.declared');
   });
 
   test('is in one round with a client in Node, at the real coordinator', async () => {

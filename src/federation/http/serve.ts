@@ -10,6 +10,7 @@ import { createBackend } from '../../backend/create-node.ts';
 import type { Backend } from '../../backend/kernels.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import { createNodeCrypto } from '../../secagg/crypto/create-node.ts';
+import { fastestMasks } from '../../secagg/masks-node.ts';
 import { parseConfig } from '../config.ts';
 import { Coordinator, type CoordinatorOptions } from '../coordinator.ts';
 import type { RunConfigInput } from '../run-config.ts';
@@ -21,7 +22,7 @@ import { FederationServer, type ServerOptions } from './server.ts';
 /** What is served, where. Of sockets it takes what {@link ServerOptions} says; any free port by default. */
 export interface ServeOptions
   extends Partial<Omit<ServerOptions, 'coordinator' | 'crypto'>>,
-    Pick<CoordinatorOptions, 'onEvent' | 'onTrouble'> {
+    Pick<CoordinatorOptions, 'masks' | 'onEvent' | 'onTrouble'> {
   /** Where the run is kept. */
   readonly folder: string;
   /** A new run; without it, the run in the folder goes on. */
@@ -80,7 +81,8 @@ async function opened(
   options: ServeOptions,
   keep: (end: () => Promise<void>) => void,
 ): Promise<Pick<ServedFederation, 'url' | 'coordinator' | 'store'>> {
-  const { folder, config: input, model, backend: given, onEvent, onTrouble, ...socket } = options;
+  const { folder, config: input, model, backend: given, ...rest } = options;
+  const { masks = fastestMasks(), onEvent, onTrouble, ...socket } = rest;
   const { log = requestLog('silent'), version = 'embedded', port = 0 } = options;
   const wanted = input && parseConfig(input, servedProblems).config;
   const store = await storeOf(folder, wanted);
@@ -96,6 +98,7 @@ async function opened(
     config,
     crypto,
     backend,
+    masks,
     enrolment: enrolmentOf(config, options.warn ?? ((message) => console.warn(message))),
     onEvent: (event) => {
       server?.happened(event);
