@@ -183,8 +183,8 @@ class Work:
         output = self._path("result.safetensors")
         words = [*self._engine.command(), "aggregate", *paths, *self._engine.options(), *base]
         words += ["--output", output, "--json"]
-        report = json.loads(_run(words, self._engine.timeout))
-        excluded = dict(self._refused)
+        report = _report(_run(words, self._engine.timeout), words[0])
+        excluded = {client: list(reasons) for client, reasons in self._refused.items()}
         for one in report["clients"]:
             one["name"] = self._clients[re.sub(r"\.safetensors$", "", os.path.basename(one["name"]))]
             if one["verdict"] == "excluded":
@@ -211,6 +211,16 @@ def _count(examples):
     if not math.isfinite(examples) or not 1 <= examples <= 2**53:
         return None
     return int(examples)
+
+
+def _report(printed, engine):
+    try:
+        report = json.loads(printed)
+    except ValueError as error:
+        raise EngineError(f"{engine} is not the engine: it printed {printed[:200]!r}") from error
+    if isinstance(report, dict) and isinstance(report.get("clients"), list):
+        return report
+    raise EngineError(f"{engine} is not the engine: it printed {printed[:200]!r}")
 
 
 def _run(words, timeout):

@@ -161,6 +161,7 @@ class TheEngine(unittest.TestCase):
             (Engine("krum:f=5", backend="reference"), "krum"),
             (Engine("nonsense"), "nonsense"),
             (Engine("median", command=["/nowhere/aggregis"]), "/nowhere/aggregis"),
+            (Engine("median", command=["echo", "hello"]), "echo is not the engine: it printed b'hello"),
             (Engine("median", command=[sys.executable, "-c", "import time; time.sleep(9)"], timeout=0.2), "0.2"),
         )
         for engine, said in cases:

@@ -250,7 +250,7 @@ test.each(digits)('clients of digits train with %s %j', async (spec, training) =
     parts.push(bytes.slice());
   });
   const model = new Uint8Array(Buffer.concat(parts));
-  const data = drawDigits(600, streamOf(5, 'data'));
+  const data = drawDigits(240, streamOf(5, 'data'));
   const trainers = Array.from({ length: CLIENTS }, (_, i) =>
     digitsTrainer({ data, part: i + 1, parts: CLIENTS, alpha: 1, seed: 5 }),
   );
