@@ -31,7 +31,9 @@ const CLIENTS = 3;
 async function trained(
   spec: string,
   trainers: readonly Train[],
-  options: Pick<RunConfigInput, 'privacy' | 'training'> & { readonly model?: Uint8Array } = {},
+  options: Pick<RunConfigInput, 'privacy' | 'training' | 'wire'> & {
+    readonly model?: Uint8Array;
+  } = {},
 ): Promise<{ models: Uint8Array[]; outcomes: string[]; run: { events: ServedRun['events'] } }> {
   const { model = await modelFile([0, 0, 0, 0, 0, 0, 0]), ...more } = options;
   await using folder = await temporaryFolder();
@@ -237,14 +239,17 @@ test('scaffold refuses updates without a control variate, and models that have n
   expect(() => updateLayout(named, 2)).toThrow(/the model has a tensor "w.control"/);
 });
 
-const digits: readonly (readonly [spec: string, training: Record<string, number>])[] = [
-  ['fed-avg', { mu: 0.1 }],
+const digits: readonly (readonly [
+  spec: string,
+  options: Pick<RunConfigInput, 'training' | 'wire'>,
+])[] = [
+  ['fed-avg', { training: { mu: 0.1 } }],
   ['fed-nova:maxSteps=100', {}],
   ['q-fed-avg:q=0.2,lipschitz=10,maxLoss=10', {}],
-  ['scaffold:controlScale=0.5', {}],
+  ['scaffold:controlScale=0.5', { wire: { dtypes: ['I8'] } }],
 ];
 
-test.each(digits)('clients of digits train with %s %j', async (spec, training) => {
+test.each(digits)('clients of digits train with %s %j', async (spec, options) => {
   const parts: Uint8Array[] = [];
   await writeDigitsModel(async (bytes) => {
     parts.push(bytes.slice());
@@ -254,7 +259,7 @@ test.each(digits)('clients of digits train with %s %j', async (spec, training) =
   const trainers = Array.from({ length: CLIENTS }, (_, i) =>
     digitsTrainer({ data, part: i + 1, parts: CLIENTS, alpha: 1, seed: 5 }),
   );
-  const { models, outcomes } = await trained(spec, trainers, { model, training });
+  const { models, outcomes } = await trained(spec, trainers, { model, ...options });
   expect(outcomes).toEqual(Array(6).fill('committed'));
   const [before, , after] = await Promise.all(
     [model, ...models].map((file) => readsDigits(bytesSource('model', file))),
