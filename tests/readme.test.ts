@@ -15,6 +15,7 @@ const ROOT = join(import.meta.dirname, '..');
 const PAGES = [
   'README.md',
   'ARCHITECTURE.md',
+  'docs/clients.md',
   'docs/ADDING-A-RULE.md',
   'docs/operations.md',
   'docs/privacy.md',

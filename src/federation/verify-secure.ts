@@ -27,10 +27,11 @@ import { hex, KEY_BYTES, SLOTS, sameBytes } from '../secagg/suite.ts';
 import { viewHash } from '../secagg/view.ts';
 import { parseConfig as parseRunConfig } from './config.ts';
 import { compareClients } from './events.ts';
-import { openModel, rowOf, writeRow } from './model-file.ts';
+import { openModel, rowOf, writeAggregate } from './model-file.ts';
+import { parseOptimizer } from './optimizers/spec.ts';
 import { RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
-import type { RoundState } from './run-state.ts';
+import { countedClients, type RoundState } from './run-state.ts';
 import { planSecure } from './secure-plan.ts';
 import { type SecureRecordOfRound, type SumRecord, samplesOf, wordsIn } from './secure-record.ts';
 import { secureFederation } from './secure-terms.ts';
@@ -229,7 +230,7 @@ class Check {
     const { round, reference, population } = all;
     const worker = new RoundWorker({ store: { blobs: drily(run) }, config, backend });
     const facts = {
-      participants: opened.round!.screened!.kept.length,
+      participants: countedClients(opened.round!),
       population,
       model: opened.round!.model,
       signal: new AbortController().signal,
@@ -334,7 +335,7 @@ class Check {
     sum: SumRecord,
     { secure, roster, survivors }: Place & Pick<Sets, 'survivors'>,
   ): Promise<string[]> {
-    const { run, sums, owners, crypto, opened } = this.#all;
+    const { run, config, sums, owners, crypto, opened } = this.#all;
     const words = wordsIn(await bytesOf(run, sum.words));
     const plan = encodingOf(secure);
     const canary = canaryOf(contextOf(secure, crypto), crypto);
@@ -344,8 +345,8 @@ class Check {
     }
     const { mean, totalWeight } = decodeSum(plan, encoded);
     await using source = await run.blobs.open(opened.round!.model);
-    const model = await openModel(source);
-    const { name } = await drily(run).put((append) => writeRow(append, rowOf(mean), model));
+    const model = await openModel(source, parseOptimizer(config.optimizer).optimizer.parts);
+    const { name } = await drily(run).put((append) => writeAggregate(append, rowOf(mean), model));
     const clients = [...survivors]
       .map((index) => owners.get(hex(roster[index]!.identity)) ?? '')
       .sort(compareClients);

@@ -84,6 +84,7 @@ export interface RunOptions {
   readonly enrolment?: CoordinatorOptions['enrolment'];
   readonly port?: number;
   readonly retryMs?: number;
+  readonly origins?: readonly string[];
   readonly logTo?: { write(line: string): void };
   readonly tls?: ServerTls;
 }
@@ -178,6 +179,7 @@ export class ServedRun {
       log,
       port,
       version: '0.0.0-test',
+      ...(options.origins && { origins: options.origins }),
       ...(pace && { pace }),
       ...(options.tls && { tls: options.tls }),
     });

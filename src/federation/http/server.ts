@@ -16,6 +16,7 @@ import { FederationApp } from './app.ts';
 import type { Pace } from './body.ts';
 import { lanAddresses, type ServerTls } from './certificate.ts';
 import { NewsServer } from './news.ts';
+import { assertOrigin } from './origins.ts';
 
 /** How a server is started. */
 export interface ServerOptions {
@@ -31,6 +32,8 @@ export interface ServerOptions {
   readonly tls?: ServerTls;
   /** How slow bodies may be. */
   readonly pace?: Pace;
+  /** Pages of these origins may take part, such as `https://app.example`. Default: none. */
+  readonly origins?: readonly string[];
 }
 
 /** Connections at once. */
@@ -41,6 +44,7 @@ const SWEEP_MS = 60_000;
 
 /** A server that listens. */
 export class FederationServer {
+  /** @internal */
   readonly app: FederationApp;
   readonly #server: Server;
   readonly #isTls: boolean;
@@ -49,7 +53,15 @@ export class FederationServer {
 
   private constructor(options: ServerOptions) {
     const { coordinator, crypto, log, version, pace } = options;
-    this.app = new FederationApp({ coordinator, crypto, log, version, ...(pace && { pace }) });
+    const origins = (options.origins ?? []).map(assertOrigin);
+    this.app = new FederationApp({
+      coordinator,
+      crypto,
+      log,
+      version,
+      origins,
+      ...(pace && { pace }),
+    });
     const listener = getRequestListener(
       this.app.hono.fetch as Parameters<typeof getRequestListener>[0],
       {
@@ -61,12 +73,17 @@ export class FederationServer {
     this.#isTls = options.tls !== undefined;
     this.#server = listenerOf(options, (request, response) => void listener(request, response));
     this.#server.maxConnections = MOST_CONNECTIONS;
-    this.#news = new NewsServer(this.#server, { coordinator, app: this.app });
+    this.#news = new NewsServer(this.#server, { coordinator, app: this.app, origins });
     this.#sweeps = setInterval(() => this.app.sessions.sweep(coordinator.now()), SWEEP_MS);
     this.#sweeps.unref();
   }
 
-  /** Listens. @throws the system's own error if the port cannot be had. */
+  /**
+   * Listens.
+   *
+   * @throws the system's own error if the port cannot be had.
+   * @throws {TypeError} if an origin is none.
+   */
   static async start(options: ServerOptions): Promise<FederationServer> {
     const own = new FederationServer(options);
     const { host = '127.0.0.1', port } = options;

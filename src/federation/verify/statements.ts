@@ -42,7 +42,7 @@ async function checkStatement(
   const { logged, body, state } = step;
   const { signed, client, round, dtype, root, bytes: length, chunkBytes: chunkSize } = body;
   if (signed === undefined) throw new Mismatch(logged, `${client} has signed nothing`);
-  const { claimed, clipNorm, expires, signature } = signed;
+  const { claimed, clipNorm, expires, steps, loss, signature } = signed;
   const weight = Math.min(claimed, config.limits.samplesCap);
   if (body.samples !== weight) {
     throw new Mismatch(logged, `${claimed} samples count as ${weight}, got ${body.samples}`);
@@ -54,6 +54,8 @@ async function checkStatement(
     samples: claimed,
     ...(clipNorm !== undefined && { clipNorm }),
     expires,
+    ...(steps !== undefined && { steps }),
+    ...(loss !== undefined && { loss }),
   };
   const message = bytesOf(logged, statement);
   if (hex(crypto.sha256(message)) !== signed.update) {
