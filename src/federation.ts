@@ -36,6 +36,12 @@ export {
   type RoundView,
 } from './federation/coordinator.ts';
 export type { Pace } from './federation/http/body.ts';
+export {
+  fingerprintOf,
+  ownTls,
+  readTls,
+  type ServerTls,
+} from './federation/http/certificate.ts';
 export { type LogLevel, requestLog } from './federation/http/log.ts';
 export {
   type ServedFederation,
@@ -98,6 +104,7 @@ export {
   type Store,
   type StoreOptions,
 } from './federation/store/store.ts';
+export type { MaskedRun } from './federation/verify/masked-rounds.ts';
 export {
   type SecureVerdict,
   type VerifyOptions,

@@ -24,6 +24,7 @@ import {
   temporaryFolder,
   valuesIn,
 } from '../support/federation-server.ts';
+import { complaintOn } from '../support/told-run.ts';
 
 const CLIENTS = 3;
 
@@ -53,6 +54,7 @@ async function trained(
       return own;
     }),
   );
+  expect(await complaintOn(run.store.folder)).toBeUndefined();
   const published = run.events.filter(({ type }) => type === 'round.published');
   expect(run.events.filter(({ type }) => type === 'round.failed')).toEqual([]);
   const models = await Promise.all(

@@ -2,6 +2,7 @@
 
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createBackend } from '../../src/backend/create-node.ts';
 import type { Json } from '../../src/core/canonical-json.ts';
 import type { Identity } from '../../src/federation/identity.ts';
 import { requestRotation } from '../../src/federation/registry.ts';
@@ -9,8 +10,15 @@ import type { RunConfigInput } from '../../src/federation/run-config.ts';
 import type { LoggedEvent } from '../../src/federation/store/chain.ts';
 import { readRun } from '../../src/federation/store/run-reader.ts';
 import { openStore } from '../../src/federation/store/store.ts';
+import { verifyRun } from '../../src/federation/verify/verify.ts';
 import { hex } from '../../src/secagg/suite.ts';
-import { configOf, modelFile, type ServedRun, TestClient } from './federation-server.ts';
+import {
+  configOf,
+  modelFile,
+  nodeCrypto,
+  type ServedRun,
+  TestClient,
+} from './federation-server.ts';
 
 /** Noise at the server. */
 export const CENTRAL: NonNullable<RunConfigInput['privacy']> = {
@@ -93,4 +101,19 @@ export async function forged(from: string, to: string, edit: Edit): Promise<stri
   }
   await cp(join(from, 'blobs'), join(to, 'blobs'), { recursive: true });
   return to;
+}
+
+/** What the first check that fails says of a run; `undefined` if all hold. */
+export async function complaintOn(path: string): Promise<string | undefined> {
+  await using reader = await readRun(path);
+  const backend = await createBackend('reference');
+  const options = { crypto: await nodeCrypto(), backendOf: async () => backend };
+  try {
+    for await (const { ok, check, text } of verifyRun(reader, options)) {
+      if (!ok) return `${check}: ${text}`;
+    }
+    return undefined;
+  } finally {
+    await backend.close();
+  }
 }

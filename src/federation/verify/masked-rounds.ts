@@ -16,7 +16,9 @@ import { beginning } from './check.ts';
 
 /** What is read of a run: an open store has it, and so has a reader with the configuration. */
 export interface MaskedRun extends Pick<Store, 'run' | 'config'> {
+  /** Where models, sums and records are. */
   readonly blobs: Pick<Store['blobs'], 'folder' | 'open'>;
+  /** Events from the first on, in their order. */
   readonly events: () => ReturnType<Store['events']>;
 }
 
