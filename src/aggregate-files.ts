@@ -80,24 +80,46 @@ export function aggregateFilesWith(aggregate: Aggregate): AggregateFiles {
     const { output } = checked(paths, rule, options);
     resultFormat(output);
     await refuseToOverwrite(paths, options);
-    const opened: FileSource[] = [];
-    const open = async (path: string): Promise<FileSource> => {
-      const file = await fileSource(path);
-      opened.push(file);
-      return file;
-    };
-    try {
-      const cohort = await cohortOf(paths, { ...options, open });
-      if (cohort.base) await assertFinite(cohort.base);
+    const { reference } = options;
+    return await withCohort(paths, { ...options, trusted: { reference } }, async (cohort) => {
       let report: AggregateReport | undefined;
       await writeFileAtomic(output, async (append, restart) => {
         report = await aggregateCohort(cohort, { aggregate, rule, append, restart, options });
       });
       return report!;
-    } finally {
-      await Promise.all(opened.map((file) => file.close()));
-    }
+    });
   };
+}
+
+/** Files beside those of the clients. */
+export interface OwnFiles {
+  /** The model that the others are full models of. */
+  readonly base?: string;
+  /** Models (with `base`) or updates of the server's own, by what messages call them. */
+  readonly trusted: Readonly<Record<string, string | undefined>>;
+  /** What becomes of tensors that are not aggregated. */
+  readonly policies?: TensorPolicies;
+}
+
+/** Opens the files of a round, for as long as `body` works with them. */
+export async function withCohort<T>(
+  paths: readonly string[],
+  own: OwnFiles,
+  body: (cohort: Cohort) => Promise<T>,
+): Promise<T> {
+  const opened: FileSource[] = [];
+  const open = async (path: string): Promise<FileSource> => {
+    const file = await fileSource(path);
+    opened.push(file);
+    return file;
+  };
+  try {
+    const cohort = await cohortOf(paths, { ...own, open });
+    if (cohort.base) await assertFinite(cohort.base);
+    return await body(cohort);
+  } finally {
+    await Promise.all(opened.map((file) => file.close()));
+  }
 }
 
 /** What is wrong with a call, before any file is opened. */
@@ -130,13 +152,14 @@ interface Input {
 /** The server's own files. */
 interface Own {
   readonly base?: Content;
-  readonly reference?: Content;
+  readonly trusted: ReadonlyMap<string, Content>;
 }
 
 /** The updates of a round as rows, and what the result needs to become a file. */
-interface Cohort {
+export interface Cohort {
   readonly updates: readonly Update[];
-  readonly reference?: HostRow;
+  /** The server's own rows, by the names of {@link OwnFiles.trusted}. */
+  readonly trusted: ReadonlyMap<string, HostRow>;
   /** Known if there is a layout or a base. */
   readonly cols?: number;
   /** What the result takes from the base. */
@@ -181,11 +204,15 @@ type Opener = (path: string) => Promise<FileSource>;
 
 async function cohortOf(
   paths: readonly string[],
-  { base, reference, policies, open }: AggregateFilesOptions & { readonly open: Opener },
+  { base, trusted, policies, open }: OwnFiles & { readonly open: Opener },
 ): Promise<Cohort> {
+  const contents = new Map<string, Content>();
+  for (const [name, path] of Object.entries(trusted)) {
+    if (path !== undefined) contents.set(name, await contentOf(await open(path)));
+  }
   const own: Own = {
     ...(base !== undefined && { base: await contentOf(await open(base)) }),
-    ...(reference !== undefined && { reference: await contentOf(await open(reference)) }),
+    trusted: contents,
   };
   const clients = clientNames(paths);
   const inputs: Input[] = [];
@@ -256,7 +283,7 @@ function refusal(content: Content | { kind: 'refused'; refused: string }): strin
 
 function tensorCohort(
   inputs: readonly Input[],
-  { base, reference, policies }: Own & { readonly policies: TensorPolicies | undefined },
+  { base, trusted, policies }: Own & { readonly policies: TensorPolicies | undefined },
 ): Cohort {
   const files = new Map<string, TensorFile>();
   for (const { client, content } of inputs) {
@@ -266,6 +293,7 @@ function tensorCohort(
     // Nothing to read, and the screen will say why.
     return {
       updates: inputs.map(({ client, content }) => ({ client, refused: refusal(content) })),
+      trusted: new Map(),
     };
   }
   const baseFile = base && tensorsOf('base', base);
@@ -286,7 +314,7 @@ function tensorCohort(
     }),
     cols: layout.cols,
     ...(baseRow && { base: baseRow }),
-    ...(reference && { reference: rowOf(tensorsOf('reference', reference), baseRow) }),
+    trusted: mapped(trusted, (name, content) => rowOf(tensorsOf(name, content), baseRow)),
     tensors: { layout, ...(baseFile && { baseFile }), files },
   };
 }
@@ -305,7 +333,7 @@ function examplesOf({ header: { metadata } }: TensorFile): { examples?: number }
 
 // Npy
 
-function vectorCohort(inputs: readonly Input[], { base, reference }: Own): Cohort {
+function vectorCohort(inputs: readonly Input[], { base, trusted }: Own): Cohort {
   const baseRow = base && vectorOf('base', base);
   const rowOf = (row: HostRow): HostRow =>
     // A row of another length is the screen's to judge.
@@ -325,7 +353,7 @@ function vectorCohort(inputs: readonly Input[], { base, reference }: Own): Cohor
       });
     }),
     ...(baseRow && { base: baseRow, cols: baseRow.cols }),
-    ...(reference && { reference: rowOf(vectorOf('reference', reference)) }),
+    trusted: mapped(trusted, (name, content) => rowOf(vectorOf(name, content))),
   };
 }
 
@@ -342,6 +370,13 @@ function vectorOf(what: string, content: Content): HostRow {
   return content.rows[0]!;
 }
 
+function mapped(
+  contents: ReadonlyMap<string, Content>,
+  rowOf: (name: string, content: Content) => HostRow,
+): Map<string, HostRow> {
+  return new Map([...contents].map(([name, content]) => [name, rowOf(name, content)]));
+}
+
 // The round
 
 async function aggregateCohort(
@@ -355,7 +390,8 @@ async function aggregateCohort(
   },
 ): Promise<AggregateReport> {
   const { output, base: _, reference: __, policies: ___, onProgress, ...options } = call.options;
-  const { cols, reference } = cohort;
+  const { cols } = cohort;
+  const reference = cohort.trusted.get('reference');
   const meter = new Meter(onProgress);
   let screened: ScreenReport | undefined;
   let writer: ResultWriter | undefined;
@@ -406,7 +442,7 @@ async function writerOf(
 }
 
 /** Tells how far a pass over the rows is, from what is read of them. */
-class Meter {
+export class Meter {
   readonly #tell: ((progress: Progress) => void) | undefined;
   #step: Progress['step'] = 'screen';
   #passEntries = 0;

@@ -173,9 +173,9 @@ export function aggregateAllWith(createBackend: CreateBackend): AggregateAll {
 }
 
 /** The caller's backend, or one that is made for `body` and closed after it. */
-async function onBackend<T>(
+export async function onBackend<T>(
   createBackend: CreateBackend,
-  { backend = 'auto', memory }: AggregateOptions,
+  { backend = 'auto', memory }: Pick<AggregateOptions, 'backend' | 'memory'>,
   body: (backend: Backend) => Promise<T>,
 ): Promise<T> {
   if (typeof backend !== 'string') return await body(backend);
@@ -209,7 +209,7 @@ async function run(
   const { backend } = options;
   const held: Matrix[] = [];
   try {
-    const reference = await referenceOf(options);
+    const reference = await ownRow('reference', options.reference, options);
     if (reference) held.push(reference);
     const cols = options.cols ?? reference?.cols;
     const gate = gateOf(updates, { ...options, ...(cols !== undefined && { cols }), ops: backend });
@@ -381,20 +381,20 @@ function checkRule(rule: Rule): void {
 }
 
 /** The server's own vector. What is wrong with it is the server's mistake, hence an exception. */
-async function referenceOf({
-  backend,
-  cols,
-  reference,
-}: RunOptions & Pick<AggregateOptions, 'reference'>): Promise<Matrix | undefined> {
-  if (reference === undefined) return undefined;
-  const matrix = backend.matrix([reference]);
+export async function ownRow(
+  name: string,
+  row: Float32Array | RowSource | undefined,
+  { backend, cols }: { readonly backend: Backend; readonly cols?: number | undefined },
+): Promise<Matrix | undefined> {
+  if (row === undefined) return undefined;
+  const matrix = backend.matrix([row]);
   if (cols !== undefined && matrix.cols !== cols) {
-    throw new RangeError(`reference must have ${cols} entries, got ${matrix.cols}`);
+    throw new RangeError(`${name} must have ${cols} entries, got ${matrix.cols}`);
   }
   const [nonFinite] = await backend.countNonFinite(matrix);
   if (nonFinite! > 0) {
     backend.release(matrix);
-    throw new RangeError(`reference must be finite, got ${nonFinite} entries that are not`);
+    throw new RangeError(`${name} must be finite, got ${nonFinite} entries that are not`);
   }
   return matrix;
 }

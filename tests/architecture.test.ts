@@ -73,19 +73,19 @@ const TABLE: readonly Row[] = [
   // What faces share; only faces import it.
   {
     part: 'portable',
-    files: /^((secure|federation)-)?portable\.ts$/,
+    files: /^((secure|federation|analysis)-)?portable\.ts$/,
     imports: [...study, 'backend/webgpu'],
   },
   {
     part: 'faces',
-    files:
-      /^(index|browser|private|secure|secure-backend|secure-node|federation|federation-node)\.ts$/,
+    files: /^(index|browser|private|secure-backend|(secure|analysis|federation)(-node)?)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
 
 /** Faces that browsers get. */
 const FOR_BROWSERS = [
+  'analysis.ts',
   'browser.ts',
   'private.ts',
   'secure.ts',
@@ -96,6 +96,7 @@ const FOR_BROWSERS = [
 /** The files that may import Node's modules and packages; the browser's face reaches none. */
 const NODE_ONLY: readonly RegExp[] = [
   /^aggregate-files\.ts$/,
+  /^analysis\/inspect-files\.ts$/,
   /^core\/spawn-node\.ts$/,
   /^backend\/wasm\/(read-row-node|worker-node)\.ts$/,
   /^backend\/webgpu\/(adapter-node|swiftshader|verified-files)\.ts$/,

@@ -25,6 +25,13 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     },
   ],
   [
+    'inspect',
+    {
+      summary: 'tell which model files are unlike what honest clients send',
+      load: async () => (await import('./inspect.ts')).inspectCommand(),
+    },
+  ],
+  [
     'simulate',
     {
       summary: 'train under attack with several rules, and see which of them hold',

@@ -64,15 +64,15 @@ export function createCohort(
     readonly clients: number;
     readonly seed: number;
     readonly training?: Partial<Training>;
+    /** Example numbers of each client. Default: dealt out unevenly, see {@link Training.alpha}. */
+    readonly parts?: readonly (readonly number[])[];
   },
 ): Cohort {
   const training = checkTraining({ ...DEFAULT_TRAINING, ...options.training });
   const { clients, seed } = options;
-  const parts = dirichletPartition(data.labels, {
-    clients,
-    alpha: training.alpha,
-    random: streamOf(seed, 'partition'),
-  });
+  const random = streamOf(seed, 'partition');
+  const { alpha } = training;
+  const parts = options.parts ?? dirichletPartition(data.labels, { clients, alpha, random });
   const batches = streamOf(seed, 'batches');
   const model = mlp({ ...data, hidden: training.hidden });
   return {

@@ -109,8 +109,8 @@ async function smoothedSteps(
   return iterate(start, next, iterations);
 }
 
-/** Coefficients of a point with the least sum of distances. */
-function minimiser(geometry: Geometry): Float64Array {
+/** Coefficients of the point with the least sum of distances to rows that are all finite. */
+export function minimiser(geometry: Geometry): Float64Array {
   if (geometry.n === 0) return new Float64Array();
   const best = bestRows(geometry);
   const pull = pullAt(geometry, best[0]!);

@@ -43,6 +43,9 @@ export const counterexamples: readonly Counterexample[] = [
       'centered-clipping': pullsInFull,
       'centered-clipping:tau=10': pullsInFull,
       'clip-norm': 'rows shorter than the limit stay as they are',
+      dnc: followsAgreement,
+      'fl-trust': followsAgreement,
+      flame: followsAgreement,
       'geometric-median': followsAgreement,
       'geometric-median:iterations=3,nu=0.1': followsAgreement,
       'geometric-median:iterations=8,nu=0.000001': followsAgreement,
@@ -64,6 +67,7 @@ export const counterexamples: readonly Counterexample[] = [
       'multi-krum:preset=flower,m=11': followsAgreement,
       nnm: followsAgreement,
       phocas: followsAgreement,
+      'sign-guard': followsAgreement,
       smea: followsAgreement,
       'trimmed-mean': followsAgreement,
       'trimmed-mean-beta': followsAgreement,
@@ -97,6 +101,9 @@ export const counterexamples: readonly Counterexample[] = [
       'centered-clipping': startsAtZero,
       'centered-clipping:tau=10': startsAtZero,
       'clip-norm': 'norms are lengths from zero, which does not move with the rows',
+      flame: 'norms are lengths from zero, and so the row at 3 is clipped to 2',
+      'fools-gold': 'after the shift all three point the same way, and nobody has weight',
+      'sign-guard': 'norms are lengths from zero, and so the row at 3 is clipped to 2',
       'sign-vote': 'the shift turns all signs',
     },
   },
@@ -118,6 +125,9 @@ export const counterexamples: readonly Counterexample[] = [
       'centered-clipping': 'the row at 14 pulls with τ = 1 at most',
       'centered-clipping:tau=10': 'the row at 14 pulls with τ = 10 at most',
       'clip-norm': 'the row at 14 is clipped to 1',
+      'fl-trust': 'the median is 0, and no row is longer than the root',
+      flame: 'the median norm is 0, and no row is longer',
+      'sign-guard': 'the median norm is 0, and no row is longer',
       'geometric-median': 'six of seven rows lie on 0',
       'geometric-median:iterations=3,nu=0.1': leadsToMinimiser,
       'geometric-median:iterations=8,nu=0.000001': leadsToMinimiser,
@@ -143,6 +153,7 @@ export const counterexamples: readonly Counterexample[] = [
       'centered-clipping': 'three steps of τ = 1 from zero lead to 3',
       'centered-clipping:tau=10': 'one step of τ = 10 from zero leads to 10',
       'clip-norm': 'rows at 50 are clipped to 1',
+      'fools-gold': 'where all are alike nobody has weight',
       'sign-vote': 'the vote on 50 is 1',
     },
   },
@@ -214,6 +225,59 @@ export const counterexamples: readonly Counterexample[] = [
     trial: { f: 2, rows: [[0], [0], [0], [1], [2]], sent: [[1e15], [1e6]] },
     why: {
       'caf:tauMax=all': 'the row at 1e15 has lost its weight and keeps that at 1e6 from losing any',
+      dnc: 'the row at 1e15 makes the scores of all others alike, that of 1e6 among them',
     },
+  },
+  {
+    law: 'scale-invariant',
+    trial: {
+      f: 0,
+      rows: [
+        [1, 0],
+        [0, 1],
+      ],
+      factor: 2,
+    },
+    why: {
+      'fools-gold': 'rows at right angles have equal weight, so the result doubles with them',
+    },
+  },
+  {
+    law: 'mean-without-faults',
+    trial: {
+      f: 0,
+      rows: [
+        [1, 0],
+        [1, 0],
+        [0, 1],
+      ],
+    },
+    why: { 'fools-gold': 'two rows are the same, and lose their weight' },
+  },
+  {
+    law: 'translation',
+    trial: {
+      f: 0,
+      rows: [
+        [1, 0],
+        [0, 1],
+        [1, 1],
+      ],
+      shift: [16, 0],
+    },
+    why: { 'fl-trust': 'angles are seen from zero, which does not move with the rows' },
+  },
+  {
+    law: 'bounded',
+    trial: {
+      f: 1,
+      rows: [
+        [0, 0],
+        [1, 0],
+        [0, 1],
+      ],
+      sent: [[-1e6, -1e6]],
+    },
+    why: { 'fools-gold': 'a lone attacker is like nobody, and keeps its full weight' },
   },
 ];

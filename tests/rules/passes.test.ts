@@ -13,8 +13,10 @@ import { rules } from '../../src/rules/list.ts';
 
 const COHORT = { n: 11, f: 2 };
 const COLS = 200;
+/** A block of columns is read at once: rules that compute many rows besides need several blocks. */
+const WIDE: Readonly<Record<string, number>> = { 'fl-trust': 2 ** 17, 'sign-guard': 10 * 2 ** 16 };
 /** Enough for every shard, too little to keep rows from one pass to the next. */
-const MEMORY = 8 * COHORT.n * COLS - 4;
+const memoryFor = (cols: number): number => 8 * COHORT.n * cols - 4;
 
 /** Rules that learn of their rows before they form a value. The others know their value's form at once. */
 const LEARNS: ReadonlySet<string> = new Set([
@@ -23,32 +25,44 @@ const LEARNS: ReadonlySet<string> = new Set([
   'caf',
   'centered-clipping',
   'clip-norm',
+  'dnc',
+  'fl-trust',
+  'flame',
+  'fools-gold',
   'geometric-median',
   'krum',
   'mda',
   'monna',
   'multi-krum',
   'nnm',
+  'sign-guard',
   'smea',
 ]);
 
 /** Rules whose value is formed of rows that they choose. */
 const CHOOSES: ReadonlySet<string> = new Set([
   'bulyan',
+  'dnc',
+  'fl-trust',
+  'flame',
+  'fools-gold',
   'krum',
   'mda',
   'monna',
   'multi-krum',
+  'sign-guard',
   'smea',
 ]);
 
 /** Rows that count the entries read from them. */
 class CountedRows {
   readonly #read: number[];
+  readonly #cols: number;
   readonly rows: readonly HostRow[];
 
   constructor(n: number, cols: number) {
     this.#read = Array<number>(n).fill(0);
+    this.#cols = cols;
     this.rows = Array.from({ length: n }, (_, i) => ({
       cols,
       read: (from: number, to: number, into: Float32Array): void => {
@@ -60,7 +74,7 @@ class CountedRows {
 
   /** Times that each row has been read since this was last asked. */
   times(): number[] {
-    const times = this.#read.map((entries) => entries / COLS);
+    const times = this.#read.map((entries) => entries / this.#cols);
     this.#read.fill(0);
     return times;
   }
@@ -69,8 +83,9 @@ class CountedRows {
 describe('passes over the rows', () => {
   test.each(rules.map((entry) => [entry.name, entry] as const))('%s', async (name, entry) => {
     for (const options of [entry.sample(COHORT), ...entry.variants(COHORT)]) {
-      await using backend = new Engine(new ReferenceKernels(), { memory: MEMORY });
-      const counted = new CountedRows(COHORT.n, COLS);
+      const cols = WIDE[name] ?? COLS;
+      await using backend = new Engine(new ReferenceKernels(), { memory: memoryFor(cols) });
+      const counted = new CountedRows(COHORT.n, cols);
       const x = backend.matrix(counted.rows);
       const exampleCounts = counted.rows.map((_, i) => i + 1);
       const { value } = await entry.make(options).apply(x, backend, { exampleCounts });
@@ -88,7 +103,7 @@ describe('passes over the rows', () => {
   });
 
   test('counts rows that are kept for a second pass', async () => {
-    await using backend = new Engine(new ReferenceKernels(), { memory: MEMORY });
+    await using backend = new Engine(new ReferenceKernels(), { memory: memoryFor(COLS) });
     const counted = new CountedRows(COHORT.n, COLS);
     const x = backend.matrix(counted.rows);
     await backend.pairs(x);

@@ -7,6 +7,7 @@
 
 import { BLOCK_WORDS, COUNTER, chacha20Block, chacha20State } from '../../core/chacha20.ts';
 import { FormatError } from '../../core/errors.ts';
+import type { CaseKind } from './case.ts';
 import type { Fields } from './fields.ts';
 
 /** Bytes of a block of ChaCha20. */
@@ -14,26 +15,22 @@ const BLOCK_BYTES = 4 * BLOCK_WORDS;
 /** More than any case asks for. */
 const MOST_BYTES = 2 ** 20;
 
-/** What is to be computed, and what must come out. */
-export interface ByteCase {
-  readonly compute: () => Uint8Array;
-  readonly expected: Uint8Array;
-}
-
-/** Whether the answers of a golden rule are bytes. */
-export function isByteRule(rule: string): boolean {
-  return Object.hasOwn(SUBJECTS, rule);
-}
-
-/**
- * The case, read whole.
- *
- * @throws {FormatError} `malformed`; the message names the case and the field.
- */
-export function readByteCase(rule: string, fields: Fields): ByteCase {
-  const compute = SUBJECTS[rule]!(fields.object('params'));
-  return { compute, expected: hexBytes(fields, 'expected') };
-}
+/** Cases whose answers are bytes. */
+export const byteCases: CaseKind = {
+  knows: (rule) => Object.hasOwn(SUBJECTS, rule),
+  read(_, { rule, fields }) {
+    const compute = SUBJECTS[rule]!(fields.object('params'));
+    const expected = hexBytes(fields, 'expected');
+    return {
+      run() {
+        const result = compute();
+        const ok =
+          result.length === expected.length && result.every((byte, i) => byte === expected[i]);
+        return { ok, worst: ok ? 0 : Number.POSITIVE_INFINITY };
+      },
+    };
+  },
+};
 
 const SUBJECTS: Readonly<Record<string, (params: Fields) => () => Uint8Array>> = {
   /** RFC 8439, section 2.3: blocks under a 32-bit counter that does not wrap. */

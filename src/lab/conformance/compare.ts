@@ -4,6 +4,7 @@
  * @module
  */
 
+import { show } from '../../core/assert.ts';
 import type { GoldenCase } from './golden.ts';
 import { type GoldenInput, numbersOf } from './reference.ts';
 
@@ -30,6 +31,21 @@ export function compare(
   );
   const worst = Math.min(...ratios);
   return { ok: worst <= 1, worst };
+}
+
+/** Compares the parts of a result by name: the worst of them counts. */
+export function compareParts(
+  results: ReadonlyMap<string, ArrayLike<number>>,
+  wanted: ReadonlyMap<string, GoldenCase>,
+  input: GoldenInput,
+): Verdict {
+  const verdicts = [...wanted].map(([part, one]) => {
+    const result = results.get(part);
+    if (result === undefined) throw new Error(`the result has no part called ${show(part)}`);
+    return compare(result, one, input);
+  });
+  const worst = Math.max(...verdicts.map((verdict) => verdict.worst));
+  return { ok: verdicts.every(({ ok }) => ok), worst };
 }
 
 function worstRatio(

@@ -1,5 +1,6 @@
 /**
- * The conformance run: golden vectors against our rules, stages, attacks and ciphers, on one backend.
+ * The conformance run: golden vectors against our rules, stages, attacks, scores, optimisers and
+ * ciphers, on one backend.
  *
  * Rules are called directly and unscreened: a vector with infinities is there to see what the rule
  * itself does with them.
@@ -7,15 +8,20 @@
  * @module
  */
 
-import type { Backend, Matrix } from '../../backend/kernels.ts';
+import type { Backend } from '../../backend/kernels.ts';
 import { show } from '../../core/assert.ts';
 import { FormatError } from '../../core/errors.ts';
-import { type ByteCase, isByteRule, readByteCase } from './byte-subjects.ts';
-import { compare } from './compare.ts';
-import type { Golden, GoldenCase, GoldenEntry } from './golden.ts';
-import { isOptimizerRule, type OptimizerCase, readOptimizerCase } from './optimizer-subjects.ts';
+import { byteCases } from './byte-subjects.ts';
+import type { CaseKind, ReadCase, Updates } from './case.ts';
+import type { Verdict } from './compare.ts';
+import type { Golden, GoldenEntry } from './golden.ts';
+import { optimizerCases } from './optimizer-subjects.ts';
 import type { GoldenInput } from './reference.ts';
-import { isKnown, type Subject, subjectFor } from './subjects.ts';
+import { ruleCases } from './rule-cases.ts';
+import { scoreCases } from './score-subjects.ts';
+
+/** Every kind of case. */
+const KINDS: readonly CaseKind[] = [ruleCases, byteCases, scoreCases, optimizerCases];
 
 /** What became of one case. */
 export interface CaseOutcome {
@@ -63,22 +69,10 @@ export async function runConformance(
 ): Promise<ConformanceReport> {
   const wanted = (rule: string): boolean => only?.some((prefix) => rule.startsWith(prefix)) ?? true;
   const { tasks, unknown } = prepare(goldens, wanted);
+  const updatesOf = updatesOn(backend);
   const cases: CaseOutcome[] = [];
-  let updates: Updates | undefined;
   for (const { golden, entry, plan } of tasks) {
-    if (plan instanceof Error) {
-      cases.push(failed(entry, plan));
-    } else if ('compute' in plan) {
-      cases.push(byteOutcomeOf(entry, plan));
-    } else if ('train' in plan) {
-      cases.push(await trainedOutcomeOf(entry, plan, { golden, backend }));
-    } else {
-      const { input } = plan.wanted;
-      if (updates?.golden !== golden || updates.name !== input) {
-        updates = await updatesOf(golden, input, backend);
-      }
-      cases.push(await outcomeOf(plan, updates, backend));
-    }
+    cases.push(await outcomeOf(entry, await runOf(plan, { golden, updatesOf, backend })));
     onProgress?.(cases.length, tasks.length);
   }
   const passed = cases.filter(({ ok }) => ok).length;
@@ -89,13 +83,7 @@ export async function runConformance(
 interface Task {
   readonly golden: Golden;
   readonly entry: GoldenEntry;
-  /** What to run, or why it cannot be run. */
-  readonly plan: Plan | ByteCase | OptimizerCase | Error;
-}
-
-interface Plan {
-  readonly wanted: GoldenCase;
-  readonly subject: Subject;
+  readonly plan: ReadCase;
 }
 
 function prepare(
@@ -106,8 +94,7 @@ function prepare(
   const unknown = new Map<string, number>();
   for (const golden of goldens) {
     for (const entry of golden.entries.filter(({ rule }) => wants(rule))) {
-      const isOurs = [isKnown, isByteRule, isOptimizerRule].some((knows) => knows(entry.rule));
-      const plan = isOurs ? planOf(golden, entry) : undefined;
+      const plan = planOf(golden, entry);
       if (plan === undefined) unknown.set(entry.rule, (unknown.get(entry.rule) ?? 0) + 1);
       else tasks.push({ golden, entry, plan });
     }
@@ -115,98 +102,61 @@ function prepare(
   return { tasks, unknown };
 }
 
-/** Undefined where the case needs a part that we do not have. */
-function planOf(
-  golden: Golden,
-  entry: GoldenEntry,
-): Plan | ByteCase | OptimizerCase | Error | undefined {
+/** Undefined where the case needs a part that we do not have. One that cannot be read fails when run. */
+function planOf(golden: Golden, entry: GoldenEntry): ReadCase | undefined {
   try {
-    if (isByteRule(entry.rule)) return readByteCase(entry.rule, entry.fields);
-    if (isOptimizerRule(entry.rule)) return readOptimizerCase(golden, entry);
-    const wanted = golden.read(entry);
-    return { wanted, subject: subjectFor(wanted.rule, wanted.params, wanted.rows) };
+    return KINDS.find((kind) => kind.knows(entry.rule))?.read(golden, entry);
   } catch (error) {
     if (error instanceof FormatError && error.code === 'unsupported') return undefined;
-    return error instanceof Error ? error : new Error(show(error));
+    return {
+      run() {
+        throw error;
+      },
+    };
   }
 }
 
-/**
- * The updates of one input. Cases of one input stand together and share the expression, hence what
- * the backend remembers of it: its distances are computed once for all rules, as in a server.
- */
-interface Updates {
-  readonly golden: Golden;
-  readonly name: string;
-  readonly input: GoldenInput;
-  readonly x: Matrix;
+type UpdatesOf = (golden: Golden, name: string) => Promise<Updates>;
+
+/** Gives the updates of an input, those of the last one again. */
+function updatesOn(backend: Backend): UpdatesOf {
+  let last: (Updates & { golden: Golden; name: string }) | undefined;
+  return async (golden, name) => {
+    if (last?.golden !== golden || last.name !== name) {
+      const input = await golden.input(name);
+      last = { golden, name, input, x: backend.matrix(rowsOf(input)) };
+    }
+    return last;
+  };
 }
 
-async function updatesOf(golden: Golden, name: string, backend: Backend): Promise<Updates> {
-  const input = await golden.input(name);
-  return { golden, name, input, x: backend.matrix(rowsOf(input)) };
+/** The run of a case, its input read: that an input cannot be read is nothing that the case does. */
+async function runOf(
+  plan: ReadCase,
+  { golden, updatesOf, backend }: { golden: Golden; updatesOf: UpdatesOf; backend: Backend },
+): Promise<() => Verdict | Promise<Verdict>> {
+  if (plan.input === undefined) return () => plan.run();
+  const updates = await updatesOf(golden, plan.input);
+  return async () => {
+    try {
+      return await plan.run(updates, backend);
+    } finally {
+      backend.release(updates.x);
+    }
+  };
 }
 
 async function outcomeOf(
-  { wanted, subject }: Plan,
-  { input, x }: Updates,
-  backend: Backend,
+  { id, rule, class: kind }: GoldenEntry,
+  run: () => Verdict | Promise<Verdict>,
 ): Promise<CaseOutcome> {
+  const names = { id, rule, class: kind };
   try {
-    const value = await subject(x, backend);
-    const [rows, cols] = wanted.shape;
-    if (value.rows !== rows || value.cols !== cols) {
-      throw new Error(`the result must be ${rows}×${cols}, got ${value.rows}×${value.cols}`);
-    }
-    const result = await backend.read(value);
-    backend.release(value);
-    return { ...namesOf(wanted), ...compare(result, wanted, input) };
+    return { ...names, ...(await run()) };
   } catch (error) {
-    return failed(wanted, error);
-  } finally {
-    backend.release(x);
+    const reason = error instanceof Error ? error.message : show(error);
+    return { ...names, ok: false, worst: null, reason };
   }
-}
-
-function byteOutcomeOf(entry: GoldenEntry, { compute, expected }: ByteCase): CaseOutcome {
-  try {
-    const result = compute();
-    const ok = result.length === expected.length && result.every((byte, i) => byte === expected[i]);
-    return { ...namesOf(entry), ok, worst: ok ? 0 : Number.POSITIVE_INFINITY };
-  } catch (error) {
-    return failed(entry, error);
-  }
-}
-
-async function trainedOutcomeOf(
-  entry: GoldenEntry,
-  { train, parts, input }: OptimizerCase,
-  { golden, backend }: { readonly golden: Golden; readonly backend: Backend },
-): Promise<CaseOutcome> {
-  const numbers = await golden.input(input);
-  try {
-    const series = await train(numbers.values, backend);
-    const verdicts = [...parts].map(([part, wanted]) =>
-      compare(series.get(part)!, wanted, numbers),
-    );
-    const worst = Math.max(...verdicts.map((verdict) => verdict.worst));
-    return { ...namesOf(entry), ok: verdicts.every(({ ok }) => ok), worst };
-  } catch (error) {
-    return failed(entry, error);
-  }
-}
-
-function failed(entry: GoldenEntry, error: unknown): CaseOutcome {
-  const reason = error instanceof Error ? error.message : show(error);
-  return { ...namesOf(entry), ok: false, worst: null, reason };
-}
-
-function namesOf({
-  id,
-  rule,
-  class: kind,
-}: GoldenEntry): Pick<CaseOutcome, 'id' | 'rule' | 'class'> {
-  return { id, rule, class: kind };
 }
 
 function rowsOf({ rows, cols, values }: GoldenInput): Float32Array[] {

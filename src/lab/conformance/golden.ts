@@ -55,11 +55,14 @@ export interface Tolerance {
   readonly rel: number;
 }
 
-/** The fields of a case that hold one series of its answer. */
-export interface SeriesFields {
-  readonly name: string;
-  readonly expected: string;
-  readonly tol: string;
+/** What a case says of an answer that is several matrices of one shape. */
+export interface Parts {
+  readonly shape: readonly [rows: number, cols: number];
+  readonly parts: readonly {
+    readonly name: string;
+    readonly expected: Fields;
+    readonly tol: Fields;
+  }[];
 }
 
 const LARGEST_INDEX = 2 ** 28;
@@ -108,25 +111,25 @@ export class Golden {
   }
 
   /**
-   * A case whose answer is several series by name, each with one row of d numbers for each round: one
-   * case for each of them. `rows` is the number of clients in a round.
+   * A case whose answer is several matrices of one shape, by name: one case for each of them. `rows` is
+   * the case's n, the number of clients in a round; rows of the input have `cols` entries.
    *
    * @throws {FormatError} `malformed`; the message names the case and the field.
    */
-  readSeries(entry: GoldenEntry, series: readonly SeriesFields[]): Map<string, GoldenCase> {
+  readParts(
+    entry: GoldenEntry,
+    { shape, cols, parts }: Parts & { readonly cols: number },
+  ): Map<string, GoldenCase> {
     const { fields } = entry;
     const params = fields.object('params');
-    const shape = matrixShape(fields);
     const rows = fields.integer('n', 1, LARGEST_SIDE);
-    const count = shape[0] * shape[1];
-    const context = { packs: this.#packs, rows, cols: shape[1], count, params };
+    const context = { packs: this.#packs, rows, cols, count: shape[0] * shape[1], params };
     const common = { ...entry, params, input: fields.string('input'), rows, shape };
     const none = { ignoredCols: new Set<number>(), ignoredRows: new Set<number>() };
     return new Map(
-      series.map(({ name, expected, tol }) => {
-        const accepted = [readReference(fields.object(expected), context)];
-        const tolerance = toleranceOf(fields.object(tol), context);
-        return [name, { ...common, ...none, accepted, tolerance }];
+      parts.map(({ name, expected, tol }) => {
+        const accepted = [readReference(expected, context)];
+        return [name, { ...common, ...none, accepted, tolerance: toleranceOf(tol, context) }];
       }),
     );
   }
@@ -241,7 +244,8 @@ function printable(fields: Fields, key: string): string {
   throw new FormatError('malformed', `${fields.where}.${key} must be ${needed}`);
 }
 
-function matrixShape(fields: Fields): [number, number] {
+/** The shape that stands in `fields`. */
+export function matrixShape(fields: Fields): [number, number] {
   const shape = fields.integers('shape', 1, LARGEST_SIDE);
   if (shape.length === 2) return shape as [number, number];
   throw new FormatError('malformed', `${fields.where}.shape must be that of a matrix`);

@@ -14,20 +14,10 @@ import { fedAvg } from '../../federation/optimizers/fed-avg.ts';
 import { fedAvgM } from '../../federation/optimizers/fed-avg-m.ts';
 import { fedYogi } from '../../federation/optimizers/fed-yogi.ts';
 import { initialState, type Optimizer } from '../../federation/optimizers/optimizer.ts';
+import type { CaseKind } from './case.ts';
+import { compareParts } from './compare.ts';
 import type { Fields } from './fields.ts';
-import type { Golden, GoldenCase, GoldenEntry } from './golden.ts';
-
-/** A case, read. */
-export interface OptimizerCase {
-  readonly input: string;
-  /** What is expected of each series. */
-  readonly parts: ReadonlyMap<string, GoldenCase>;
-  /** The series by name, of the numbers of the input. */
-  readonly train: (
-    values: Float32Array,
-    backend: Backend,
-  ) => Promise<ReadonlyMap<string, Float32Array>>;
-}
+import { matrixShape } from './golden.ts';
 
 /** An optimiser in the place of theirs. */
 interface Peer {
@@ -70,47 +60,45 @@ const SERIES = [
   { name: 'second-moment', expected: 'expected_v', tol: 'tol_v' },
 ] as const;
 
-/** Whether a golden rule is a server optimiser. */
-export function isOptimizerRule(rule: string): boolean {
-  return Object.hasOwn(PEERS, rule);
-}
-
-/**
- * Reads a case.
- *
- * @throws {FormatError} `malformed` if a field is missing or of the wrong kind.
- * @throws {RangeError} if the optimiser refuses a parameter’s value.
- */
-export function readOptimizerCase(golden: Golden, entry: GoldenEntry): OptimizerCase {
-  const parts = golden.readSeries(entry, SERIES);
-  const { input, params, shape, rows: n } = parts.get('model')!;
-  const [rounds, d] = shape;
-  const { optimizer, sign } = PEERS[entry.rule]!(params);
-  const examples = params.numberLists('num_examples');
-  if (examples.length !== rounds || examples.some((counts) => counts.length !== n)) {
-    const needed = `${rounds} lists of ${n}`;
-    throw new FormatError('malformed', `${params.where}.num_examples must be ${needed}`);
-  }
-  return {
-    input,
-    parts,
-    async train(values, backend) {
-      if (values.length !== (1 + rounds * n) * d) {
-        throw new FormatError('malformed', `input must have ${(1 + rounds * n) * d} numbers`);
-      }
-      const rows = Array.from({ length: 1 + rounds * n }, (_, i) =>
-        values.subarray(i * d, (i + 1) * d),
-      );
-      const run = { backend, optimizer, model: rows[0]!, n };
-      const series = await trained(run, rows.slice(1), examples);
-      const momentum = series.get('momentum')!;
-      return series.set(
-        'momentum',
-        momentum.map((m) => sign * m),
-      );
-    },
-  };
-}
+/** Cases of optimisers. Their input is the model, and then what each client sent in each round. */
+export const optimizerCases: CaseKind = {
+  knows: (rule) => Object.hasOwn(PEERS, rule),
+  read(golden, entry) {
+    const { fields } = entry;
+    const [rounds, d] = matrixShape(fields);
+    const parts = golden.readParts(entry, {
+      shape: [rounds, d],
+      cols: d,
+      parts: SERIES.map(({ name, expected, tol }) => {
+        return { name, expected: fields.object(expected), tol: fields.object(tol) };
+      }),
+    });
+    const params = fields.object('params');
+    const n = fields.integer('n', 1);
+    const { optimizer, sign } = PEERS[entry.rule]!(params);
+    const examples = params.numberLists('num_examples');
+    if (examples.length !== rounds || examples.some((counts) => counts.length !== n)) {
+      const needed = `${rounds} lists of ${n}`;
+      throw new FormatError('malformed', `${params.where}.num_examples must be ${needed}`);
+    }
+    return {
+      input: fields.string('input'),
+      async run({ input }, backend) {
+        const { values } = input;
+        if (values.length !== (1 + rounds * n) * d) {
+          throw new FormatError('malformed', `input must have ${(1 + rounds * n) * d} numbers`);
+        }
+        const rows = Array.from({ length: 1 + rounds * n }, (_, i) =>
+          values.subarray(i * d, (i + 1) * d),
+        );
+        const run = { backend, optimizer, model: rows[0]!, n };
+        const series = await trained(run, rows.slice(1), examples);
+        const momentum = series.get('momentum')!.map((m) => sign * m);
+        return compareParts(series.set('momentum', momentum), parts, input);
+      },
+    };
+  },
+};
 
 interface Run {
   readonly backend: Backend;
