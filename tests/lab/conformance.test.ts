@@ -265,6 +265,57 @@ describe('cases of server optimisers', () => {
   }
 });
 
+describe('cases of poisoning scores', () => {
+  // The model (10, 0), and two more: steps (3, 4) and (0, −2), where a tenth of 10 is expected. The
+  // first client's norms were 2, 4 and 6 before: 4 ± √(8/3).
+  const rows = [
+    [10, 0],
+    [13, 4],
+    [10, -2],
+  ];
+  const fixture = { rows, input: { shape: [6] } };
+  const tol = { abs: 1e-4 };
+  const scores = {
+    rule: 'poison_scores',
+    n: 2,
+    d: 2,
+    shape: null,
+    params: { past_step_norms: [[2, 4, 6], []] },
+    expected: {
+      step_norm: { values: [5, 2] },
+      cos_raw: { values: [0.6, 0] },
+      magnitude: { values: [8, 2] },
+      history_signed: { values: [Math.sqrt(3 / 8), 0] },
+    },
+    tol: { step_norm: tol, cos_raw: tol, magnitude: tol, history_signed: tol },
+  };
+
+  test('pass where each score that is asked for is right', async () => {
+    expect(await outcome(scores, fixture)).toMatchObject({ ok: true });
+    for (const name of Object.keys(scores.expected)) {
+      const expected = { ...scores.expected, [name]: { values: [5, 0.001] } };
+      expect(await outcome({ ...scores, expected }, fixture)).toMatchObject({ ok: false });
+    }
+  });
+
+  test.each([
+    [
+      'a score that we do not have',
+      { expected: { luck: { values: [0, 0] } }, tol: { luck: tol } },
+      'the result has no part called "luck"',
+    ],
+    ['a score without a tolerance', { tol: {} }, 'tol.step_norm must be an object'],
+    ['one past for two', { params: { past_step_norms: [[1]] } }, 'past_step_norms must have 2'],
+    ['an input of another length', { d: 3 }, 'input must have 9 numbers'],
+  ])('fail for %s, and say so', async (_, change, reason) => {
+    expect(await outcome({ ...scores, ...change }, fixture)).toMatchObject({
+      ok: false,
+      worst: null,
+      reason: expect.stringContaining(reason),
+    });
+  });
+});
+
 describe('selection of cases', () => {
   const cases = [
     { ...values(2, 20) },

@@ -5,6 +5,7 @@
  */
 
 import type { Backend, Matrix } from '../../backend/kernels.ts';
+import { FormatError } from '../../core/errors.ts';
 import type { Verdict } from './compare.ts';
 import type { Golden, GoldenEntry } from './golden.ts';
 import type { GoldenInput } from './reference.ts';
@@ -37,4 +38,19 @@ export interface CaseKind {
    * @throws {RangeError} or {TypeError} if what is asked refuses a parameter’s value.
    */
   read(golden: Golden, entry: GoldenEntry): ReadCase;
+}
+
+/**
+ * The numbers of an input that is one long vector, as rows.
+ *
+ * @throws {FormatError} `malformed` if they are not as many.
+ */
+export function rowsIn(
+  { values }: GoldenInput,
+  [rows, cols]: readonly [rows: number, cols: number],
+): Float32Array[] {
+  if (values.length !== rows * cols) {
+    throw new FormatError('malformed', `input must have ${rows * cols} numbers`);
+  }
+  return Array.from({ length: rows }, (_, i) => values.subarray(i * cols, (i + 1) * cols));
 }

@@ -14,7 +14,7 @@ import { fedAvg } from '../../federation/optimizers/fed-avg.ts';
 import { fedAvgM } from '../../federation/optimizers/fed-avg-m.ts';
 import { fedYogi } from '../../federation/optimizers/fed-yogi.ts';
 import { initialState, type Optimizer } from '../../federation/optimizers/optimizer.ts';
-import type { CaseKind } from './case.ts';
+import { type CaseKind, rowsIn } from './case.ts';
 import { compareParts } from './compare.ts';
 import type { Fields } from './fields.ts';
 import { matrixShape } from './golden.ts';
@@ -84,15 +84,9 @@ export const optimizerCases: CaseKind = {
     return {
       input: fields.string('input'),
       async run({ input }, backend) {
-        const { values } = input;
-        if (values.length !== (1 + rounds * n) * d) {
-          throw new FormatError('malformed', `input must have ${(1 + rounds * n) * d} numbers`);
-        }
-        const rows = Array.from({ length: 1 + rounds * n }, (_, i) =>
-          values.subarray(i * d, (i + 1) * d),
-        );
-        const run = { backend, optimizer, model: rows[0]!, n };
-        const series = await trained(run, rows.slice(1), examples);
+        const [model, ...rows] = rowsIn(input, [1 + rounds * n, d]);
+        const run = { backend, optimizer, model: model!, n };
+        const series = await trained(run, rows, examples);
         const momentum = series.get('momentum')!.map((m) => sign * m);
         return compareParts(series.set('momentum', momentum), parts, input);
       },

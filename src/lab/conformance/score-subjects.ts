@@ -8,7 +8,7 @@
 import { type ArticleScore, articleScores } from '../../analysis/article.ts';
 import { type Moments, NO_MOMENTS, withNumber } from '../../analysis/statistics.ts';
 import { FormatError } from '../../core/errors.ts';
-import type { CaseKind } from './case.ts';
+import { type CaseKind, rowsIn } from './case.ts';
 import { compareParts } from './compare.ts';
 import type { Fields } from './fields.ts';
 
@@ -43,17 +43,16 @@ export const scoreCases: CaseKind = {
     const pastNorms = pastNormsOf(fields.object('params'), n);
     return {
       input: fields.string('input'),
-      async run({ input, x }, backend) {
-        if (input.values.length !== (n + 1) * d) {
-          throw new FormatError('malformed', `input must have ${(n + 1) * d} numbers`);
-        }
-        const model = backend.select(x, [0]);
+      async run({ input }, backend) {
+        const rows = rowsIn(input, [n + 1, d]);
+        const model = backend.matrix([rows[0]!]);
         // Steps: each row less the model.
         const weights = Array.from({ length: n }, (_, i) =>
-          Array.from({ length: n + 1 }, (_, k) => Number(k === i + 1) - Number(k === 0)),
+          rows.map((_, k) => Number(k === i + 1) - Number(k === 0)),
         );
-        const steps = backend.combine(weights, x);
+        const steps = backend.combine(weights, backend.matrix(rows));
         const scores = await articleScores(steps, model, { ops: backend, pastNorms });
+        backend.release(steps);
         const named = Object.entries(NAMES).map(([theirs, ours]): [string, number[]] => [
           theirs,
           scores.map((score) => score[ours]),
