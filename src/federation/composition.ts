@@ -162,6 +162,31 @@ export function modesOf({ privacy, secure }: Pick<RunConfig, 'privacy' | 'secure
   return modes.length === 0 ? ['plain'] : modes;
 }
 
+/** What detectors may do. */
+export interface DetectionPowers {
+  /** Whether the server sees anything that they could look at. */
+  readonly looks: boolean;
+  /** Whether an update that they suspect does not go on. */
+  readonly excludes: boolean;
+  /** Whether what is in updates is held against clients. */
+  readonly holds: boolean;
+}
+
+/**
+ * What detectors may do under the protection of a configuration. Whoever runs them asks here, so that a
+ * configuration that was never checked gives them no more than one that was.
+ */
+export function detectionPowers(config: RunConfig): DetectionPowers {
+  const modes = modesOf(config);
+  const looks = modes.every((mode) => COMPOSITION.detectors[mode].verdict !== 'refused');
+  const mayCount = looks && !modes.includes('central-dp');
+  return {
+    looks,
+    excludes: mayCount && config.detectors?.act === 'exclude',
+    holds: mayCount && config.reputation?.evidence === 'content',
+  };
+}
+
 /**
  * What of a configuration does not go together, and what it makes of its parts.
  *

@@ -21,6 +21,7 @@ import { hex } from '../secagg/suite.ts';
 import { type CompositionReport, checkComposition } from './composition.ts';
 import { EventPipe } from './event-pipe.ts';
 import { parseEvent, type RunEvent } from './events.ts';
+import { conductOf } from './evidence.ts';
 import { chunkCount } from './merkle.ts';
 import { type OpenModel, openModel, updateFaults, updateLengths } from './model-file.ts';
 import { fixedMembers, PrivateRounds } from './private-rounds.ts';
@@ -721,13 +722,21 @@ export class Coordinator {
     });
   }
 
-  /** The fewest clients with which a round makes sense. */
+  /** The fewest clients with which a round makes sense. It does not wait for those in quarantine. */
   #needed(): number {
     const { round, selection, privacy, rule } = this.config;
     const isPrivate = privacy?.kind === 'central';
     if (isPrivate && rule.trim() !== 'mean') return fixedMembers(this.config) ?? 1;
     const asked = round.wanted ?? ('count' in selection ? selection.count : 1);
-    return Math.max(1, round.quorum ?? 1, asked);
+    return Math.max(1, round.quorum ?? 1, asked - this.#quarantined());
+  }
+
+  #quarantined(): number {
+    const { clients, reputation } = this.state;
+    if (this.config.reputation === undefined) return 0;
+    const isOut = (client: string): boolean =>
+      reputation.isQuarantined(client) && clients.get(client)?.revoked === false;
+    return reputation.clients.filter(isOut).length;
   }
 
   #plan(): RoundPlan {
@@ -783,7 +792,7 @@ export class Coordinator {
 
   async #worked(work: RoundWork, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const { round, clients } = this.state;
+    const { round, clients, memories } = this.state;
     let result: RoundInput;
     try {
       result = await this.#worker.do(work, {
@@ -792,6 +801,8 @@ export class Coordinator {
         model: round!.model,
         signal,
         ...(this.#lastAggregate !== undefined && { reference: this.#lastAggregate }),
+        ...(memories !== undefined && { memories }),
+        ...(this.config.reputation && { conduct: conductOf(round!) }),
       });
     } catch (error) {
       if (signal.aborted) return;

@@ -8,8 +8,6 @@
 import { type Aggregate, aggregateWith } from '../aggregate.ts';
 import type { Backend } from '../backend/kernels.ts';
 import { AggregationError, FormatError, PrivacyError } from '../core/errors.ts';
-import { Turns } from '../core/turn.ts';
-import { compare } from '../formats/layout.ts';
 import type { FileSource } from '../formats/node-files.ts';
 import { tensorRow } from '../formats/rows.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
@@ -17,19 +15,23 @@ import type { PrivateUpdate } from '../private-release.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
 import type { Update } from '../screen.ts';
-import type { Exclusion, FailureCode } from './events.ts';
+import { Detection } from './detection.ts';
+import type { FailureCode } from './events.ts';
 import { type OpenModel, openModel, rowOf, writeRow } from './model-file.ts';
+import { OpenFiles } from './open-files.ts';
 import { initialState, type Optimizer } from './optimizers/optimizer.ts';
 import { parseOptimizer } from './optimizers/spec.ts';
 import { readOptimizerState, writeOptimizerState } from './optimizers/state-file.ts';
 import type { PrivateRounds } from './private-rounds.ts';
+import type { Evidence } from './reputation.ts';
 import type { RoundInput, RoundWork } from './round.ts';
+import { screenRound } from './round-screen.ts';
 import type { RunConfig } from './run-config.ts';
 import type { Store } from './store/store.ts';
 
 /** What work is done on and with. */
 export interface WorkerOptions {
-  readonly store: Store;
+  readonly store: Pick<Store, 'blobs'>;
   readonly config: RunConfig;
   /** Stays open. */
   readonly backend: Backend;
@@ -47,15 +49,14 @@ export interface WorkFacts {
   readonly reference?: string;
   /** The model that the round's updates are differences to, a blob. */
   readonly model: string;
+  /** What is remembered of clients, a blob. */
+  readonly memories?: string;
+  /** What is held against members for how they behaved, where reputation is configured. */
+  readonly conduct?: readonly Evidence[];
   readonly signal: AbortSignal;
 }
 
 type Work<K extends RoundWork['kind']> = Extract<RoundWork, { readonly kind: K }>;
-
-/** Entries of a row that are looked at at once: 1 MiB. */
-const CHUNK = 2 ** 18;
-/** As the screen's: a client that clips in f32 may be above by its own roundings. */
-const NORM_SLACK = 2 ** -16;
 
 /** Does the work that rounds ask for. */
 export class RoundWorker {
@@ -63,12 +64,14 @@ export class RoundWorker {
   readonly #rule: Rule;
   readonly #optimizer: Optimizer;
   readonly #aggregate: Aggregate;
+  readonly #detection: Detection | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#rule = parseRule(options.config.rule);
     this.#optimizer = parseOptimizer(options.config.optimizer).optimizer;
     this.#aggregate = aggregateWith(async () => options.backend);
+    this.#detection = Detection.of(options);
   }
 
   /**
@@ -99,22 +102,19 @@ export class RoundWorker {
   }
 
   async #screen({ round, rows }: Work<'screen'>, facts: WorkFacts): Promise<RoundInput> {
-    const { config, privateRounds } = this.#options;
-    const kind = 'screened';
-    // A bad update counts as zero there, and how many there are stays.
-    if (privateRounds !== undefined) return { kind, round, excluded: [] };
-    const excluded = await this.#withModel(facts, async (model) => {
-      const out: Exclusion[] = [];
-      const turns = new Turns(facts.signal);
-      for (const row of rows) {
-        const reason = await this.#withFile(row.blob, (file) =>
-          faultOf(file, { model, turns, maxNorm: config.screen.maxNorm }),
-        );
-        if (reason !== undefined) out.push({ client: row.clients[0]!, reason });
-      }
-      return out;
-    });
-    return { kind, round, excluded };
+    const { config, store } = this.#options;
+    const { report, ...screened } = await this.#withModel(facts, (model) =>
+      screenRound(rows, {
+        ...facts,
+        config,
+        blobs: store.blobs,
+        detection: this.#detection,
+        round,
+        model,
+        conduct: facts.conduct ?? [],
+      }),
+    );
+    return { kind: 'screened', round, ...screened, ...(await this.#reported(report)) };
   }
 
   async #account({ round }: Work<'account'>): Promise<RoundInput> {
@@ -137,9 +137,9 @@ export class RoundWorker {
     { reference, signal }: WorkFacts,
   ): Promise<RoundInput> {
     const { store, config, backend } = this.#options;
-    await using files = new Files();
+    await using files = new OpenFiles(store.blobs);
     const open = async (blob: string) => {
-      const source = await files.open(store, blob);
+      const source = await files.open(blob);
       const header = await readSafetensorsHeader(source);
       return { row: tensorRow(source, header, model.layout) };
     };
@@ -199,14 +199,14 @@ export class RoundWorker {
   ): Promise<RoundInput> {
     const { store } = this.#options;
     const optimizer = this.#optimizer;
-    await using files = new Files();
-    const model = await openModel(await files.open(store, name));
-    const source = await files.open(store, aggregate);
+    await using files = new OpenFiles(store.blobs);
+    const model = await openModel(await files.open(name));
+    const source = await files.open(aggregate);
     const delta = tensorRow(source, await readSafetensorsHeader(source), model.layout);
     const state =
       stateName === undefined
         ? initialState(optimizer, model.layout.cols)
-        : await this.#stateIn(await files.open(store, stateName), model);
+        : await this.#stateIn(await files.open(stateName), model);
     const step = optimizer.step({ model: model.row, delta, state }, { participants, population });
     const next = await store.blobs.put((append) => writeRow(append, step.model, model));
     const kept = await store.blobs.put((append) =>
@@ -223,7 +223,7 @@ export class RoundWorker {
   /** Evidence as a blob. 64-bit fingerprints become text. */
   async #reported(report: unknown): Promise<{ readonly report?: string }> {
     const { store, config } = this.#options;
-    if (!config.reports.clients) return {};
+    if (report === undefined || !config.reports.clients) return {};
     const text = JSON.stringify(report, (_, value: unknown) =>
       typeof value === 'bigint' ? value.toString(16).padStart(16, '0') : value,
     );
@@ -239,49 +239,6 @@ export class RoundWorker {
     await using source = await this.#options.store.blobs.open(blob);
     return await body(source);
   }
-}
-
-/** Files that are closed together. */
-class Files {
-  readonly #open: FileSource[] = [];
-
-  async open({ blobs }: Store, name: string): Promise<FileSource> {
-    const source = await blobs.open(name);
-    this.#open.push(source);
-    return source;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#open.map((source) => source.close()));
-  }
-}
-
-/** What is wrong with an update by itself: `word: explanation`, or `undefined`. */
-async function faultOf(
-  source: FileSource,
-  {
-    model: { layout },
-    turns,
-    maxNorm = Number.POSITIVE_INFINITY,
-  }: { readonly model: OpenModel; readonly turns: Turns; readonly maxNorm?: number | undefined },
-): Promise<string | undefined> {
-  const header = await readSafetensorsHeader(source);
-  const mismatches = compare(layout, header);
-  if (mismatches.length > 0) return `tensors: ${mismatches.join('; ')}`;
-  const row = tensorRow(source, header, layout);
-  const values = new Float32Array(Math.min(CHUNK, row.cols));
-  let squares = 0;
-  for (let from = 0; from < row.cols; from += CHUNK) {
-    if (turns.due) await turns.take();
-    const part = values.subarray(0, Math.min(CHUNK, row.cols - from));
-    await row.read(from, from + part.length, part);
-    const at = part.findIndex((value) => !Number.isFinite(value));
-    if (at >= 0) return `non-finite: entry ${from + at} is ${part[at]}`;
-    for (const value of part) squares += value * value;
-  }
-  const norm = Math.sqrt(squares);
-  if (norm <= maxNorm * (1 + NORM_SLACK)) return undefined;
-  return `norm: ${norm} is above ${maxNorm}`;
 }
 
 /** Work that gave no result: why, as the log has it. */

@@ -34,6 +34,7 @@ import {
   type RunEvent,
   shortReason,
 } from './events.ts';
+import type { Evidence } from './reputation.ts';
 import {
   fold,
   isOver,
@@ -115,7 +116,10 @@ export type RoundInput =
       readonly round: number;
       /** Whose updates do not go on; the others do. */
       readonly excluded: readonly Exclusion[];
+      /** What is held against clients. */
+      readonly evidence?: readonly Evidence[];
       readonly report?: string;
+      readonly memories?: string;
     }
   | {
       readonly kind: 'unmasked';
@@ -614,7 +618,11 @@ const RESULTS = {
   stepped: 'publish',
 } as const satisfies Record<string, RoundPhase>;
 
-function screened(round: RoundState, { excluded, report }: Input<'screened'>, emit: Emit): void {
+function screened(
+  round: RoundState,
+  { excluded, evidence = [], report, memories }: Input<'screened'>,
+  emit: Emit,
+): void {
   const out = new Set(excluded.map(({ client }) => client));
   const kept = round.closed!.committed.filter((client) => !out.has(client));
   emit({
@@ -626,8 +634,14 @@ function screened(round: RoundState, { excluded, report }: Input<'screened'>, em
         .sort((a, b) => compareClients(a.client, b.client))
         .map(({ client, reason }) => ({ client, reason: shortReason(reason) })),
       ...(report !== undefined && { report }),
+      ...(memories !== undefined && { memories }),
     },
   });
+  // Logged with the above or not at all: no work that is done twice counts twice.
+  for (const { reason, ...held } of evidence) {
+    const body = { ...held, round: round.round, reason: shortReason(reason) };
+    emit({ type: 'client.penalised', body });
+  }
 }
 
 /** The round and the member that a client's message is for, or why there is none. */

@@ -5,16 +5,18 @@
  */
 
 import { hexToBytes } from '@noble/hashes/utils.js';
+import { parseDetectors } from '../analysis/detectors/spec.ts';
 import { AggregationError } from '../core/errors.ts';
 import type { ConfigProblem } from './config.ts';
+import { UNSERVED_DETECTORS } from './detection.ts';
 import { parseOptimizer } from './optimizers/spec.ts';
 import { type EnrolmentPolicy, enrolAnybody, enrolListed } from './registry.ts';
 import type { RunConfig } from './run-config.ts';
 
 /** What keeps a coordinator from serving a configuration: for `parseConfig`. */
 export function servedProblems(config: RunConfig): ConfigProblem[] {
-  const { secure, privacy, detectors, wire } = config;
-  const problems = optimizerProblems(config.optimizer);
+  const { secure, privacy, wire } = config;
+  const problems = [...optimizerProblems(config.optimizer), ...detectorProblems(config)];
   const lacks = (path: string, what: string): void => {
     problems.push({ path, reason: `${what} is not served in this version` });
   };
@@ -22,7 +24,6 @@ export function servedProblems(config: RunConfig): ConfigProblem[] {
   if (privacy?.kind === 'central' && privacy.noise === 'shares') {
     lacks('privacy.noise', 'noise in shares');
   }
-  if (detectors !== undefined) lacks('detectors', 'detection of poisoning');
   if (wire.dtypes.every((dtype) => dtype === 'I8')) {
     lacks('wire.dtypes', 'I8 alone');
   }
@@ -42,6 +43,19 @@ function optimizerProblems(spec: string): ConfigProblem[] {
     return [{ path, reason: `${name} needs ${parts} vectors from each client, one is sent` }];
   } catch (error) {
     if (error instanceof AggregationError) return [{ path, reason: error.message }];
+    throw error;
+  }
+}
+
+function detectorProblems({ detectors }: RunConfig): ConfigProblem[] {
+  if (detectors === undefined) return [];
+  try {
+    parseDetectors(detectors.use, { without: UNSERVED_DETECTORS });
+    return [];
+  } catch (error) {
+    if (error instanceof AggregationError) {
+      return [{ path: 'detectors.use', reason: error.message }];
+    }
     throw error;
   }
 }
