@@ -104,7 +104,7 @@ const NODE_ONLY: readonly RegExp[] = [
   /^federation\/(http|store)\//,
   /^federation\/identity-file\.ts$/,
   /^formats\/node-files\.ts$/,
-  /^lab\/(data-files|federation-trial|run-folder|conformance\/golden-files)\.ts$/,
+  /^lab\/(data-files|federation-attacks|federation-trial|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,
   /^secagg\/file-journal\.ts$/,
   /^secagg\/masks-node\.ts$/,

@@ -1,0 +1,169 @@
+/**
+ * The page that tells what attackers did to federations.
+ *
+ * @module
+ */
+
+import {
+  ATTACKS,
+  type AttackOutcome,
+  type Deed,
+  PIPELINES,
+  type Setting,
+} from '../src/lab/federation-attacks.ts';
+
+/** A run that was measured. */
+export interface Measured extends AttackOutcome {
+  readonly pipeline: string;
+  /** Name of the family, or `none`. */
+  readonly attack: string;
+  readonly seed: number;
+  readonly how: 'one process' | 'processes';
+  readonly deed?: Deed;
+}
+
+/** An attack that was aimed. */
+export interface Aimed {
+  readonly pipeline: string;
+  readonly attack: string;
+  readonly deed: Deed;
+  readonly tried: readonly number[];
+}
+
+/** All that was measured. */
+export interface Results {
+  readonly source: string;
+  readonly setting: Setting;
+  readonly aims: Aimed[];
+  readonly runs: Measured[];
+}
+
+const ROWS = [{ name: 'none', title: 'nobody attacks' }, ...ATTACKS];
+
+/** The page, in Markdown. */
+export function pageOf(results: Results): string {
+  const { setting, source, runs } = results;
+  const { clients, attackers, rounds, alpha, training, hidden, samplesCap } = setting;
+  const seeds = new Set(runs.map(({ seed }) => seed)).size;
+  const { learningRate, batch, epochs } = training;
+  return `# Attacks on federations
+
+What ${attackers} colluding clients of ${clients} can do to a federation whose pipeline they know. Written by
+\`scripts/federation-attacks.ts\`; figures are in \`bench/results/federation-attacks.json\`.
+
+\`${source}\` is dealt out to ${clients} clients by a Dirichlet distribution of parameter ${alpha} over labels. In each of ${rounds}
+rounds, each trains a network of one hidden layer of ${hidden} for ${epochs} epochs in batches of ${batch} at a rate of
+${learningRate}. The attackers see what all honest clients will send. Accuracy is that of the last model, on examples that
+no client has.
+
+- *screened*: all detectors, which exclude whom they suspect; reputation by content, with quarantine; claims of more than
+  ${samplesCap} samples count as ${samplesCap}.
+- *unscreened*: what is not finite is turned away, and nothing else.
+
+Each attack is aimed at each pipeline: of the strengths that are listed below, the one that leaves the least accuracy in
+a run of the very pipeline, detectors and quarantine included, under a seed that is not reported.
+
+## Accuracy
+
+Mean over ${seeds} seeds, and the worst in parentheses. In one process: the rounds, the screen, the reputation and the
+store of \`aggregis serve\`, without sockets.
+
+${tableOf(runs, 'one process')}
+${processesOf(results)}
+## What was aimed
+
+${aimsOf(results)}
+
+## What the screen did
+
+Share of the attackers' updates that counted for nothing: excluded, or never asked for in quarantine; and the same of
+honest clients.
+
+${stoppedOf(results)}
+`;
+}
+
+function processesOf({ runs, setting }: Results): string {
+  if (!runs.some(({ how }) => how === 'processes')) return '';
+  return `
+With processes: one \`aggregis serve\` and ${setting.clients} \`aggregis join\`, over HTTP on one machine; cells without a
+figure were not measured so.
+
+${tableOf(runs, 'processes')}
+`;
+}
+
+function tableOf(all: readonly Measured[], how: Measured['how']): string {
+  const runs = all.filter((run) => run.how === how);
+  return markdown(
+    ['attack', ...PIPELINES.map(({ title }) => title)],
+    ROWS.map(({ name, title }) => [title, ...PIPELINES.map((one) => cellOf(runs, one.name, name))]),
+  );
+}
+
+function cellOf(runs: readonly Measured[], pipeline: string, attack: string): string {
+  const found = runs.filter((run) => run.pipeline === pipeline && run.attack === attack);
+  if (found.length === 0) return '–';
+  const accuracies = found.map(({ accuracy }) => accuracy);
+  const mean = accuracies.reduce((sum, one) => sum + one, 0) / accuracies.length;
+  const failed = found.reduce((sum, one) => sum + one.failed, 0);
+  const note = failed > 0 ? `, ${failed} rounds failed` : '';
+  return `${percent(mean)} (${percent(Math.min(...accuracies))}${note})`;
+}
+
+function aimsOf({ aims }: Results): string {
+  return markdown(
+    ['attack', ...PIPELINES.map(({ title }) => title)],
+    ATTACKS.map(({ name, title, deeds }) => [
+      title,
+      ...PIPELINES.map((pipeline) => {
+        const aim = aims.find((one) => one.pipeline === pipeline.name && one.attack === name);
+        if (aim === undefined) return '–';
+        const others = deeds
+          .map((deed, i) => `${wordsOf(deed)} ${percent(aim.tried[i] ?? Number.NaN)}`)
+          .join(', ');
+        return aim.tried.length === 0 ? wordsOf(aim.deed) : `**${wordsOf(aim.deed)}** of ${others}`;
+      }),
+    ]),
+  );
+}
+
+function wordsOf({ spec, claim }: Deed): string {
+  const what = spec === undefined ? 'honest' : `\`${spec}\``;
+  return claim === 1 ? what : `${what}, ×${claim}`;
+}
+
+function stoppedOf({ runs, setting }: Results): string {
+  const screened = PIPELINES.filter((pipeline) => pipeline.screened);
+  return markdown(
+    ['attack', ...screened.map(({ title }) => title)],
+    ROWS.map(({ name, title }) => [
+      title,
+      ...screened.map((pipeline) => {
+        const found = runs.filter(
+          ({ attack, how, ...run }) =>
+            run.pipeline === pipeline.name && attack === name && how === 'one process',
+        );
+        if (found.length === 0) return '–';
+        const attackers = name === 'none' ? 0 : setting.attackers;
+        const share = (who: 'attackers' | 'honest', members: number): string => {
+          const stopped = found.map((run) => run.excluded[who] + run.quarantined[who]);
+          const all = stopped.reduce((sum, one) => sum + one, 0);
+          return percent(all / (members * setting.rounds * found.length));
+        };
+        const honest = share('honest', setting.clients - attackers);
+        return attackers === 0 ? `– / ${honest}` : `${share('attackers', attackers)} / ${honest}`;
+      }),
+    ]),
+  );
+}
+
+function percent(share: number): string {
+  return Number.isNaN(share) ? '–' : `${(100 * share).toFixed(1)} %`;
+}
+
+function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
+}
