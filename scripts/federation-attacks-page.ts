@@ -6,6 +6,7 @@
 
 import {
   ATTACKS,
+  type AttackFamily,
   type AttackOutcome,
   type Deed,
   PIPELINES,
@@ -32,6 +33,8 @@ export interface Aimed {
 
 /** All that was measured. */
 export interface Results {
+  /** What attacks could be aimed with. */
+  readonly families: readonly AttackFamily[];
   readonly source: string;
   readonly setting: Setting;
   readonly aims: Aimed[];
@@ -71,6 +74,8 @@ store of \`aggregis serve\`, without sockets.
 ${tableOf(runs, 'one process')}
 ${processesOf(results)}
 ## What was aimed
+
+Accuracy in percent that each strength left under the seed of the search; in bold what was taken.
 
 ${aimsOf(results)}
 
@@ -114,23 +119,37 @@ function cellOf(runs: readonly Measured[], pipeline: string, attack: string): st
 function aimsOf({ aims }: Results): string {
   return markdown(
     ['attack', ...PIPELINES.map(({ title }) => title)],
-    ATTACKS.map(({ name, title, deeds }) => [
-      title,
+    ATTACKS.filter(({ deeds }) => deeds.length > 1).map((family) => [
+      titleOf(family),
       ...PIPELINES.map((pipeline) => {
-        const aim = aims.find((one) => one.pipeline === pipeline.name && one.attack === name);
-        if (aim === undefined) return '–';
-        const others = deeds
-          .map((deed, i) => `${wordsOf(deed)} ${percent(aim.tried[i] ?? Number.NaN)}`)
-          .join(', ');
-        return aim.tried.length === 0 ? wordsOf(aim.deed) : `**${wordsOf(aim.deed)}** of ${others}`;
+        const aim = aims.find(
+          (one) => one.pipeline === pipeline.name && one.attack === family.name,
+        );
+        return aim === undefined ? '–' : triedIn(family, aim);
       }),
     ]),
   );
 }
 
+/** Every strength with what it left, the one that was chosen in bold. */
+function triedIn({ deeds }: AttackFamily, { deed: chosen, tried }: Aimed): string {
+  return deeds
+    .map((deed, i) => {
+      const text = `${wordsOf(deed)}: ${(100 * (tried[i] ?? Number.NaN)).toFixed(1)}`;
+      return JSON.stringify(deed) === JSON.stringify(chosen) ? `**${text}**` : text;
+    })
+    .join(', ');
+}
+
+/** A family of one attack is told by its factor. */
+function titleOf({ title, deeds }: AttackFamily): string {
+  const kinds = new Set(deeds.map(({ spec = '' }) => spec.split('=')[0]!));
+  return kinds.size > 1 ? title : `${title}, \`${[...kinds][0]!}\``;
+}
+
 function wordsOf({ spec, claim }: Deed): string {
-  const what = spec === undefined ? 'honest' : `\`${spec}\``;
-  return claim === 1 ? what : `${what}, ×${claim}`;
+  if (claim === 1) return spec?.split('=')[1] ?? spec ?? 'honest';
+  return spec === undefined ? 'honest' : `\`${spec}\``;
 }
 
 function stoppedOf({ runs, setting }: Results): string {

@@ -105,12 +105,18 @@ function count(name: string, text: string): number {
 
 /** What was measured before, if it was the same that is to be measured now. */
 function known(): Results {
-  const anew = { source, setting, aims: [], runs: [] };
+  const families = ATTACKS;
+  const anew = { source, setting, families, aims: [], runs: [] };
   if (values.again || !existsSync(RESULTS)) return anew;
   const found = JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
-  const isSame =
-    found.source === source && JSON.stringify(found.setting) === JSON.stringify(setting);
-  return isSame ? found : anew;
+  const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+  if (found.source !== source || !isSame(found.setting, setting)) return anew;
+  const holds = ({ attack }: { readonly attack: string }): boolean => {
+    const before = found.families.find(({ name }) => name === attack);
+    const now = families.find(({ name }) => name === attack);
+    return isSame(before, now);
+  };
+  return { ...anew, aims: found.aims.filter(holds), runs: found.runs.filter(holds) };
 }
 
 function keep(): void {

@@ -51,6 +51,12 @@ export const PIPELINES: readonly Pipeline[] = [
     rule: () => 'weighted-mean',
     screened: true,
   },
+  {
+    name: 'bare-nnm-trimmed-mean',
+    title: 'NNM + trimmed mean, unscreened',
+    rule: (f) => `nnm:f=${f}+trimmed-mean:f=${f}`,
+    screened: false,
+  },
   { name: 'fedavg', title: 'FedAvg, unscreened', rule: () => 'weighted-mean', screened: false },
 ];
 
@@ -83,7 +89,11 @@ const with_ = (kind: string, key: string, values: readonly number[]): string[] =
 export const ATTACKS: readonly AttackFamily[] = [
   family('sign-flip', 'sign flip', ['sign-flip']),
   family('scaled', 'scaled', with_('sign-flip', 'scale', [3, 10, 100, -3, -10, -100])),
-  family('alie', 'ALIE', with_('alie', 'tau', [0.25, 0.5, 1, 1.5, 2, 3, -1, -2])),
+  family(
+    'alie',
+    'ALIE',
+    with_('alie', 'tau', [0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, -1, -3, -10]),
+  ),
   family('ipm', 'IPM', with_('ipm', 'tau', [0.01, 0.1, 0.3, 0.6, 0.9])),
   {
     name: 'claims',
