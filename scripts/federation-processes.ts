@@ -57,7 +57,7 @@ export async function attackWithProcesses(
   }, timeoutMs);
   try {
     const words = ['serve', '--config', config, '--run', runFolder, '--port', '0', '--json'];
-    const server = new Process([...words, '--threads', '1'], options);
+    const server = new Process([...words, '--threads', '1', '--linger', '1'], options);
     started.push(server);
     const { url } = await server.news(({ event }) => event === 'listening');
     const clients = Array.from({ length: setting.clients }, (_, i) => {

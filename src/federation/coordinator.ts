@@ -263,7 +263,10 @@ export class Coordinator {
     if (round !== undefined && !isOver(round)) return this.status().text;
     if (this.#isPaused) return 'the run is paused';
     const { candidates } = this.#candidates();
-    return `${candidates.length} clients are there, ${this.#needed()} are needed for the next round`;
+    const out = this.#quarantined();
+    const others = out === 0 ? '' : `; ${out} are in quarantine`;
+    const needed = this.#needed();
+    return `${candidates.length} clients are there, ${needed} are needed for the next round${others}`;
   }
 
   /** Keeps promises until something changes. */
@@ -722,13 +725,17 @@ export class Coordinator {
     });
   }
 
-  /** The fewest clients with which a round makes sense. It does not wait for those in quarantine. */
+  /**
+   * The fewest clients with which a round makes sense. It does not wait for those in quarantine, as long as
+   * they are the smaller part: nobody shall open rounds for a few by having others put out.
+   */
   #needed(): number {
     const { round, selection, privacy, rule } = this.config;
     const isPrivate = privacy?.kind === 'central';
     if (isPrivate && rule.trim() !== 'mean') return fixedMembers(this.config) ?? 1;
     const asked = round.wanted ?? ('count' in selection ? selection.count : 1);
-    return Math.max(1, round.quorum ?? 1, asked - this.#quarantined());
+    const most = Math.floor(asked / 2) + 1;
+    return Math.max(1, round.quorum ?? 1, Math.min(asked, most), asked - this.#quarantined());
   }
 
   #quarantined(): number {

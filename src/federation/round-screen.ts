@@ -45,6 +45,13 @@ export interface ScreenedRound
   readonly report?: unknown;
 }
 
+/** The report of a round that could not be inspected. */
+interface Untold {
+  readonly failed: string;
+}
+
+type Found = Omit<Detected, 'report'> & { readonly report: Detected['report'] | Untold };
+
 /** Entries of a row that are looked at at once: 1 MiB. */
 const CHUNK = 2 ** 18;
 /** As the screen's: a client that clips in f32 may be above by its own roundings. */
@@ -55,47 +62,24 @@ export async function screenRound(
   rows: readonly RoundRow[],
   options: ScreenRoundOptions,
 ): Promise<ScreenedRound> {
+  const { config, conduct } = options;
   // What was sent under masks is no row.
-  if (options.config.secure !== undefined) return { excluded: [], evidence: options.conduct };
+  if (config.secure !== undefined) return { excluded: [], evidence: conduct };
   // With noise at the server a bad update counts as zero, and how many there are stays.
-  if (options.config.privacy?.kind === 'central') return watchedRound(rows, options);
-  const unfitOnes = await faultsOf(rows, options);
+  const unfitOnes = config.privacy?.kind === 'central' ? [] : await faultsOf(rows, options);
   const isOut = new Set(unfitOnes.map(({ client }) => client));
-  const fit = rows.filter(({ clients }) => !isOut.has(clients[0]!));
-  const found = await detected(fit, options);
-  const { holds } = detectionPowers(options.config);
+  const found = await detected(
+    rows.filter(({ clients }) => !isOut.has(clients[0]!)),
+    options,
+  );
+  const { holds } = detectionPowers(config);
+  const { excluded = [], evidence = [], report, memories }: Partial<Found> = found ?? {};
   return {
-    excluded: [...unfitOnes, ...(found?.excluded ?? [])],
-    evidence: [
-      ...options.conduct,
-      ...(holds ? unfitOnes.map(unfit) : []),
-      ...(found?.evidence ?? []),
-    ],
-    ...(found && { report: { unfit: unfitOnes, ...found.report } }),
-    ...(found?.memories !== undefined && { memories: found.memories }),
+    excluded: [...unfitOnes, ...excluded],
+    evidence: [...conduct, ...(holds ? unfitOnes.map(unfit) : []), ...evidence],
+    ...(report && { report: { unfit: unfitOnes, ...report } }),
+    ...(memories !== undefined && { memories }),
   };
-}
-
-/** A round of which detection tells the operator, and nothing else: not even that it failed. */
-async function watchedRound(
-  rows: readonly RoundRow[],
-  options: ScreenRoundOptions,
-): Promise<ScreenedRound> {
-  const common = { excluded: [], evidence: options.conduct };
-  try {
-    const found = await detected(rows, options);
-    if (found === undefined) return common;
-    const { report, memories } = found;
-    return { ...common, report, ...(memories !== undefined && { memories }) };
-  } catch (error) {
-    options.signal.throwIfAborted();
-    // A disk that fails would fail the round whatever is in the updates.
-    if (error instanceof StoreError) throw error;
-    return {
-      ...common,
-      report: { failed: error instanceof Error ? error.message : String(error) },
-    };
-  }
 }
 
 async function faultsOf(
@@ -112,7 +96,23 @@ async function faultsOf(
   return out;
 }
 
+/** Where detectors may only tell, a round goes on without them: what fails is in the report. */
 async function detected(
+  rows: readonly RoundRow[],
+  options: ScreenRoundOptions,
+): Promise<Detected | { readonly report: Untold } | undefined> {
+  try {
+    return await examined(rows, options);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    // A disk that fails would fail the round whatever is in the updates.
+    const isTold = !(error instanceof StoreError) && !detectionPowers(options.config).excludes;
+    if (!isTold) throw error;
+    return { report: { failed: error instanceof Error ? error.message : String(error) } };
+  }
+}
+
+async function examined(
   rows: readonly RoundRow[],
   { detection, blobs, model, reference, ...context }: ScreenRoundOptions,
 ): Promise<Detected | undefined> {
