@@ -103,7 +103,13 @@ describe('an attack on a federation', () => {
 
 describe('aggregis serve with aggregis join', () => {
   test('excludes an attacker, puts it into quarantine, and goes on with the others', async () => {
-    const setting = { ...small, clients: 5, rounds: 4, hidden: 8, training: { ...small.training, epochs: 1 } };
+    const setting = {
+      ...small,
+      clients: 5,
+      rounds: 4,
+      hidden: 8,
+      training: { ...small.training, epochs: 1 },
+    };
     const outcome = await attackWithProcesses(
       {
         pipeline: screened,
