@@ -16,6 +16,9 @@ const ISOLATION = {
 /** Tests that hold processor time to limits: they run by themselves, after all others. */
 const TIMED = ['tests/privacy/timing.test.ts'];
 
+/** What every file of tests begins with. */
+const SETUP = ['tests/support/typed-arrays.ts'];
+
 /** Tests in a real Chromium with WebGPU; skipped by name where npm has none. */
 function browserProject(
   name: string,
@@ -36,6 +39,7 @@ function browserProject(
     test: {
       name,
       include: [include],
+      setupFiles: SETUP,
       testTimeout: 60_000,
       ...(whyNoChromium === undefined
         ? {
@@ -51,7 +55,7 @@ function browserProject(
               fileParallelism: false,
             },
           }
-        : { setupFiles: ['tests/support/skip-browser.ts'] }),
+        : { setupFiles: [...SETUP, 'tests/support/skip-browser.ts'] }),
     },
   };
 }
@@ -64,6 +68,7 @@ const config: ViteUserConfig = defineConfig({
           name: 'node',
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/browser/**', ...TIMED],
+          setupFiles: SETUP,
           pool: 'forks',
           // Vitest leaves one processor free, which of two is half.
           maxWorkers: Math.max(2, availableParallelism() - 1),
@@ -75,6 +80,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'timed',
           include: TIMED,
+          setupFiles: SETUP,
           pool: 'forks',
           maxWorkers: 1,
           sequence: { groupOrder: 2 },

@@ -11,6 +11,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { analysisRules } from '../src/rules/analysis-list.ts';
 import type { Entry } from '../src/rules/entry.ts';
 import { rules } from '../src/rules/list.ts';
 
@@ -54,9 +55,8 @@ function rowOf(entry: Entry): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
-function tableOf(kind: Entry['kind']): string {
-  const rows = rules.filter((entry) => entry.kind === kind).map(rowOf);
-  const what = kind === 'rule' ? 'rule' : 'stage before a rule';
+function tableOf(what: string, entries: readonly Entry[]): string {
+  const rows = entries.map(rowOf);
   const head = [`| ${what} | guarantee | cost | paper |`, '|---|---|---|---|'];
   return [...head, ...rows].join('\n');
 }
@@ -64,7 +64,18 @@ function tableOf(kind: Entry['kind']): string {
 const readme = readFileSync(README, 'utf8');
 const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)];
 if (from < 0 || to < from) throw new Error(`README.md must hold ${BEGIN} and ${END}`);
-const section = `${BEGIN}\n${tableOf('rule')}\n\n${tableOf('stage')}\n`;
+const tables = [
+  tableOf(
+    'rule',
+    rules.filter(({ kind }) => kind === 'rule'),
+  ),
+  tableOf('rule of `aggregis/analysis`', analysisRules),
+  tableOf(
+    'stage before a rule',
+    rules.filter(({ kind }) => kind === 'stage'),
+  ),
+];
+const section = `${BEGIN}\n${tables.join('\n\n')}\n`;
 const updated = readme.slice(0, from) + section + readme.slice(to);
 if (!process.argv.includes('--check')) writeFileSync(README, updated);
 else if (updated !== readme) {

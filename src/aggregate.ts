@@ -6,13 +6,16 @@
 
 import type { BackendChoice, CreateBackend } from './backend/create.ts';
 import type { Backend, BackendInfo, Matrix, RowSource } from './backend/kernels.ts';
+import { checkRow } from './backend/rows.ts';
 import { assertOptions, show } from './core/assert.ts';
 import { AggregationError, BackendError, FormatError } from './core/errors.ts';
+import { quote } from './formats/quote.ts';
 import type { ClientEvidence, Round, Rule, StageResult } from './rules/rule.ts';
 import {
   describeExclusions,
   type Gate,
   gateOf,
+  lengthOf,
   type Screened,
   type Screening,
   type ScreenOptions,
@@ -30,6 +33,11 @@ export interface AggregateOptions extends ScreenOptions {
   readonly memory?: number;
   /** The previous aggregate, or a trusted update of the server's own, for rules that ask for it. */
   readonly reference?: Float32Array | RowSource;
+  /**
+   * What each client has sent in earlier rounds, added up, for rules that ask for it: d entries each. Who
+   * is not in it has sent nothing. One pass over those of the round, beside what the rule does.
+   */
+  readonly past?: ReadonlyMap<string, Float32Array | RowSource>;
   /**
    * Ends the aggregation at the next read of a row; the promise rejects with its reason. Rows in
    * memory are read, too, then, a shard at a time, instead of being used in place.
@@ -209,12 +217,12 @@ async function run(
   const { backend } = options;
   const held: Matrix[] = [];
   try {
-    const reference = await ownRow('reference', options.reference, options);
-    if (reference) held.push(reference);
+    const reference = await ownRow('reference', options.reference, { ...options, held });
     const cols = options.cols ?? reference?.cols;
     const gate = gateOf(updates, { ...options, ...(cols !== undefined && { cols }), ops: backend });
     held.push(gate.rows);
-    const { screened, outcomes } = await screenedAndApplied(gate, rules, { ...options, reference });
+    const call = { ...options, reference, held };
+    const { screened, outcomes } = await screenedAndApplied(gate, rules, call);
     const seconds = (performance.now() - start) / 1000;
     return outcomes.map(({ outcome, value }, k) => ({
       ...(value && { value }),
@@ -254,6 +262,8 @@ interface Outcome {
 
 interface Call extends RunOptions {
   readonly reference: Matrix | undefined;
+  /** What is released in the end. */
+  readonly held: Matrix[];
 }
 
 async function screenedAndApplied(
@@ -313,10 +323,13 @@ async function applyAll(
   const { backend, signal, reference } = options;
   await tell(screened, options);
   const passed = screened.screenings.filter(({ verdict }) => verdict !== 'excluded');
+  const clients = passed.map(({ client }) => client);
+  const past = await pastOf(clients, { ...options, cols: screened.admitted.cols });
   const round: Round = {
-    clients: passed.map(({ client }) => client),
+    clients,
     ...(screened.exampleCounts && { exampleCounts: screened.exampleCounts }),
     ...(reference && { reference }),
+    ...(past && { past }),
     ...(signal && { signal }),
   };
   const outcomes: StageResult[] = [];
@@ -347,6 +360,7 @@ const OPTIONS: Readonly<Record<keyof (AggregateOptions & DestinationOptions), tr
   exampleCap: true,
   history: true,
   reference: true,
+  past: true,
   signal: true,
   onScreened: true,
   sink: true,
@@ -362,6 +376,9 @@ function checkOptions(options: AggregateOptions & Partial<DestinationOptions>): 
   }
   if (options.memory !== undefined && typeof options.backend === 'object') {
     throw new TypeError('memory is for a backend made here; give it to createBackend instead');
+  }
+  if (options.past !== undefined && !(options.past instanceof Map)) {
+    throw new TypeError(`past must be a Map, got ${show(options.past)}`);
   }
   if (options.sink !== undefined && options.output !== undefined) {
     throw new TypeError('sink and output exclude each other');
@@ -380,23 +397,56 @@ function checkRule(rule: Rule): void {
   }
 }
 
-/** The server's own vector. What is wrong with it is the server's mistake, hence an exception. */
+/** What rows of the server's own become a matrix by. */
+interface Owning {
+  readonly backend: Backend;
+  /** Entries that each must have. Default: any number. */
+  readonly cols?: number | undefined;
+  /** Gets the matrix, to be released in the end. */
+  readonly held: Matrix[];
+}
+
+/** The server's own vector, where there is one. */
 export async function ownRow(
   name: string,
   row: Float32Array | RowSource | undefined,
-  { backend, cols }: { readonly backend: Backend; readonly cols?: number | undefined },
+  options: Owning,
 ): Promise<Matrix | undefined> {
-  if (row === undefined) return undefined;
-  const matrix = backend.matrix([row]);
-  if (cols !== undefined && matrix.cols !== cols) {
-    throw new RangeError(`${name} must have ${cols} entries, got ${matrix.cols}`);
+  return row && (await ownRows([[name, row]], options));
+}
+
+/** What clients have sent in earlier rounds, in the order of the clients; nothing is zeros. n×d */
+async function pastOf(
+  clients: readonly string[],
+  { past, ...options }: Pick<RunOptions, 'past'> & Owning & { readonly cols: number },
+): Promise<Matrix | undefined> {
+  if (past === undefined) return undefined;
+  const nothing: RowSource = { cols: options.cols, read: (_, __, into) => void into.fill(0) };
+  return await ownRows(
+    clients.map((client) => [`past of ${quote(client)}`, past.get(client) ?? nothing]),
+    options,
+  );
+}
+
+/** Rows of the server's own, by name. What is wrong with them is its mistake, hence an exception. */
+async function ownRows(
+  named: readonly (readonly [name: string, row: Float32Array | RowSource])[],
+  { backend, cols, held }: Owning,
+): Promise<Matrix> {
+  for (const [name, row] of named) {
+    checkRow(name, row);
+    const length = lengthOf(row);
+    if (cols !== undefined && length !== cols) {
+      throw new RangeError(`${name} must have ${cols} entries, got ${length}`);
+    }
   }
-  const [nonFinite] = await backend.countNonFinite(matrix);
-  if (nonFinite! > 0) {
-    backend.release(matrix);
-    throw new RangeError(`${name} must be finite, got ${nonFinite} entries that are not`);
+  const rows = backend.matrix(named.map(([, row]) => row));
+  held.push(rows);
+  for (const [i, count] of (await backend.countNonFinite(rows)).entries()) {
+    if (count === 0) continue;
+    throw new RangeError(`${named[i]![0]} must be finite, got ${count} entries that are not`);
   }
-  return matrix;
+  return rows;
 }
 
 async function applied(

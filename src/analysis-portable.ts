@@ -23,5 +23,7 @@ export {
   writeMemories,
 } from './analysis/memory.ts';
 export type { Moments } from './analysis/statistics.ts';
+export * from './rules/analysis.ts';
+export { analysisRules } from './rules/analysis-list.ts';
 export type { Geometry } from './rules/geometry.ts';
 export type { ScreenOptions } from './screen.ts';

@@ -375,7 +375,8 @@ function majorityLength(candidates: readonly Candidate[]): number {
   );
 }
 
-function lengthOf(row: Float32Array | RowSource): number {
+/** How many entries a row has. */
+export function lengthOf(row: Float32Array | RowSource): number {
   return row instanceof Float32Array ? row.length : row.cols;
 }
 

@@ -429,6 +429,23 @@ describe('what ends a round', () => {
     }
   });
 
+  test('a past that is no Map, not finite, or of another length, is the server’s mistake', async () => {
+    const updates = [named('a', 1, 2), named('b', 3, 4)];
+    const ofB = (past: Float32Array | HostRow) => ({ past: new Map([['b', past]]) });
+    const cases: [Parameters<Aggregate>[2], string][] = [
+      [ofB(row(1, Number.NaN)), 'past of "b" must be finite, got 1 entries that are not'],
+      [ofB(row(1)), 'past of "b" must have 2 entries, got 1'],
+      [
+        ofB([1, 2] as never),
+        'past of "b" must be a Float32Array or a row source, got an array of 2',
+      ],
+      [{ past: { b: row(1, 2) } as never }, 'past must be a Map, got an object'],
+    ];
+    for (const [options, message] of cases) {
+      expect((await errorOf(aggregate(updates, plainMean, options))).message).toBe(message);
+    }
+  });
+
   test('an aborted signal, before and between reads', async () => {
     const reason = new Error('too late');
     const before = aggregate([row(1)], plainMean, { signal: AbortSignal.abort(reason) });
@@ -532,6 +549,8 @@ describe('backends and destinations', () => {
     ['no length is wanted', [row(1, 2)], { reference: row(1) }],
     ['the reference is not finite', [row(1)], { reference: row(Number.NaN) }],
     ['the rule refuses', [row(1)], { reference: row(1) }],
+    ['the rule refuses beside a past', [row(1)], { past: new Map([['0', row(1)]]) }],
+    ['the past is not finite', [row(1)], { past: new Map([['0', row(Number.NaN)]]) }],
   ])('a backend of the caller is left with nothing where %s', async (_, updates, options) => {
     const kernels: TileKernels = new ReferenceKernels();
     const held = new Set<Tile>();
@@ -593,5 +612,35 @@ describe('backends and destinations', () => {
     expect(rounds[0]).toMatchObject({ reference: { rows: 1, cols: 1 } });
     expect(rounds[0]).not.toHaveProperty('exampleCounts');
     expect(rounds[1]).toEqual({ clients: ['a'], exampleCounts: [2] });
+  });
+
+  test('the rule is given the past of the clients whose rows it is given, and zeros of new ones', async () => {
+    const pasts: number[][] = [];
+    const spy: Rule = {
+      ...plainMean,
+      async apply(x, ops, { past }) {
+        expect(past).toMatchObject({ rows: x.rows, cols: 2 });
+        const { products } = await ops.pairs(past!);
+        pasts.push([...products]);
+        return { value: ops.combine([[1, ...new Array<number>(x.rows - 1).fill(0)]], past!) };
+      },
+    };
+    const past = new Map([
+      ['gone', row(9, 9, 9)],
+      ['d', row(3, 4)],
+      ['b', row(5, 0)],
+      ['a', row(1, 2)],
+    ]);
+    // `a` is new to the screen's liking until its row is read: the rule begins again without it.
+    const updates = [
+      named('d', 1, 1),
+      named('c', 1, 1),
+      named('b', 1, 2),
+      named('a', 1, Number.NaN),
+    ];
+    const { value } = await aggregate(updates, spy, { past });
+    // Of b, c and d: (5, 0), (0, 0) and (3, 4).
+    expect(pasts.at(-1)).toEqual([25, 0, 15, 0, 0, 0, 15, 0, 25]);
+    expect(value).toEqual(row(5, 0));
   });
 });

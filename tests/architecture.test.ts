@@ -78,16 +78,16 @@ const TABLE: readonly Row[] = [
   },
   {
     part: 'faces',
-    files: /^(index|browser|private|secure-backend|(secure|analysis|federation)(-node)?)\.ts$/,
+    files: /^(index|browser|private|secure-backend|(secure|federation|analysis)(-node)?)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
 
 /** Faces that browsers get. */
 const FOR_BROWSERS = [
-  'analysis.ts',
   'browser.ts',
   'private.ts',
+  'analysis.ts',
   'secure.ts',
   'secure-backend.ts',
   'federation.ts',

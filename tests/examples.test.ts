@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { compiled } from './support/program.ts';
 
 const FOLDER = join(import.meta.dirname, '../examples');
 const examples = readdirSync(FOLDER).filter((name) => name.endsWith('.ts'));
@@ -27,8 +28,7 @@ describe('examples', () => {
 
   test.each(examples)('%s runs and makes its point in fewer than 40 lines', async (name) => {
     const path = join(FOLDER, name);
-    const words = ['--import', import.meta.resolve('tsx'), path];
-    const { stdout } = await promisify(execFile)(process.execPath, words);
+    const { stdout } = await promisify(execFile)(process.execPath, [await compiled(path)]);
     expect(stdout).toMatch(POINTS[name]!);
     expect(readFileSync(path, 'utf8').trimEnd().split('\n').length).toBeLessThan(40);
   });

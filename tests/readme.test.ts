@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from './support/model-files.ts';
+import { compiled } from './support/program.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const PAGES = [
@@ -31,12 +31,11 @@ async function execute(code: string): Promise<string> {
   const folder = await temporaryFolder();
   const file = join(folder, 'block.mts');
   const asFiles = Object.entries(ENTRIES).reduce(
-    (text, [entry, face]) =>
-      text.replaceAll(`from '${entry}'`, `from '${pathToFileURL(join(ROOT, face)).href}'`),
+    (text, [entry, face]) => text.replaceAll(`from '${entry}'`, `from '${join(ROOT, face)}'`),
     code,
   );
   await writeFile(file, asFiles);
-  const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), file]);
+  const { stdout } = await run(process.execPath, [await compiled(file)]);
   return stdout;
 }
 
@@ -45,12 +44,7 @@ async function typed(commands: string): Promise<{ stdout: string; folder: string
   const folder = await temporaryFolder();
   // A user types these in the project, so its packages are at hand.
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  const main = [
-    process.execPath,
-    '--import',
-    import.meta.resolve('tsx'),
-    join(ROOT, 'src/cli/main.ts'),
-  ];
+  const main = [process.execPath, await compiled(join(ROOT, 'src/cli/main.ts'))];
   const words = main.map((word) => `'${word}'`).join(' ');
   const script = commands.replaceAll('npx --no-install aggregis', words);
   expect(script).not.toContain('npx');
@@ -137,14 +131,8 @@ describe('secure-aggregation.md', () => {
 describe('ADDING-A-RULE.md', () => {
   test('shows a rule that works as it stands', async () => {
     const [rule] = blocks('docs/ADDING-A-RULE.md', 'ts');
-    const code = rule!.replaceAll(
-      /from '\.\//g,
-      `from '${pathToFileURL(join(ROOT, 'src/rules')).href}/`,
-    );
-    const absolute = code.replaceAll(
-      "from '../",
-      `from '${pathToFileURL(join(ROOT, 'src')).href}/`,
-    );
+    const code = rule!.replaceAll(/from '\.\//g, `from '${join(ROOT, 'src/rules')}/`);
+    const absolute = code.replaceAll("from '../", `from '${join(ROOT, 'src')}/`);
     const call = `
 import { aggregate } from 'aggregis';
 const rows = [1, 2, 3, 4, 900].map((v) => Float32Array.of(v, -v));

@@ -5,8 +5,8 @@
  */
 
 import { cosineDistances } from '../rules/cosines.ts';
-import { minimiser } from '../rules/geometric-median.ts';
 import { type Geometry, restrict, spread, squaredNormOf } from '../rules/geometry.ts';
+import { minimiser } from '../rules/minimiser.ts';
 import type { TrustedRow } from './detector.ts';
 import { medianOf } from './statistics.ts';
 

@@ -199,10 +199,8 @@ async function run(updates: Updates, options: Run): Promise<Inspection> {
     const own: Own = {};
     for (const name of ['step', 'root', 'model'] as const) {
       const cols = options.cols ?? own.step?.cols ?? own.root?.cols;
-      const row = await ownRow(name, options[name], { backend, cols });
-      if (row === undefined) continue;
-      own[name] = row;
-      held.push(row);
+      const row = await ownRow(name, options[name], { backend, cols, held });
+      if (row !== undefined) own[name] = row;
     }
     const cols = options.cols ?? held[0]?.cols;
     const gate = gateOf(updates, {

@@ -14,7 +14,7 @@ import { matches, type TensorPolicies } from '../formats/layout.ts';
 import { replacedBy, writeFileAtomic } from '../formats/node-files.ts';
 import { quote } from '../formats/quote.ts';
 import { peakBytes } from '../lab/bench/machine.ts';
-import { rules } from '../rules/list.ts';
+import { allRules } from '../rules/full-list.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
 import {
@@ -64,7 +64,7 @@ a base, the copy is taken that more than half of the files hold.
 With --weights examples, a client counts as much as the examples it states under "num_examples" (or
 "examples") in the metadata of its safetensors file. That is a claim: cap it with --example-cap.
 
-Rules: ${rules.map(({ name }) => name).join(', ')}.
+Rules: ${allRules.map(({ name }) => name).join(', ')}.
 Examples of SPEC: trimmed-mean:f=2   multi-krum:f=3,m=5   nnm:f=2+trimmed-mean:f=2
 `;
 
@@ -96,7 +96,7 @@ export function aggregateCommand(): Command {
 }
 
 async function run(files: readonly string[], flags: Flags): Promise<void> {
-  const rule = parseRule(weighed(flags));
+  const rule = parseRule(weighed(flags), allRules);
   await checkReport(files, flags);
   const report = await interruptible((signal) =>
     flags.report === undefined
@@ -142,7 +142,7 @@ function weighed({ rule, weights }: Flags): string {
   const name = last.split(':', 1)[0]!;
   if (last === 'mean') return `${rule.slice(0, start)}weighted-mean`;
   if (name === 'weighted-mean' || last.includes('weighting=')) return rule;
-  const entry = rules.find((candidate) => candidate.name === name);
+  const entry = allRules.find((candidate) => candidate.name === name);
   if (entry && !('weighting' in entry.parameters)) {
     throw new UsageError(
       `--weights examples goes with mean, weighted-mean and rules with the option weighting; ` +

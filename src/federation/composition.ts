@@ -11,6 +11,7 @@
 import { AggregationError, PrivacyError } from '../core/errors.ts';
 import type { RoundFacts } from '../privacy/sampling.ts';
 import { sensitivityOf } from '../privacy/sensitivity.ts';
+import { allRules } from '../rules/full-list.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
 import type { RunConfig } from './run-config.ts';
@@ -307,7 +308,7 @@ function ruleName(spec: string): string {
 /** The rule, if its SPEC can be read. */
 function ruleOf(spec: string): Rule | undefined {
   try {
-    return parseRule(spec);
+    return parseRule(spec, allRules);
   } catch (cause) {
     if (cause instanceof AggregationError) return undefined;
     throw cause;
@@ -365,6 +366,10 @@ function groupRule(config: RunConfig): CompositionProblem | undefined {
 
 /** What does not go together whatever the matrix says. */
 const GENERAL: readonly Check[] = [
+  ({ rule }) =>
+    /\bfools-gold\b(?!.*\bover *= *this-round\b)/.test(rule)
+      ? problem('rule', 'no sums of what clients have sent are kept: fools-gold:over=this-round')
+      : undefined,
   ({ privacy, secure }) =>
     privacy?.kind === 'central' && privacy.noise === 'shares' && secure === undefined
       ? problem('privacy.noise', 'noise in shares is for secure aggregation, which is off')

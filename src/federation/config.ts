@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { show } from '../core/assert.ts';
 import { AggregationError, FormatError } from '../core/errors.ts';
 import { ACCOUNTANT_NAMES } from '../privacy/accountants/all.ts';
+import { allRules } from '../rules/full-list.ts';
 import { parseRule } from '../rules/spec.ts';
 import { type CompositionReport, checkComposition } from './composition.ts';
 import { reputationOptions } from './reputation.ts';
@@ -279,7 +280,7 @@ function rangeProblems({ rule, reputation, limits }: RunConfig): ConfigProblem[]
       problems.push({ path, reason: (cause as Error).message });
     }
   };
-  tried('rule', () => parseRule(rule));
+  tried('rule', () => parseRule(rule, allRules));
   if (reputation !== undefined) {
     const { evidence: _, ...options } = reputation;
     tried('reputation', () => reputationOptions(options));

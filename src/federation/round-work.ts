@@ -12,6 +12,7 @@ import type { FileSource } from '../formats/node-files.ts';
 import { tensorRow } from '../formats/rows.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
 import type { PrivateUpdate } from '../private-release.ts';
+import { allRules } from '../rules/full-list.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
 import type { Update } from '../screen.ts';
@@ -68,7 +69,7 @@ export class RoundWorker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#rule = parseRule(options.config.rule);
+    this.#rule = parseRule(options.config.rule, allRules);
     this.#optimizer = parseOptimizer(options.config.optimizer).optimizer;
     this.#aggregate = aggregateWith(async () => options.backend);
     this.#detection = Detection.of(options);

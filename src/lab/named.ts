@@ -7,6 +7,7 @@
 import type { Attack } from '../attacks/attack.ts';
 import { parseAttack } from '../attacks/list.ts';
 import type { Ops } from '../backend/kernels.ts';
+import { allRules } from '../rules/full-list.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
 
@@ -25,7 +26,7 @@ export interface NamedAttack {
 
 /** @throws {AggregationError} `bad-spec` if `spec` names no rule. */
 export function namedRule(spec: string): NamedRule {
-  return { name: spec, rule: parseRule(spec) };
+  return { name: spec, rule: parseRule(spec, allRules) };
 }
 
 /** @throws {AggregationError} `bad-spec` if `spec` names no attack. */

@@ -1,6 +1,7 @@
 /**
- * All rules and stages, one line each. A line here enters its file in the list of rules, and with it
- * in the package, the command line, the law tests, the conformance runner and the documentation.
+ * All rules and stages of the main entry, one line each. A line here enters its file in the list of
+ * rules, and with it in the package, the command line, the law tests, the conformance runner and the
+ * documentation. Rules that look for attackers have a list of their own, `analysis.ts`.
  *
  * @module
  */
@@ -8,10 +9,6 @@
 export * from './bulyan.ts';
 export * from './caf.ts';
 export * from './centered-clipping.ts';
-export * from './dnc.ts';
-export * from './fl-trust.ts';
-export * from './flame.ts';
-export * from './fools-gold.ts';
 export * from './geometric-median.ts';
 export * from './krum.ts';
 export * from './mda.ts';
@@ -25,7 +22,6 @@ export * from './pre/arc.ts';
 export * from './pre/bucketing.ts';
 export * from './pre/clip-norm.ts';
 export * from './pre/nnm.ts';
-export * from './sign-guard.ts';
 export * from './sign-vote.ts';
 export * from './smea.ts';
 export * from './trimmed-mean.ts';

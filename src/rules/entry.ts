@@ -90,9 +90,11 @@ function erase<O extends object, Made>(definition: Definition<O, Made>): Erased<
   };
 }
 
-/** Whether a value is a line of the list of rules. */
-export function isEntry(value: unknown): value is Entry {
-  return typeof value === 'object' && value !== null && 'kind' in value && 'parameters' in value;
+/** The lines of the list among what modules export, by name. */
+export function entriesOf(exported: Readonly<Record<string, unknown>>): Entry[] {
+  return Object.values(exported)
+    .filter((value): value is Entry => (value as Partial<Entry> | null)?.parameters !== undefined)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** The option that most rules share. */

@@ -8,16 +8,34 @@
  */
 
 import type { Matrix, Ops } from '../backend/kernels.ts';
+import { assertOneOf } from '../core/assert.ts';
 import { AggregationError } from '../core/errors.ts';
+import { optional, word } from '../core/parameter.ts';
 import { cosineDistances } from './cosines.ts';
 import { defineRule, type RuleEntry } from './entry.ts';
 import { geometryOf, sumOf } from './geometry.ts';
 import type { Rule } from './rule.ts';
 import { sybilShares } from './sybil-shares.ts';
 
+/** What FoolsGold compares clients by. */
+export type FoolsGoldSpan = 'all-rounds' | 'this-round';
+
+const SPANS: readonly FoolsGoldSpan[] = ['all-rounds', 'this-round'];
+
+/** Options of {@link foolsGold}. */
+export interface FoolsGoldOptions {
+  /**
+   * - `all-rounds`: all that a client has sent, added up, as the paper has it: needs `round.past`.
+   * - `this-round`: its update alone. Not the paper's; honest updates of one round are more alike.
+   *
+   * Default `all-rounds`.
+   */
+  readonly over?: FoolsGoldSpan;
+}
+
 /**
  * Σ αᵢ xᵢ / Σ αᵢ, with αᵢ from how alike the sums are of all that two clients have sent: this round's
- * rows, and `round.past` where there is one. The shares: `sybil-shares.ts`.
+ * rows and `round.past`. The shares: `sybil-shares.ts`.
  *
  * Assumes that honest clients differ and attackers are alike, so a lone attacker keeps its full weight,
  * and where all are alike nobody has any: the result is then zero, and the reasons say so. The paper adds
@@ -25,15 +43,16 @@ import { sybilShares } from './sybil-shares.ts';
  *
  * Rows with infinities have no weight. Evidence: α. One pass of n²·d; n² on the host.
  *
- * @throws {AggregationError} `constraint` if `round.past` has another number of rows or columns.
+ * @throws {AggregationError} `constraint` if there is no `round.past`, or one of another shape; not with `this-round`.
  */
-export function foolsGold(): Rule {
+export function foolsGold({ over = 'all-rounds' }: FoolsGoldOptions = {}): Rule {
+  assertOneOf('over', over, SPANS);
   return {
     name: 'fools-gold',
     laws: ['permutation', 'scale'],
     minClients: 1,
     async apply(x, ops, { past }) {
-      const sums = past === undefined ? x : added(x, past, ops);
+      const sums = over === 'this-round' ? x : added(x, past, ops);
       const geometry = await geometryOf(sums, ops);
       const shares = sybilShares(cosineDistances(geometry), geometry.finite);
       const total = sumOf(shares);
@@ -48,7 +67,13 @@ export function foolsGold(): Rule {
   };
 }
 
-function added(x: Matrix, past: Matrix, ops: Ops): Matrix {
+function added(x: Matrix, past: Matrix | undefined, ops: Ops): Matrix {
+  if (past === undefined) {
+    throw new AggregationError(
+      'constraint',
+      'fools-gold needs what each client has sent before (past), or over=this-round',
+    );
+  }
   if (past.rows !== x.rows || past.cols !== x.cols) {
     throw new AggregationError(
       'constraint',
@@ -65,12 +90,12 @@ function added(x: Matrix, past: Matrix, ops: Ops): Matrix {
  * FoolsGold's line in the list.
  *
  * - Paper: Fung et al. 2020
- * - Guarantee: none but against clients that are alike; give it their past
+ * - Guarantee: none but against clients that are alike, round after round
  * - Cost: n²·d
  */
-export const foolsGoldEntry: RuleEntry = defineRule<object>({
+export const foolsGoldEntry: RuleEntry = defineRule<FoolsGoldOptions>({
   name: 'fools-gold',
-  parameters: {},
+  parameters: { over: optional(word('what clients are compared by', SPANS)) },
   make: foolsGold,
-  sample: () => ({}),
+  sample: () => ({ over: 'this-round' }),
 });

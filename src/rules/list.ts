@@ -5,9 +5,7 @@
  */
 
 import * as all from './all.ts';
-import { type Entry, isEntry } from './entry.ts';
+import { type Entry, entriesOf } from './entry.ts';
 
-/** Every rule and stage, by name. */
-export const rules: readonly Entry[] = Object.values(all)
-  .filter(isEntry)
-  .sort((a, b) => (a.name < b.name ? -1 : 1));
+/** Every rule and stage of the main entry, by name. */
+export const rules: readonly Entry[] = entriesOf(all);

@@ -162,16 +162,17 @@ function merge(known: ClientEvidence, news: ClientEvidence | undefined): ClientE
 }
 
 /**
- * The round as the next part should see it: one example count for each of its rows, and clients as
- * long as each row is still that of one client.
+ * The round as the next part should see it: one example count for each of its rows, and clients
+ * and their past as long as each row is still that of one client.
  */
 function roundOf({ value, rowOf }: State, round: Round): Round {
-  const { exampleCounts, clients, ...rest } = round;
+  const { exampleCounts, clients, past, ...rest } = round;
   if (rowOf === undefined) return rest;
   const unmoved = rowOf.length === value.rows && rowOf.every((row, client) => row === client);
   return {
     ...rest,
     ...(clients && unmoved && { clients }),
+    ...(past && unmoved && { past }),
     ...(exampleCounts && { exampleCounts: summed(exampleCounts, { rowOf, rows: value.rows }) }),
   };
 }

@@ -20,7 +20,7 @@ export interface Round {
   readonly clients?: readonly string[];
   /** The previous aggregate, or a trusted update of the server's own. 1×d */
   readonly reference?: Matrix;
-  /** What each client has sent in earlier rounds, added up; zeros of a new one. n×d */
+  /** What the client of each row has sent in earlier rounds, added up; zeros of a new one. n×d */
   readonly past?: Matrix;
   /** Ends searches and iterations on the host: `apply` then rejects with its reason. */
   readonly signal?: AbortSignal;

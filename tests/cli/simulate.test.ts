@@ -133,13 +133,17 @@ describe('aggregis simulate --epsilon', () => {
     expect(text.stdout).toContain('nothing of a rehearsal is private');
   });
 
+  const FEW = ['--clients', '40', '--cohort', '20'];
   test.each([
-    [['--epsilon', '8', '--rules', 'median'], 'no bound on one unit’s influence on "median"'],
+    [
+      ['--epsilon', '8', ...FEW, '--rules', 'median'],
+      'no bound on one unit’s influence on "median"',
+    ],
     [['--epsilon', '8', '--cohort', '50', '--clients', '40'], '--cohort must be at most --clients'],
     [['--epsilon', '8', '--out', 'x'], '--epsilon does not go with --out'],
     [['--epsilon', '0'], 'It must be a number above 0'],
     [['--delta', '1e-6'], '--delta goes with --epsilon alone'],
-    [['--epsilon', '1', '--delta', '1.5'], 'delta'],
+    [['--epsilon', '1', ...FEW, '--delta', '1.5'], 'delta'],
   ])('%j is refused by name', async (words, message) => {
     const done = await run(...words);
     expect(done.code).toBe(2);

@@ -115,6 +115,8 @@ describe('what goes together', () => {
   test.each([
     ['conduct as evidence under noise', { privacy: CENTRAL, reputation: { evidence: 'conduct' } }],
     ['detectors that report under noise', { privacy: CENTRAL, detectors: { use: 'article' } }],
+    ['a rule of the analysis', { rule: 'nnm:f=4 + flame' }],
+    ['FoolsGold on each round alone', { rule: 'fools-gold: over = this-round' }],
     ['any rule after local noise', { privacy: LOCAL, rule: 'multi-krum:f=4' }],
     [
       'content as evidence after local noise',
@@ -134,6 +136,7 @@ describe('what goes together', () => {
   });
 
   test.each([
+    [{ rule: 'nnm:f=4+fools-gold' }, /^rule: no sums of what clients have sent are kept/],
     [{ privacy: SHARES }, /^privacy\.noise: noise in shares is for secure aggregation/],
     [{ privacy: CENTRAL, secure: SAGG1, rule: 'mean' }, /^privacy\.noise: the server cannot clip/],
     [{ privacy: LOCAL, secure: SAGG1, rule: 'mean' }, /^privacy\.kind:/],

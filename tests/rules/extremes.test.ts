@@ -7,7 +7,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rules } from '../../src/rules/list.ts';
+import { allRules } from '../../src/rules/full-list.ts';
 import { applyTo } from '../support/apply.ts';
 
 const INF = Number.POSITIVE_INFINITY;
@@ -25,7 +25,7 @@ const cohorts = fc
     });
   });
 
-describe.each(rules.map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
+describe.each(allRules.map((entry) => [entry.name, entry] as const))('%s', (_, entry) => {
   test('gives finite numbers for finite rows, and at most f other rows for f infinite ones', async () => {
     await fc.assert(
       fc.asyncProperty(cohorts, async ({ f, rows, signs }) => {

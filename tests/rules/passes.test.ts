@@ -9,14 +9,16 @@ import { describe, expect, test } from 'vitest';
 import { Engine } from '../../src/backend/engine.ts';
 import type { HostRow } from '../../src/backend/kernels.ts';
 import { ReferenceKernels } from '../../src/backend/reference/reference.ts';
-import { rules } from '../../src/rules/list.ts';
+import { allRules } from '../../src/rules/full-list.ts';
 
-const COHORT = { n: 11, f: 2 };
-const COLS = 200;
+const SIZE = { n: 11, f: 2, cols: 200 };
 /** A block of columns is read at once: rules that compute many rows besides need several blocks. */
-const WIDE: Readonly<Record<string, number>> = { 'fl-trust': 2 ** 17, 'sign-guard': 10 * 2 ** 16 };
+const WIDE: Readonly<Record<string, typeof SIZE>> = {
+  'fl-trust': { ...SIZE, cols: 2 ** 17 },
+  'sign-guard': { n: 3, f: 0, cols: 10 * 2 ** 16 },
+};
 /** Enough for every shard, too little to keep rows from one pass to the next. */
-const memoryFor = (cols: number): number => 8 * COHORT.n * cols - 4;
+const memoryFor = ({ n, cols }: typeof SIZE): number => 8 * n * cols - 4;
 
 /** Rules that learn of their rows before they form a value. The others know their value's form at once. */
 const LEARNS: ReadonlySet<string> = new Set([
@@ -81,11 +83,11 @@ class CountedRows {
 }
 
 describe('passes over the rows', () => {
-  test.each(rules.map((entry) => [entry.name, entry] as const))('%s', async (name, entry) => {
-    for (const options of [entry.sample(COHORT), ...entry.variants(COHORT)]) {
-      const cols = WIDE[name] ?? COLS;
-      await using backend = new Engine(new ReferenceKernels(), { memory: memoryFor(cols) });
-      const counted = new CountedRows(COHORT.n, cols);
+  test.each(allRules.map((entry) => [entry.name, entry] as const))('%s', async (name, entry) => {
+    const size = WIDE[name] ?? SIZE;
+    for (const options of [entry.sample(size), ...entry.variants(size)]) {
+      await using backend = new Engine(new ReferenceKernels(), { memory: memoryFor(size) });
+      const counted = new CountedRows(size.n, size.cols);
       const x = backend.matrix(counted.rows);
       const exampleCounts = counted.rows.map((_, i) => i + 1);
       const { value } = await entry.make(options).apply(x, backend, { exampleCounts });
@@ -103,8 +105,8 @@ describe('passes over the rows', () => {
   });
 
   test('counts rows that are kept for a second pass', async () => {
-    await using backend = new Engine(new ReferenceKernels(), { memory: memoryFor(COLS) });
-    const counted = new CountedRows(COHORT.n, COLS);
+    await using backend = new Engine(new ReferenceKernels(), { memory: memoryFor(SIZE) });
+    const counted = new CountedRows(SIZE.n, SIZE.cols);
     const x = backend.matrix(counted.rows);
     await backend.pairs(x);
     await backend.screen(x);

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { AggregationError } from '../../src/core/errors.ts';
+import { analysisRules } from '../../src/rules/analysis-list.ts';
+import { allRules } from '../../src/rules/full-list.ts';
 import { rules } from '../../src/rules/list.ts';
 import { parseRule } from '../../src/rules/spec.ts';
 import { applyTo } from '../support/apply.ts';
@@ -58,6 +60,12 @@ describe('a SPEC', () => {
     expect(messageOf('krum:constructor=1')).toContain('krum has no option "constructor"');
   });
 
+  test('names the rules of the analysis once they are given', () => {
+    expect(messageOf('flame')).toContain('no rule is called "flame"');
+    expect(parseRule('nnm:f=1+flame', [...rules, ...analysisRules]).name).toBe('nnm+flame');
+    expect(parseRule('nnm:f=1+flame', allRules).name).toBe('nnm+flame');
+  });
+
   test('says what is missing, double or malformed', () => {
     expect(messageOf('krum')).toBe(
       'krum needs the option f (clients that may be Byzantine), as in krum:f=…',
@@ -91,17 +99,23 @@ describe('a SPEC', () => {
 
 describe('the list of rules', () => {
   test('has every rule once, in order of names', () => {
-    const names = rules.map(({ name }) => name);
+    const names = allRules.map(({ name }) => name);
     expect(names).toEqual([...new Set(names)].sort());
     expect(names).toContain('krum');
     expect(names).toContain('nnm');
+  });
+
+  test('is that of the main entry and that of the analysis, which share nothing', () => {
+    const names = (entries: typeof rules) => entries.map(({ name }) => name);
+    expect(names(analysisRules)).toEqual(['dnc', 'fl-trust', 'flame', 'fools-gold', 'sign-guard']);
+    expect(names([...rules, ...analysisRules]).sort()).toEqual(names(allRules));
   });
 
   test('makes from each sample and variant a rule of that name that admits the cohort', async () => {
     const cohort = { n: 15, f: 2 };
     const rows = Array.from({ length: cohort.n }, (_, i) => [i, -i, i * i]);
     const round = { exampleCounts: rows.map((_, i) => i + 1) };
-    for (const entry of rules) {
+    for (const entry of allRules) {
       for (const options of [entry.sample(cohort), ...entry.variants(cohort)]) {
         const stage = entry.make(options);
         expect(stage.name).toBe(entry.name);
@@ -114,7 +128,7 @@ describe('the list of rules', () => {
   });
 
   test('names as scaled only options that exist', () => {
-    for (const { scaled = [], parameters } of rules) {
+    for (const { scaled = [], parameters } of allRules) {
       for (const option of scaled) expect(Object.keys(parameters)).toContain(option);
     }
   });

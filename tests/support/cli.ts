@@ -6,6 +6,7 @@
 
 import { type ChildProcess, execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { compiled } from './program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -27,13 +28,12 @@ export interface Surroundings {
 }
 
 /** Runs `aggregis` with these words. */
-export function aggregis(
+export async function aggregis(
   words: readonly string[],
   { cwd = ROOT, env = {}, printsTo, onStart }: Surroundings = {},
 ): Promise<Outcome> {
-  const loader = import.meta.resolve('tsx');
-  const main = join(ROOT, 'src/cli/main.ts');
-  const command = [process.execPath, '--import', loader, main, ...words];
+  const main = await compiled(join(ROOT, 'src/cli/main.ts'));
+  const command = [process.execPath, main, ...words];
   const [file, ...args] =
     printsTo === undefined ? command : ['sh', '-c', `exec "$@" >${printsTo}`, 'sh', ...command];
   return new Promise((resolve) => {

@@ -7,7 +7,7 @@
 
 import type { Options } from '../../src/core/parameter.ts';
 import type { Cohort, Entry } from '../../src/rules/entry.ts';
-import { rules } from '../../src/rules/list.ts';
+import { allRules } from '../../src/rules/full-list.ts';
 import { pipeline } from '../../src/rules/pipeline.ts';
 import type { Law, Rule, Stage } from '../../src/rules/rule.ts';
 
@@ -41,7 +41,7 @@ const PIPELINES: Readonly<Record<string, readonly string[]>> = {
 const ANY: Cohort = { n: 11, f: 1 };
 
 /** All that the list offers: every line with its sample, then with each of its variants. */
-export const subjects: readonly Subject[] = rules.flatMap((entry) => [
+export const subjects: readonly Subject[] = allRules.flatMap((entry) => [
   subjectOf(entry.name, entry, entry.sample),
   ...entry
     .variants(ANY)

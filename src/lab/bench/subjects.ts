@@ -7,7 +7,7 @@
 
 import type { Backend, Matrix } from '../../backend/kernels.ts';
 import type { Options } from '../../core/parameter.ts';
-import { rules } from '../../rules/list.ts';
+import { allRules } from '../../rules/full-list.ts';
 import type { Round } from '../../rules/rule.ts';
 import { parseRule } from '../../rules/spec.ts';
 import type { Settings, Subject } from './bench.ts';
@@ -21,7 +21,7 @@ export function attackersAmong(n: number): number {
 export function subjectsFor({ rules: specs }: Pick<Settings, 'rules'>, n: number): Subject[] {
   if (specs !== undefined) return specs.map(subject);
   const f = attackersAmong(n);
-  return rules.flatMap((entry) => {
+  return allRules.flatMap((entry) => {
     if (entry.kind !== 'rule') return [];
     const options = entry.sample({ n, f });
     // A bare row is named by its place, padded with zeros.
@@ -33,7 +33,7 @@ export function subjectsFor({ rules: specs }: Pick<Settings, 'rules'>, n: number
 
 /** The rule of a SPEC. */
 export function subject(spec: string): Subject {
-  return { spec, rule: parseRule(spec) };
+  return { spec, rule: parseRule(spec, allRules) };
 }
 
 function specOf(name: string, options: Options): string {

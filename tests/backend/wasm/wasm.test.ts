@@ -1,5 +1,3 @@
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { Engine } from '../../../src/backend/engine.ts';
 import type { Regime, Tile, TileKernels } from '../../../src/backend/kernels.ts';
@@ -14,7 +12,6 @@ import { Slabs } from '../../../src/backend/wasm/slabs.ts';
 import { WasmKernels } from '../../../src/backend/wasm/wasm.ts';
 import { noise, randomRows } from '../parity.ts';
 
-const root = join(import.meta.dirname, '../../..');
 const reference = new ReferenceKernels();
 
 type Operation = (kernels: TileKernels, x: Tile) => Promise<Tile>;
@@ -535,13 +532,6 @@ describe('tiles', () => {
       kernels.upload([arrayRow(Float32Array.of(1, 2, 3, 4)), row], 0, 4),
     ).rejects.toThrow(new TypeError('row 1 lies on a GPU; the wasm backend reads memory'));
   });
-});
-
-test('the compiled module and the generated steps are up to date', () => {
-  const command = ['--import', 'tsx', 'scripts/build-wasm.ts', '--check'];
-  const { status, stderr } = spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8' });
-  expect(stderr).toBe('');
-  expect(status).toBe(0);
 });
 
 test('a sum of very many rows', async () => {
