@@ -9,7 +9,7 @@ import { createBackend } from '../../src/backend/create-node.ts';
 import type { Backend } from '../../src/backend/kernels.ts';
 import { parseConfig } from '../../src/federation/config.ts';
 import { Coordinator, type CoordinatorOptions } from '../../src/federation/coordinator.ts';
-import type { Pace } from '../../src/federation/http/flow.ts';
+import type { Pace } from '../../src/federation/http/body.ts';
 import { FederationServer } from '../../src/federation/http/server.ts';
 import { Identity, possessionToSign } from '../../src/federation/identity.ts';
 import { merkleRootOf } from '../../src/federation/merkle.ts';

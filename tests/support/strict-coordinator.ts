@@ -15,7 +15,7 @@ import {
   issueChallenge,
   type Purpose,
 } from '../../src/federation/identity.ts';
-import { chunkRange, leafHash, merkleRoot } from '../../src/federation/merkle.ts';
+import { chunkRange, LEAF_PREFIX, leafHash, merkleRoot } from '../../src/federation/merkle.ts';
 import type { ClientRecord } from '../../src/federation/registry.ts';
 import {
   checkStatement,
@@ -435,7 +435,10 @@ export class StrictCoordinator {
       throw new No(400, 'wrong-length');
     }
     const digest = createHash('sha256').update(body).digest('base64');
-    if (headers['content-digest'] !== `sha-256=:${digest}:`) throw new No(400, 'wrong-digest');
+    const leaf = createHash('sha256').update(LEAF_PREFIX).update(body).digest('hex');
+    const isRight =
+      headers['merkle-leaf'] === leaf || headers['content-digest'] === `sha-256=:${digest}:`;
+    if (!isRight) throw new No(400, 'wrong-digest');
     const before = upload.chunks[index];
     if (before !== undefined && Buffer.compare(before, body) !== 0) {
       throw new No(409, 'other-content');

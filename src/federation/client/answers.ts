@@ -185,8 +185,3 @@ function base64Bytes(text: string): Uint8Array | undefined {
     return undefined;
   }
 }
-
-/** Base64, as in headers. */
-export function base64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
-}

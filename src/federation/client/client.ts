@@ -281,6 +281,7 @@ export class FederationClient {
     this.#news?.close();
   }
 
+  /** The same as {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

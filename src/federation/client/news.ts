@@ -20,11 +20,17 @@ export interface NewsItem {
 
 /** The part of a platform's WebSocket that is used. */
 export interface Socket {
+  /** Called once it is open. */
   onopen: ((event: never) => void) | null;
+  /** Called with what the server tells. */
   onmessage: ((event: { readonly data: unknown }) => void) | null;
+  /** Called once it is closed. */
   onclose: ((event: never) => void) | null;
+  /** Called where it fails. */
   onerror: ((event: never) => void) | null;
+  /** Tells the server something. */
   send(text: string): void;
+  /** Closes it. */
   close(): void;
 }
 

@@ -20,10 +20,10 @@ import type { RoundTerms } from './answers.ts';
 import type { Tensors } from './model.ts';
 
 /** Number types that this client writes. */
-export const WIRE_DTYPES = ['F32', 'F16', 'BF16'] as const;
+export const WIRE_DTYPES: readonly WireDtype[] = ['F32', 'F16', 'BF16'];
 
-/** One of {@link WIRE_DTYPES}. */
-export type WireDtype = (typeof WIRE_DTYPES)[number];
+/** A number type of update files that this client writes. */
+export type WireDtype = 'F32' | 'F16' | 'BF16';
 
 /** What training gives. */
 export interface LocalUpdate {

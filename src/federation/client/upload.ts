@@ -7,8 +7,9 @@
 
 import { FederationError } from '../../core/errors.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
-import { chunkRange } from '../merkle.ts';
-import { base64, readReceipt, readStatus, type UploadStatus } from './answers.ts';
+import { hex } from '../../secagg/suite.ts';
+import { chunkRange, leafHash } from '../merkle.ts';
+import { readReceipt, readStatus, type UploadStatus } from './answers.ts';
 import type { Session } from './session.ts';
 import { type PreparedUpdate, statementJson } from './update.ts';
 
@@ -137,7 +138,7 @@ class Sending {
     const bytes = file.subarray(from, to);
     const headers = {
       'content-type': 'application/octet-stream',
-      'content-digest': `sha-256=:${base64(crypto.sha256(bytes))}:`,
+      'merkle-leaf': hex(leafHash(bytes, crypto.sha256)),
     };
     const path = `${this.#path()}/chunks/${index}`;
     const timeoutMs = LEAST_TIMEOUT_MS + (bytes.length / SLOWEST) * 1000;

@@ -21,7 +21,10 @@ import type { Coordinator, DeclaredUpdate, Outcome } from '../coordinator.ts';
 import { CHALLENGE_MS, checkPossession, HEX_32, issueChallenge } from '../identity.ts';
 import { chunkRange } from '../merkle.ts';
 import { isOver } from '../run-state.ts';
-import { Credit, PACE, type Pace, paced, Stalled, shortBody, TokenBuckets } from './flow.ts';
+import type { ChunkOptions } from '../store/upload.ts';
+import { batches, PACE, type Pace, readPast, Stalled, shortBody } from './body.ts';
+import { Credit } from './credit.ts';
+import { TokenBuckets } from './flow.ts';
 import { Metrics } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { type Place, Problem, type ProblemDetails, problemOf } from './problems.ts';
@@ -55,6 +58,8 @@ const MOST_JSON = 64 * 1024;
 const MOST_WAIT = 60;
 /** Bytes of a model that are read at one time. */
 const PIECE = 2 ** 20;
+/** Longest that a chunk waits for credit, in milliseconds. */
+const CREDIT_MS = 10_000;
 /** When to come again where nobody knows, in seconds. */
 const LATER = 5;
 
@@ -106,6 +111,8 @@ export class FederationApp {
     app.use(async (c, next) => {
       const begun = performance.now();
       await next();
+      // A body that nobody wanted is read past, so that the connection survives.
+      void readPast(c.env.incoming, this.#options.pace);
       const route = c.req.routePath;
       const { method } = c.req;
       this.metrics.answered({ method, route, status: c.res.status }, performance.now() - begun);
@@ -451,14 +458,21 @@ export class FederationApp {
     if (length !== to - from) {
       throw new Problem('wrong-length', `chunk ${index} has ${to - from} bytes, got ${length}`);
     }
-    const digest = digestIn(c);
-    const giveBack = this.#credit.take(client, length);
+    const hash = hashIn(c);
+    const isBegun = upload.missing < upload.chunks;
+    const giveBack =
+      this.#credit.take(client, length) ??
+      (await this.#credit.wait(client, length, {
+        waitMs: CREDIT_MS,
+        isBegun,
+        signal: goneSignal(c.env.outgoing),
+      }));
     if (giveBack === undefined) {
       const message = `${this.#credit.each} bytes may be in flight: wait for those that are`;
       throw new Problem('no-credit', message, { retryAfter: 1 });
     }
     try {
-      const answer = await upload.write(index, paced(c.env.incoming, pace), { digest });
+      const answer = await upload.write(index, batches(c.env.incoming, { pace }), hash);
       if (!answer.ok) throw problemOf(answer.refusal, 'chunk');
     } finally {
       giveBack();
@@ -529,8 +543,6 @@ export class FederationApp {
       { method: c.req.method, path: c.req.path, status, code, message },
       'refused',
     );
-    // A body that nobody wants is read past, so that the connection survives.
-    c.env.incoming.resume();
     const { retryAfter } = details;
     const headers =
       retryAfter === undefined ? {} : { 'retry-after': String(Math.max(1, retryAfter)) };
@@ -582,11 +594,17 @@ function lengthIn(c: Call): number {
   throw new Problem('wrong-length', 'a chunk comes with its Content-Length');
 }
 
-function digestIn(c: Call): Uint8Array {
+/** What a chunk is said to hash to: its leaf of the tree, or its bytes by themselves. */
+function hashIn(c: Call): ChunkOptions {
+  const leaf = c.req.header('merkle-leaf');
+  if (leaf !== undefined && HEX_32.test(leaf)) return { leaf: hexToBytes(leaf) };
   const text = c.req.header('content-digest') ?? '';
   const [, digest] = /^sha-256=:([A-Za-z0-9+/]{43}=):$/.exec(text) ?? [];
-  if (digest !== undefined) return new Uint8Array(Buffer.from(digest, 'base64'));
-  throw new Problem('malformed', 'a chunk comes with Content-Digest: sha-256=:…:');
+  if (leaf === undefined && digest !== undefined) {
+    return { digest: new Uint8Array(Buffer.from(digest, 'base64')) };
+  }
+  const wanted = 'Content-Digest: sha-256=:…: or Merkle-Leaf: and 64 lower-case hex digits';
+  throw new Problem('malformed', `a chunk comes with ${wanted}`);
 }
 
 function numberIn(c: Call, name: string): number | undefined {

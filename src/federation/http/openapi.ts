@@ -87,7 +87,7 @@ export const CALLS: readonly Described[] = [
     method: 'get',
     path: '/v1/models/{sha256}',
     summary: 'a model, safetensors',
-    answers: { 200: undefined, 206: undefined, 304: undefined },
+    answers: { 200: undefined, 206: undefined, 304: undefined, 416: undefined },
   },
   {
     method: 'post',
@@ -151,8 +151,13 @@ function operationOf(call: Described): Record<string, unknown> {
     parameters: [
       ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
       ...query.map((name) => ({ name, in: 'query', schema: { type: 'integer', minimum: 0 } })),
+      // One of them is needed.
       ...(binary
-        ? [{ name: 'content-digest', in: 'header', required: true, schema: { type: 'string' } }]
+        ? ['merkle-leaf', 'content-digest'].map((name) => ({
+            name,
+            in: 'header',
+            schema: { type: 'string' },
+          }))
         : []),
     ],
     ...(request && {

@@ -12,7 +12,7 @@ import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import type { Coordinator } from '../coordinator.ts';
 import type { LoggedEvent } from '../store/chain.ts';
 import { FederationApp } from './app.ts';
-import type { Pace } from './flow.ts';
+import type { Pace } from './body.ts';
 import { NewsServer } from './news.ts';
 
 /** How a server is started. */
@@ -49,6 +49,8 @@ export class FederationServer {
       this.app.hono.fetch as Parameters<typeof getRequestListener>[0],
       {
         overrideGlobalObjects: false,
+        // It cuts whatever takes longer than half a second to be read past.
+        autoCleanupIncoming: false,
       },
     );
     this.#server = createServer(

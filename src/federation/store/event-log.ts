@@ -169,10 +169,11 @@ export class EventLog {
   async #commit(batch: readonly Waiting[]): Promise<void> {
     const { database, head, onStep } = this.#options;
     const done: (readonly LoggedEvent[])[] = [];
+    const all = batch.flatMap(({ events }) => events);
     let last = this.#head;
     try {
       await database.exec('BEGIN IMMEDIATE');
-      onStep('log.begun');
+      onStep('log.begun', all);
       for (const { events } of batch) {
         done.push(
           events.map((event) => {
@@ -182,11 +183,11 @@ export class EventLog {
           }),
         );
       }
-      onStep('log.inserted');
+      onStep('log.inserted', all);
       await database.exec('COMMIT');
-      onStep('log.committed');
+      onStep('log.committed', all);
       await head.write(last);
-      onStep('log.confirmed');
+      onStep('log.confirmed', all);
     } catch (cause) {
       await this.#undo(batch, cause);
       return;

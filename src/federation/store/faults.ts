@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { NewEvent } from './chain.ts';
+
 /** In the order of an update's life. */
 export const STEPS = [
   'run.folders-made',
@@ -32,5 +34,11 @@ export const STEPS = [
 /** One of {@link STEPS}. */
 export type Step = (typeof STEPS)[number];
 
-/** Called at each step; what it throws is what the step throws. */
-export type OnStep = (step: Step) => void;
+/**
+ * Called at each step, with the events that are written where it is one of the log; what it throws is
+ * what the step throws.
+ */
+export type OnStep = (step: Step, events?: readonly NewEvent[]) => void;
+
+/** Who watches the stores of a whole program; a test that starts one with more code sets it. @internal */
+export const watcher: { onStep: OnStep } = { onStep: () => {} };

@@ -27,6 +27,24 @@ export async function writeAt(handle: FileHandle, bytes: Uint8Array, at: number)
   }
 }
 
+/** Writes all bytes of some arrays at a place, one after the other. */
+export async function writeAllAt(
+  handle: FileHandle,
+  parts: readonly Uint8Array[],
+  at: number,
+): Promise<void> {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  let { bytesWritten: done } = await handle.writev(parts, at);
+  if (done === length) return;
+  // A signal or a full disk came between: what is left goes piece by piece.
+  for (const part of parts) {
+    const skipped = Math.min(done, part.length);
+    done -= skipped;
+    if (skipped < part.length) await writeAt(handle, part.subarray(skipped), at + skipped);
+    at += part.length;
+  }
+}
+
 /** Fills an array from a place; whether there was enough. */
 export async function readAt(handle: FileHandle, into: Uint8Array, at: number): Promise<boolean> {
   for (let done = 0; done < into.length; ) {

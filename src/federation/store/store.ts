@@ -29,7 +29,7 @@ import { BLOB_NAME, Blobs } from './blobs.ts';
 import type { ChainHead, LoggedEvent, NewEvent } from './chain.ts';
 import { type Connection, isBroken, isDiskFull, openDatabase } from './database.ts';
 import { EventLog, type EventRange } from './event-log.ts';
-import type { OnStep } from './faults.ts';
+import { type OnStep, watcher } from './faults.ts';
 import { syncFolder } from './files.ts';
 import { HeadFile } from './head-file.ts';
 import { takeLock, type Unlock } from './lock.ts';
@@ -75,7 +75,7 @@ export interface Recovery {
  */
 export async function openStore(folder: string, options: StoreOptions): Promise<Store> {
   checkOptions(options);
-  const { onStep = () => {} } = options;
+  const { onStep = watcher.onStep } = options;
   if (options.mode === 'create') await makeFolders(folder);
   else if (!(await exists(join(folder, 'lock')))) throw noRun(folder);
   onStep('run.folders-made');

@@ -1,5 +1,7 @@
 /** What a server tells beside rounds: news, figures, its own description, parts of models. */
 
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { requestLog } from '../../../src/federation/http/log.ts';
@@ -126,6 +128,30 @@ test('the description for machines names every call that the server answers', as
   const { schema } = body.paths['/v1/challenge'].post.requestBody.content['application/json'];
   expect(schema).toMatchObject({ additionalProperties: false, required: ['publicKey'] });
 });
+
+test('docs/protocol.md names every call, and every field that an answer may have', async () => {
+  const text = await readFile(join(import.meta.dirname, '../../../docs/protocol.md'), 'utf8');
+  const calls = run.server.app.hono.routes
+    .filter(({ method }) => method !== 'ALL')
+    .map(({ method, path }) => `${method} ${path}`);
+  expect(calls.length).toBeGreaterThan(CALLS.length);
+  expect([...calls, 'GET /v1/events'].filter((call) => !text.includes(`\`${call}`))).toEqual([]);
+  const { body } = await client.send('GET', '/v1/openapi.json');
+  const fields = Object.values<Record<string, { responses: Record<string, unknown> }>>(
+    body.paths,
+  ).flatMap((path) => Object.values(path).flatMap(({ responses }) => fieldsOf(responses)));
+  expect(fields).toContain('waitingFor');
+  expect(fields.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([]);
+});
+
+/** Names of the fields that answers hold. */
+function fieldsOf(responses: Record<string, unknown>): string[] {
+  return Object.values(responses).flatMap((response) => {
+    // biome-ignore lint/suspicious/noExplicitAny: a document that was made by schemas.
+    const schema = (response as any).content?.['application/json']?.schema;
+    return Object.keys(schema?.properties ?? {});
+  });
+}
 
 test('the log has no secret, at whatever depth up to two', () => {
   const lines: string[] = [];

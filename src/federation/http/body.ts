@@ -1,0 +1,194 @@
+/**
+ * Bodies of requests as they come: in batches that are worth a write, and only as long as they keep
+ * moving. Nothing of a body is read that nobody has asked for.
+ *
+ * @module
+ */
+
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { Problem } from './problems.ts';
+
+/** How slow a body may be. */
+export interface Pace {
+  /** Longest pause, in milliseconds; also the time over which the rate counts. */
+  readonly stallMs: number;
+  /** Fewest bytes a second. */
+  readonly leastRate: number;
+}
+
+/** Ten seconds, and 1 KiB a second. */
+export const PACE: Pace = { stallMs: 10_000, leastRate: 1024 };
+
+/**
+ * Bytes that are handed on at one time: a system call for each is dear. While they are worked on, the
+ * sender waits: with many at once it is for their turn anyhow, and memory is for as many more.
+ */
+export const BATCH_BYTES: number = 128 * 1024;
+/** What is read past of a body that nobody wants, in bytes and milliseconds. */
+const MOST_PAST = 64 * 2 ** 20;
+const MOST_PAST_MS = 30_000;
+
+/** A body was cut off: it stood still, or crept. */
+export class Stalled extends Error {
+  override readonly name = 'Stalled';
+}
+
+/** How a body is read. */
+export interface BatchOptions {
+  readonly pace?: Pace;
+  /** Bytes after which a batch is full. */
+  readonly bytes?: number;
+}
+
+/**
+ * The pieces of a body, some at a time; while one batch is worked on, the sender waits. Whoever ends early leaves the rest unread, and the connection as it is.
+ *
+ * @throws {Stalled} if nothing comes for `stallMs`, or less than `leastRate` over that time, not counting
+ *   what the receiver takes.
+ * @throws whatever the stream fails with.
+ */
+export async function* batches(
+  body: Readable,
+  { pace = PACE, bytes = BATCH_BYTES }: BatchOptions = {},
+): AsyncGenerator<readonly Uint8Array[], void> {
+  const gathering = new Gathering(body, bytes);
+  try {
+    for (;;) {
+      await gathering.full(pace);
+      const batch = gathering.take();
+      if (batch.length === 0) return;
+      yield batch;
+    }
+  } finally {
+    gathering.end();
+  }
+}
+
+/** A body, listened to. */
+class Gathering {
+  readonly #body: Readable;
+  readonly #bytes: number;
+  #pieces: Uint8Array[] = [];
+  #held = 0;
+  /** Bytes since somebody last looked, and when the last ones came. */
+  #arrived = 0;
+  #lastAt = 0;
+  #isOver = false;
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(body: Readable, bytes: number) {
+    this.#body = body;
+    this.#bytes = bytes;
+    body.on('data', this.#onData).once('end', this.#onEnd).on('error', this.#onError);
+    body.once('close', this.#onClose);
+    if (body.readableEnded) this.#onEnd();
+    else if (body.destroyed) this.#onClose();
+  }
+
+  /** When a batch is full, or all has come. @throws {Stalled} */
+  async full({ stallMs, leastRate }: Pace): Promise<void> {
+    let windowAt = performance.now();
+    this.#lastAt = windowAt;
+    this.#arrived = 0;
+    const timer = setInterval(() => {
+      const now = performance.now();
+      if (now - this.#lastAt >= stallMs)
+        this.#onError(new Stalled(`no byte came for ${stallMs} ms`));
+      const elapsed = now - windowAt;
+      if (elapsed < stallMs) return;
+      if (this.#arrived < (leastRate * elapsed) / 1000) {
+        this.#onError(new Stalled(`${this.#arrived} bytes came in ${Math.round(elapsed)} ms`));
+      }
+      windowAt = now;
+      this.#arrived = 0;
+    }, stallMs / 4);
+    try {
+      while (this.#held < this.#bytes && !this.#isOver && this.#failure === undefined) {
+        this.#body.resume();
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    } finally {
+      clearInterval(timer);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  take(): readonly Uint8Array[] {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#held = 0;
+    return pieces;
+  }
+
+  end(): void {
+    const body = this.#body;
+    body.pause();
+    body.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    // A connection that breaks later is nobody's business.
+    body.off('error', this.#onError).on('error', () => {});
+  }
+
+  readonly #onData = (piece: Uint8Array): void => {
+    this.#pieces.push(piece);
+    this.#held += piece.length;
+    this.#arrived += piece.length;
+    this.#lastAt = performance.now();
+    if (this.#held < this.#bytes) return;
+    this.#body.pause();
+    this.#wake?.();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#isOver = true;
+    this.#wake?.();
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#failure ??= error;
+    this.#wake?.();
+  };
+
+  readonly #onClose = (): void => {
+    if (!this.#isOver) this.#onError(new Stalled('the connection was closed'));
+  };
+}
+
+/** All of a short body. @throws {Problem} `too-large`. @throws as {@link batches}. */
+export async function shortBody(
+  body: Readable,
+  { most, pace = PACE }: { readonly most: number; readonly pace?: Pace },
+): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  let length = 0;
+  for await (const batch of batches(body, { pace, bytes: most + 1 })) {
+    length += batch.reduce((sum, piece) => sum + piece.length, 0);
+    if (length > most) {
+      throw new Problem('too-large', `a request of this kind has ${most} bytes at most`);
+    }
+    all.push(...batch);
+  }
+  return new Uint8Array(Buffer.concat(all));
+}
+
+/**
+ * Reads past what is left of a body once its request is answered, so that the connection serves the next
+ * one; a body too long or too slow for that ends with its connection.
+ */
+export async function readPast(request: IncomingMessage, pace: Pace = PACE): Promise<void> {
+  if (request.readableEnded || request.destroyed) return;
+  const end = performance.now() + MOST_PAST_MS;
+  let bytes = 0;
+  try {
+    for await (const batch of batches(request, { pace })) {
+      bytes += batch.reduce((sum, piece) => sum + piece.length, 0);
+      if (bytes > MOST_PAST || performance.now() > end) break;
+    }
+  } catch {
+    // Nobody is left to be told.
+  }
+  if (!request.readableEnded) request.socket.destroy();
+}

@@ -1,0 +1,81 @@
+/** Bodies that move, stand still, creep, break off, or are wanted by nobody. */
+
+import { Readable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { batches, Stalled, shortBody } from '../../../src/federation/http/body.ts';
+
+/** A body of so many pieces, one every so many milliseconds. */
+function bodyOf(count: number, { ms, bytes }: { ms: number; bytes: number }): Readable {
+  return Readable.from(
+    (async function* () {
+      for (let i = 0; i < count; i++) {
+        await new Promise((done) => setTimeout(done, ms));
+        yield new Uint8Array(bytes).fill(i);
+      }
+    })(),
+  );
+}
+
+async function sizes(body: AsyncIterable<readonly Uint8Array[]>): Promise<number[]> {
+  const all: number[] = [];
+  for await (const batch of body) all.push(batch.reduce((sum, piece) => sum + piece.length, 0));
+  return all;
+}
+
+const pace = { stallMs: 100, leastRate: 1000 };
+
+test('a body comes in batches, all of it and in order', async () => {
+  const body = bodyOf(10, { ms: 1, bytes: 100 });
+  expect(await sizes(batches(body, { pace, bytes: 250 }))).toEqual([300, 300, 300, 100]);
+  const seen: number[] = [];
+  for await (const batch of batches(bodyOf(10, { ms: 0, bytes: 1 }), { pace, bytes: 3 })) {
+    seen.push(...batch.map((piece) => piece[0]!));
+  }
+  expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test('one that moves comes through; one that stands still, or creeps, is cut', async () => {
+  const moving = batches(bodyOf(20, { ms: 10, bytes: 100 }), { pace });
+  expect(await sizes(moving)).toEqual([2000]);
+  const still = batches(bodyOf(2, { ms: 400, bytes: 100 }), { pace });
+  await expect(sizes(still)).rejects.toThrow(Stalled);
+  // 1 byte every 10 ms is 100 a second.
+  const creeping = batches(bodyOf(50, { ms: 10, bytes: 1 }), { pace });
+  await expect(sizes(creeping)).rejects.toThrow(Stalled);
+});
+
+test('what the receiver takes its time for is not held against the sender', async () => {
+  const body = batches(bodyOf(4, { ms: 1, bytes: 300 }), { pace, bytes: 250 });
+  for await (const _ of body) await new Promise((done) => setTimeout(done, 250));
+});
+
+test('no more is gathered than the batch at work', async () => {
+  let made = 0;
+  const body = Readable.from(
+    (function* () {
+      for (; made < 100; made++) yield new Uint8Array(100);
+    })(),
+    { highWaterMark: 1 },
+  );
+  const reading = batches(body, { pace, bytes: 200 });
+  await reading.next();
+  await new Promise((done) => setTimeout(done, 50));
+  // A batch of two pieces, and what the stream itself holds.
+  expect(made).toBeLessThanOrEqual(5);
+  await reading.return();
+  expect(body.destroyed).toBe(false);
+});
+
+test('a connection that breaks ends the body with its error', async () => {
+  const body = new Readable({ read() {} });
+  const reading = sizes(batches(body, { pace }));
+  body.push(new Uint8Array(10));
+  body.destroy(new Error('reset'));
+  await expect(reading).rejects.toThrow('reset');
+});
+
+test('a short body is read whole, or refused', async () => {
+  const read = (most: number) => shortBody(bodyOf(5, { ms: 1, bytes: 10 }), { most, pace });
+  expect(await read(50)).toHaveLength(50);
+  await expect(read(49)).rejects.toMatchObject({ code: 'too-large' });
+});
