@@ -4,55 +4,22 @@
  * @module
  */
 
-import {
-  ATTACKS,
-  type AttackFamily,
-  type AttackOutcome,
-  type Deed,
-  PIPELINES,
-  type Setting,
-} from '../src/lab/federation-attacks.ts';
-
-/** A run that was measured. */
-export interface Measured extends AttackOutcome {
-  readonly pipeline: string;
-  /** Name of the family, or `none`. */
-  readonly attack: string;
-  readonly seed: number;
-  readonly how: 'one process' | 'processes';
-  readonly deed?: Deed;
-}
-
-/** An attack that was aimed. */
-export interface Aimed {
-  readonly pipeline: string;
-  readonly attack: string;
-  readonly deed: Deed;
-  readonly tried: readonly number[];
-}
-
-/** All that was measured. */
-export interface Results {
-  /** What attacks could be aimed with. */
-  readonly families: readonly AttackFamily[];
-  readonly source: string;
-  readonly setting: Setting;
-  readonly aims: Aimed[];
-  readonly runs: Measured[];
-}
+import { ATTACKS, type AttackFamily, type Deed, PIPELINES } from '../src/lab/federation-attacks.ts';
+import type { Aimed, How, Measured, Results } from './federation-attacks-results.ts';
 
 const ROWS = [{ name: 'none', title: 'nobody attacks' }, ...ATTACKS];
 
 /** The page, in Markdown. */
 export function pageOf(results: Results): string {
-  const { setting, source, runs } = results;
+  const { runs } = results;
+  const { setting, source, aimingSeeds } = results.subject;
   const { clients, attackers, rounds, alpha, training, hidden, samplesCap } = setting;
   const seeds = new Set(runs.map(({ seed }) => seed)).size;
   const { learningRate, batch, epochs } = training;
   return `# Attacks on federations
 
 What ${attackers} colluding clients of ${clients} can do to a federation whose pipeline they know. Written by
-\`scripts/federation-attacks.ts\`; figures are in \`bench/results/federation-attacks.json\`.
+\`scripts/federation-attacks.ts\`; figures are in \`bench/results/federation-attacks.ndjson\`.
 
 \`${source}\` is dealt out to ${clients} clients by a Dirichlet distribution of parameter ${alpha} over labels. In each of ${rounds}
 rounds, each trains a network of one hidden layer of ${hidden} for ${epochs} epochs in batches of ${batch} at a rate of
@@ -64,7 +31,7 @@ no client has.
 - *unscreened*: what is not finite is turned away, and nothing else.
 
 Each attack is aimed at each pipeline: of the strengths that are listed below, the one that leaves the least accuracy in
-a run of the very pipeline, detectors and quarantine included, under a seed that is not reported.
+runs of the very pipeline, detectors and quarantine included, under ${aimingSeeds.length} seeds that are not reported.
 
 ## Accuracy
 
@@ -75,7 +42,7 @@ ${tableOf(runs, 'one process')}
 ${processesOf(results)}
 ## What was aimed
 
-Accuracy in percent that each strength left under the seed of the search; in bold what was taken.
+Accuracy in percent that each strength left under the seeds of the search; in bold what was taken.
 
 ${aimsOf(results)}
 
@@ -88,7 +55,7 @@ ${stoppedOf(results)}
 `;
 }
 
-function processesOf({ runs, setting }: Results): string {
+function processesOf({ runs, subject: { setting } }: Results): string {
   if (!runs.some(({ how }) => how === 'processes')) return '';
   return `
 With processes: one \`aggregis serve\` and ${setting.clients} \`aggregis join\`, over HTTP on one machine; cells without a
@@ -98,7 +65,7 @@ ${tableOf(runs, 'processes')}
 `;
 }
 
-function tableOf(all: readonly Measured[], how: Measured['how']): string {
+function tableOf(all: readonly Measured[], how: How): string {
   const runs = all.filter((run) => run.how === how);
   return markdown(
     ['attack', ...PIPELINES.map(({ title }) => title)],
@@ -116,15 +83,13 @@ function cellOf(runs: readonly Measured[], pipeline: string, attack: string): st
   return `${percent(mean)} (${percent(Math.min(...accuracies))}${note})`;
 }
 
-function aimsOf({ aims }: Results): string {
+function aimsOf(results: Results): string {
   return markdown(
     ['attack', ...PIPELINES.map(({ title }) => title)],
     ATTACKS.filter(({ deeds }) => deeds.length > 1).map((family) => [
       titleOf(family),
       ...PIPELINES.map((pipeline) => {
-        const aim = aims.find(
-          (one) => one.pipeline === pipeline.name && one.attack === family.name,
-        );
+        const aim = results.aim(pipeline.name, family.name);
         return aim === undefined ? '–' : triedIn(family, aim);
       }),
     ]),
@@ -152,7 +117,7 @@ function wordsOf({ spec, claim }: Deed): string {
   return spec === undefined ? 'honest' : `\`${spec}\``;
 }
 
-function stoppedOf({ runs, setting }: Results): string {
+function stoppedOf({ runs, subject: { setting } }: Results): string {
   const screened = PIPELINES.filter((pipeline) => pipeline.screened);
   return markdown(
     ['attack', ...screened.map(({ title }) => title)],

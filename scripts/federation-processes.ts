@@ -13,11 +13,11 @@ import { createInterface } from 'node:readline';
 import {
   type AttackOutcome,
   type AttackRun,
-  accuracyOf,
   countsOf,
   firstModel,
   networkOf,
   pipelineConfig,
+  qualityOf,
 } from '../src/lab/federation-attacks.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -33,6 +33,10 @@ export interface ProcessOptions {
   readonly built: boolean;
   /** The longest that a run may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** Where `aggregis report` writes what happened. Default: nowhere. */
+  readonly report?: string | undefined;
+  /** Is told why there is no report. */
+  readonly warn?: ((text: string) => void) | undefined;
 }
 
 /** A line that a process prints with `--json`. */
@@ -52,9 +56,12 @@ export async function attackWithProcesses(
   await writeFile(config, JSON.stringify(pipelineConfig(pipeline, setting)));
   const runFolder = join(folder, 'run');
   const started: Process[] = [];
-  const deadline = setTimeout(() => {
+  const endAll = (): void => {
     for (const { child } of started) child.kill('SIGKILL');
-  }, timeoutMs);
+  };
+  const deadline = setTimeout(endAll, timeoutMs);
+  // Clients are patient: they would outlive whoever started them.
+  process.once('exit', endAll);
   try {
     const words = ['serve', '--config', config, '--run', runFolder, '--port', '0', '--json'];
     const server = new Process([...words, '--threads', '1', '--linger', '1'], options);
@@ -74,15 +81,29 @@ export async function attackWithProcesses(
     const file = await readFile(join(runFolder, 'blobs', last));
     const attackers = new Set(joined.slice(0, setting.attackers).map(({ client }) => client));
     const isAttacker = (client: string): boolean => run.deed !== undefined && attackers.has(client);
+    await report(runFolder, started, options);
     return {
-      accuracy: await accuracyOf(new Uint8Array(file), { network, data }),
+      ...(await qualityOf(new Uint8Array(file), { network, data })),
       failed: setting.rounds - published.length,
       ...(await countsOf(runFolder, isAttacker)),
     };
   } finally {
     clearTimeout(deadline);
-    for (const { child } of started) child.kill('SIGKILL');
+    process.off('exit', endAll);
+    endAll();
     await Promise.all(started.map((one) => one.gone));
+  }
+}
+
+/** Writes the report of a run. What was measured counts without it. */
+async function report(run: string, started: Process[], options: ProcessOptions): Promise<void> {
+  if (options.report === undefined) return;
+  const reporter = new Process(['report', run, '--out', options.report], options);
+  started.push(reporter);
+  try {
+    await reporter.ended();
+  } catch (error) {
+    options.warn?.(`no report: ${(error as Error).message}`);
   }
 }
 

@@ -3,7 +3,7 @@
  * detectors and its reputation included.
  *
  * An attack is a family of what colluding clients may send. Before it is measured it is aimed: of the
- * family, what harms the pipeline most in a run of its own, under a seed that is not reported.
+ * family, what harms the pipeline most in runs of its own, under seeds that are not reported.
  *
  * @module
  */
@@ -137,6 +137,8 @@ export const SETTING: Setting = {
 export interface AttackOutcome {
   /** Of the last model, on examples that no client has; in [0, 1]. */
   readonly accuracy: number;
+  /** Mean cross entropy of the same in nats; `null` for a model that has diverged. */
+  readonly loss: number | null;
   /** Rounds without a model. */
   readonly failed: number;
   /** Updates that did not go on, in all rounds. */
@@ -216,8 +218,9 @@ export async function attackInProcess(
     const outcome = await runTrial({ folder: run, config, model, clients, backend });
     const isAttacker = (client: string): boolean =>
       deed !== undefined && names.indexOf(client) < setting.attackers;
-    const accuracy = await accuracyOf(outcome.model, { network, data });
-    return { accuracy, failed: outcome.failed, ...(await countsOf(run, isAttacker)) };
+    const { failed } = outcome;
+    const quality = await qualityOf(outcome.model, { network, data });
+    return { ...quality, failed, ...(await countsOf(run, isAttacker)) };
   } finally {
     await rm(parent, { recursive: true, force: true });
   }
@@ -235,12 +238,13 @@ export async function attackInProcess(
 }
 
 /** How well a model file reads the test examples. */
-export async function accuracyOf(
+export async function qualityOf(
   file: Uint8Array,
   { network, data }: { readonly network: Mlp; readonly data: TrainTest },
-): Promise<number> {
+): Promise<Pick<AttackOutcome, 'accuracy' | 'loss'>> {
   const parameters = await parametersIn(bytesSource('model', file), network);
-  return network.evaluate(parameters, data.test).accuracy;
+  const { accuracy, loss } = network.evaluate(parameters, data.test);
+  return { accuracy, loss: Number.isFinite(loss) ? loss : null };
 }
 
 /** What a run's log tells of exclusions and quarantines. */
@@ -263,6 +267,9 @@ export async function countsOf(
 
 type LoggedExclusions = readonly { readonly client: string }[] & LoggedEvent['body'][string];
 
+/** What a deed left of a model. */
+type Quality = Pick<AttackOutcome, 'accuracy' | 'loss'>;
+
 /** What of a family harms a pipeline most. */
 export interface AimedAttack {
   readonly deed: Deed;
@@ -270,14 +277,34 @@ export interface AimedAttack {
   readonly tried: readonly number[];
 }
 
-/** Aims a family at a pipeline: one run for each of its deeds. */
+/** Aims a family at a pipeline: the least accuracy, and of those that leave the same the greatest loss. */
 export async function aim(
   { deeds }: AttackFamily,
-  run: (deed: Deed) => Promise<Pick<AttackOutcome, 'accuracy'>>,
+  run: (deed: Deed) => Promise<Quality>,
 ): Promise<AimedAttack> {
-  const tried: number[] = [];
   // With one deed there is nothing to choose.
-  if (deeds.length > 1) for (const deed of deeds) tried.push((await run(deed)).accuracy);
-  const worst = tried.length === 0 ? 0 : tried.indexOf(Math.min(...tried));
-  return { deed: deeds[worst]!, tried };
+  if (deeds.length === 1) return { deed: deeds[0]!, tried: [] };
+  const tried: Quality[] = [];
+  for (const deed of deeds) tried.push(await run(deed));
+  const worst = tried.reduce((least, one) => (isWorse(one, least) ? one : least));
+  const accuracies = tried.map(({ accuracy }) => accuracy);
+  return { deed: deeds[tried.indexOf(worst)]!, tried: accuracies };
+}
+
+function isWorse(one: Quality, other: Quality): boolean {
+  if (one.accuracy !== other.accuracy) return one.accuracy < other.accuracy;
+  const [loss, least] = [one, other].map((quality) => quality.loss ?? Number.POSITIVE_INFINITY);
+  return loss! > least!;
+}
+
+/** The mean of runs under several seeds. */
+export function meanQuality(all: readonly Quality[]): Quality {
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const losses = all.map(({ loss }) => loss ?? Number.POSITIVE_INFINITY);
+  const loss = mean(losses);
+  return {
+    accuracy: mean(all.map(({ accuracy }) => accuracy)),
+    loss: Number.isFinite(loss) ? loss : null,
+  };
 }

@@ -85,7 +85,10 @@ describe('an attack on a federation', () => {
     const deeds = [1, 2, 3].map((claim) => ({ claim }));
     const left = [0.5, 0.25, 0.75];
     const family = { name: 'a', title: 'a', deeds };
-    const aimed = await aim(family, async ({ claim }) => ({ accuracy: left[claim - 1]! }));
+    const aimed = await aim(family, async ({ claim }) => ({
+      accuracy: left[claim - 1]!,
+      loss: 1,
+    }));
     expect(aimed).toEqual({ deed: { claim: 2 }, tried: left });
     const alone = { ...family, deeds: [{ claim: 7 }] };
     expect(await aim(alone, () => Promise.reject(new Error('nothing is to be tried')))).toEqual({
