@@ -21,7 +21,7 @@
  * @module
  */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -49,6 +49,7 @@ import { attackWithProcesses } from './federation-processes.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const PAGE = join(ROOT, 'docs/attacks-on-federations.md');
+const BUILT = join(ROOT, 'dist/cli/main.js');
 const RESULTS = join(ROOT, 'bench/results/federation-attacks.ndjson');
 /** Attacks are aimed under these seeds, which are not among those that are reported. */
 const AIMING_SEEDS = [1001, 1002];
@@ -72,6 +73,7 @@ const seeds = Array.from({ length: count('seeds', values.seeds) }, (_, i) => i +
 if (!['none', 'some', 'all'].includes(values.processes)) {
   throw new RangeError(`--processes must be none, some or all, got ${values.processes}`);
 }
+if (values.built && !existsSync(BUILT)) throw new Error(`${BUILT} is missing: run npm run build`);
 const wanted = wantedCells(values.only);
 const source = values.data === undefined ? 'drawn digits' : basename(values.data);
 const results = Results.open(RESULTS, {
@@ -186,7 +188,7 @@ async function measure(run: AttackRun, { attack, how }: Cell): Promise<AttackOut
     folder: own,
     report: join(values.reports, `${name}.html`),
     dataFile: values.data,
-    built: values.built,
+    program: values.built ? BUILT : undefined,
     timeoutMs: TIMEOUT_MS,
     warn: say,
   });

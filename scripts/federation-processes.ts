@@ -6,7 +6,6 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,8 +19,7 @@ import {
   qualityOf,
 } from '../src/lab/federation-attacks.ts';
 
-const ROOT = join(import.meta.dirname, '..');
-const BUILT = join(ROOT, 'dist/cli/main.js');
+const SOURCE = join(import.meta.dirname, '../src/cli/main.ts');
 
 /** Where and how processes run. */
 export interface ProcessOptions {
@@ -29,8 +27,8 @@ export interface ProcessOptions {
   readonly folder: string;
   /** What clients are given as `--data`. Default: they draw digits. */
   readonly dataFile?: string | undefined;
-  /** Whether `dist` is run, which starts faster, instead of the source. */
-  readonly built: boolean;
+  /** The command line as JavaScript. Default: the source, which starts more slowly. */
+  readonly program?: string | undefined;
   /** The longest that a run may take, in milliseconds. */
   readonly timeoutMs: number;
   /** Where `aggregis report` writes what happened. Default: nowhere. */
@@ -131,12 +129,10 @@ class Process {
   #isGone = false;
   readonly #waiting = new Set<() => void>();
 
-  constructor(words: readonly string[], { built }: Pick<ProcessOptions, 'built'>) {
-    if (built && !existsSync(BUILT)) throw new Error(`${BUILT} is missing: run npm run build`);
-    const program = built
-      ? [BUILT]
-      : ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli/main.ts')];
-    this.child = spawn(process.execPath, [...program, ...words], {
+  constructor(words: readonly string[], { program }: Pick<ProcessOptions, 'program'>) {
+    const start =
+      program === undefined ? ['--import', import.meta.resolve('tsx'), SOURCE] : [program];
+    this.child = spawn(process.execPath, [...start, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.gone = once(this.child, 'close').then(() => {

@@ -22,6 +22,7 @@ import {
 } from '../../src/lab/federation-attacks.ts';
 import { drawDigits } from '../../src/lab/glyphs.ts';
 import { streamOf } from '../../src/lab/sampling.ts';
+import { compiled } from '../support/program.ts';
 
 const SEED = 3;
 const small: Setting = { ...SETTING, clients: 6, attackers: 1, rounds: 5, alpha: 10, hidden: 16 };
@@ -121,7 +122,11 @@ describe('aggregis serve with aggregis join', () => {
         seed: SEED,
         data,
       },
-      { folder: join(folder, 'processes'), built: false, timeoutMs: 100_000 },
+      {
+        folder: join(folder, 'processes'),
+        program: await compiled('src/cli/main.ts'),
+        timeoutMs: 100_000,
+      },
     );
     expect(outcome).toMatchObject({
       failed: 0,
