@@ -20,12 +20,13 @@ export {
   FederationClient,
   type FederationClientOptions,
   type ParticipateOptions,
-  type Participation,
 } from './federation/client/client.ts';
 export { type Clock, systemClock } from './federation/client/clock.ts';
 export type { Fetch } from './federation/client/http.ts';
 export type { Model, Tensor, Tensors } from './federation/client/model.ts';
 export type { NewsItem, OpenSocket, Socket } from './federation/client/news.ts';
+export type { Participation } from './federation/client/participation.ts';
+export { type SecureOptions, type TakePart, underMasks } from './federation/client/secure.ts';
 export type { Train, TrainingTask } from './federation/client/train.ts';
 export type { LocalUpdate, WireDtype } from './federation/client/update.ts';
 export type { Receipt } from './federation/client/upload.ts';

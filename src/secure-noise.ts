@@ -201,7 +201,7 @@ export interface NoisyUpdate {
  * @throws {BackendError} if the backend fails.
  */
 export async function encodePrivately(
-  { encoding, rounding, noise }: SecureNoise,
+  { encoding, rounding, noise }: Pick<SecureNoise, 'encoding' | 'rounding' | 'noise'>,
   { update, key, ctxConstants, backend }: PrivateUpdateToEncode,
 ): Promise<NoisyUpdate> {
   assertKey(key);

@@ -29,10 +29,10 @@ import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { parseCount, parsePositive, parseWhole } from './arguments.ts';
 import { ofOption, UsageError } from './failure.ts';
 import { interruptible } from './interruptible.ts';
+import { type SecureFlags, secureJoining, withSecureOptions } from './join-secure.ts';
 
 /** The options as commander gives them. */
-interface Flags {
-  readonly key?: string;
+interface Flags extends SecureFlags {
   readonly data?: string;
   readonly part?: Part;
   readonly alpha: number;
@@ -68,6 +68,11 @@ difference holds for each tensor of task.model.tensors as many values. It runs i
 
 The key makes the client: without --key it is lost with the process, and with it the client's standing.
 
+Where updates are masked, the client takes part only in sums that its owner would be in: of 16 inputs or more,
+unless --min-sum says otherwise, with a tenth of the clients in league with the server. Without --peers, anybody
+counts as a client whom the server says to be one. With --key, what was signed is kept beside the key, so that
+no crash makes the client sign twice.
+
 For demonstrations, --attack sends what an attack makes instead: of what parts --attackers + 1 and above
 will send, or of its own update where there are no parts. The first --attackers parts collude. --claim
 multiplies the samples that are claimed. Attacks: ${attacks.map(({ name }) => name).join(', ')}.
@@ -82,7 +87,7 @@ A stack trace is printed with AGGREGIS_DEBUG=1.`;
 
 /** The command. */
 export function joinCommand(): Command {
-  return new Command('join')
+  const command = new Command('join')
     .summary('take part in a federation: train what a coordinator sends')
     .description('Takes part in the federation at an address: trains what its coordinator sends.')
     .argument('<url>', 'where the coordinator is, such as http://127.0.0.1:8790', parseUrl)
@@ -97,7 +102,8 @@ export function joinCommand(): Command {
     .option('--claim <factor>', 'claim so many times the samples', parseCount, 1)
     .addOption(new Option('--dtype <type>', 'number type to send').choices([...WIRE_DTYPES]))
     .option('--rounds <n>', 'leave after so many rounds', parseCount)
-    .option('--patience <seconds>', 'how long to try what fails', parsePositive, 600)
+    .option('--patience <seconds>', 'how long to try what fails', parsePositive, 600);
+  return withSecureOptions(command)
     .option('--json', 'tell what happens as lines of JSON')
     .addHelpText('after', DETAILS)
     .action(run);
@@ -150,6 +156,7 @@ async function join(joining: Joining): Promise<void> {
   const teller = new Teller(flags);
   // Before anything is asked of the coordinator: what is wrong here is told at once.
   await using training = await trainingOf(joining);
+  await using secure = await secureJoining(flags, (message) => teller.warn(message));
   using client = await FederationClient.connect({
     url,
     identity,
@@ -158,6 +165,7 @@ async function join(joining: Joining): Promise<void> {
     patienceMs: patience * 1000,
     // What attackers send is for the screen to see.
     nonFinite: flags.attack !== undefined,
+    secure: secure.take,
     onStatus: (status) => teller.status(status),
     ...(dtype && { dtype }),
   });
@@ -251,6 +259,10 @@ class Teller {
 
   status({ text }: ClientStatus): void {
     if (this.#draws) process.stderr.write(`\r\u001b[K${visible(text).slice(0, 100)}`);
+  }
+
+  warn(message: string): void {
+    process.stderr.write(`aggregis: ${message}\n`);
   }
 
   say(news: object, text: string): void {

@@ -37,6 +37,7 @@ import {
   threadsOption,
 } from './arguments.ts';
 import { Interrupted, UsageError } from './failure.ts';
+import { fastest } from './join-secure.ts';
 import { version } from './version.ts';
 
 /** The options as commander gives them. */
@@ -138,6 +139,7 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
     config,
     crypto,
     backend,
+    masks: fastest(),
     enrolment: enrolmentOf(config, (message) => teller.warn(message)),
     onEvent: (event) => {
       server?.happened(event);

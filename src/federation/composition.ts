@@ -62,7 +62,7 @@ export const COMPOSITION: { readonly [P in Part]: { readonly [M in Mode]: Cell }
     ),
     'local-dp': degraded('they see rows with noise, and find what stands out of it'),
     sagg1: refused('the server sees no single update'),
-    groupwise: degraded('of group sums: they name groups, not clients'),
+    groupwise: degraded('of group sums: they name groups, not clients, and leave none of them out'),
   },
   reputation: {
     plain: allowed('of content and of conduct'),
@@ -183,7 +183,7 @@ export function detectionPowers(config: RunConfig): DetectionPowers {
   const mayCount = looks && !modes.includes('central-dp');
   return {
     looks,
-    excludes: mayCount && config.detectors?.act === 'exclude',
+    excludes: mayCount && !modes.includes('groupwise') && config.detectors?.act === 'exclude',
     holds: mayCount && config.reputation?.evidence === 'content',
   };
 }
@@ -295,6 +295,10 @@ const ASKED: { readonly [M in Mode]?: { readonly [P in Part]?: Check } } = {
   },
   groupwise: {
     screen: hiddenUpdates,
+    detectors: ({ detectors }) =>
+      detectors?.act === 'exclude'
+        ? problem('detectors.act', 'the rule decides among groups, take report')
+        : undefined,
     rule: groupRule,
     optimiser: scalars,
     reports: publicFigures,

@@ -16,12 +16,15 @@ import type { Backend } from '../backend/kernels.ts';
 import { FormatError, StoreError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
+import { hostCodec } from '../secagg/codec.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
+import { type Masks, referenceMasks } from '../secagg/masks.ts';
 import { hex } from '../secagg/suite.ts';
 import { type CompositionReport, checkComposition } from './composition.ts';
 import { EventPipe } from './event-pipe.ts';
 import { parseEvent, type RunEvent } from './events.ts';
 import { conductOf } from './evidence.ts';
+import { openIdentity } from './identity-file.ts';
 import { chunkCount } from './merkle.ts';
 import { type OpenModel, openModel, updateFaults, updateLengths } from './model-file.ts';
 import { fixedMembers, PrivateRounds } from './private-rounds.ts';
@@ -49,9 +52,14 @@ import {
 import { RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
 import { emptyRun, fold, isOver, type RunState } from './run-state.ts';
+import type { Decided } from './secure-host.ts';
+import { planSecure, sharesOf } from './secure-plan.ts';
+import { SecureRounds } from './secure-rounds.ts';
 import { candidatesOf, type SelectionScheme, select } from './selection.ts';
+import { ShareBudget } from './share-budget.ts';
 import {
   checkStatement,
+  MASKED,
   type SignedStatement,
   STATEMENT_LIMITS,
   type Statement,
@@ -71,6 +79,8 @@ export interface CoordinatorOptions {
   /** Stays open. */
   readonly backend: Backend;
   readonly enrolment: EnrolmentPolicy;
+  /** What takes masks off. Default: portable code. */
+  readonly masks?: Masks;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
   /** Until the disk is tried anew, where it was full, in milliseconds. Default: five seconds. */
@@ -148,6 +158,10 @@ export class Coordinator {
   readonly #waiters = new Set<() => void>();
   /** Places in the log of the commitments of this round, by client. */
   readonly #commitments = new Map<string, number>();
+  /** Where updates are masked. */
+  #secure: SecureRounds | undefined;
+  /** Steps, one after another: those of masked updates take time. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Sizes of models that were asked for. */
   readonly #modelBytes = new Map<string, number>();
   #machine: RoundMachine;
@@ -202,7 +216,7 @@ export class Coordinator {
     const { layout } = await openModel(source);
     const { privacy } = config;
     const privateRounds =
-      privacy?.kind === 'central'
+      privacy?.kind === 'central' && privacy.noise === 'server'
         ? await PrivateRounds.open({
             config,
             privacy,
@@ -216,8 +230,11 @@ export class Coordinator {
       config,
       backend,
       ...(privateRounds && { privateRounds }),
+      ...(await shareBudget(options, layout.cols)),
+      unmask: (round, facts) => own.#secure!.unmask(round, facts),
     });
-    const own = new Coordinator(options, { state, worker });
+    const own: Coordinator = new Coordinator(options, { state, worker });
+    if (config.secure !== undefined) await own.#mask(layout.cols);
     await own.#begin(isNew);
     return own;
   }
@@ -233,8 +250,14 @@ export class Coordinator {
 
   /** Number types that updates may have on the wire. */
   get dtypes(): string[] {
+    if (this.#secure !== undefined) return [MASKED];
     // Blocks of integers are not read yet.
     return this.config.wire.dtypes.filter((dtype) => dtype !== 'I8');
+  }
+
+  /** Messages of rounds under masks; `undefined` where updates come in the clear. */
+  get secure(): SecureRounds | undefined {
+    return this.#secure;
   }
 
   /** Whether no round will follow. */
@@ -392,6 +415,8 @@ export class Coordinator {
         ...STATEMENT_LIMITS,
         maxLength: this.config.limits.updateBytes,
         samplesCap: this.config.limits.samplesCap,
+        // What a masked update weighs is under its mask.
+        ...(this.#secure && { samplesLimit: 1 }),
       },
       now: this.#now(),
       crypto: this.#options.crypto,
@@ -497,6 +522,13 @@ export class Coordinator {
       return this.#refuse({ round: number, client, update }, { code, status, message });
     }
     const { name } = sealed.value;
+    if (this.#secure !== undefined) {
+      const speaker = { client, identity: this.#registry.get(client)?.key ?? '' };
+      const refused = await this.#secure.commit(speaker, { round: number, root, blob: name });
+      if (refused !== undefined) return this.#refuse({ round: number, client, update }, refused);
+      await this.store.uploads.forget(update);
+      return this.#committed(client, update);
+    }
     const faults = await this.#faultsOf(name, { dtype, model: round!.model });
     if (faults.length > 0) {
       const message = `the update does not fit the model: ${faults.join('; ')}`;
@@ -549,6 +581,7 @@ export class Coordinator {
     clearTimeout(this.#timer);
     this.#working?.controller.abort(new StoreError('closed', 'the coordinator is closed'));
     await this.#working?.done;
+    await this.#secure?.close();
     await this.#pipe.idle();
     this.#notify();
   }
@@ -562,12 +595,60 @@ export class Coordinator {
 
   /** One step: decided at once, answered once it is on disk. */
   async #step(act: () => Effects): Promise<Effects> {
+    const isMasked = this.#secure !== undefined;
+    const step = isMasked ? await this.#inTurn(() => this.#decide(act)) : this.#decide(act);
+    return this.#finish(step);
+  }
+
+  #decide(act: () => Effects): Decided & { readonly effects: Effects } {
     if (this.#trouble !== undefined) throw this.#trouble;
     const effects = act();
-    await this.#pipe.write(effects.log, effects.time);
-    if (effects.work !== undefined) this.#do(effects.work);
+    const written = this.#pipe.write(effects.log, effects.time);
+    // Whoever waits for it hears of its failure, and so does the run.
+    written.catch(() => {});
+    return { effects, written };
+  }
+
+  async #finish<E extends Effects | undefined>(step: {
+    readonly written: Promise<unknown>;
+    readonly effects: E;
+  }): Promise<E> {
+    const { written, effects } = step;
+    await written;
+    if (effects?.work !== undefined) this.#do(effects.work);
     this.#wake();
     return effects;
+  }
+
+  #inTurn<T>(work: () => Promise<T> | T): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  /** Rounds under masks, by the key of the run's folder. */
+  async #mask(dimensions: number): Promise<void> {
+    const { store, crypto, masks = referenceMasks(), onTrouble } = this.#options;
+    const identity = (await openIdentity(`${store.folder}/secure-key`, crypto)).keyPair();
+    this.#secure = new SecureRounds({
+      store,
+      config: this.config,
+      crypto,
+      identity,
+      masks,
+      codec: hostCodec(),
+      dimensions,
+      state: () => this.state,
+      now: () => this.#now(),
+      ownerOf: (key) => this.#registry.ownerOf(key)?.client,
+      inTurn: (work) => this.#inTurn(work),
+      synced: () => this.#pipe.write([], this.#now()),
+      decide: (input, at) => this.#decide(() => this.#machine.handle(input, at)),
+      finish: async (steps) => {
+        for (const { written, effects } of steps) await this.#finish({ written, effects });
+      },
+      onFailure: (what, cause) => onTrouble?.(what, cause),
+    });
   }
 
   async #record({ event }: Decision): Promise<void> {
@@ -584,6 +665,7 @@ export class Coordinator {
     for (const event of events) {
       this.#registry.apply(event);
       this.#remember(event);
+      this.#secure?.happened(event);
       this.#options.onEvent?.(event);
     }
     if (events.length > 0) this.#notify();
@@ -609,6 +691,8 @@ export class Coordinator {
     this.#registry = new Registry((await this.store.clients()).values());
     for await (const event of this.store.events()) this.#remember(event);
     await this.#tidy();
+    // SAGG1 is where it was before anything is made of that.
+    await this.#secure?.open();
     if (isNew) this.#wake();
     else await this.#step(() => this.#machine.resume(this.#now()));
   }
@@ -642,6 +726,7 @@ export class Coordinator {
       this.#machine = new RoundMachine(await foldedState(this.store, this.config));
       this.#registry = new Registry((await this.store.clients()).values());
       this.#trouble = undefined;
+      await this.#secure?.open();
       await this.#step(() => this.#machine.resume(this.#now()));
     } catch (cause) {
       this.#options.onTrouble?.('the run could not be taken up yet', cause);
@@ -658,7 +743,9 @@ export class Coordinator {
     const { due } = this.#machine;
     const plan = this.#planned();
     if (plan !== undefined) {
-      void this.#quietly(() => this.#step(plan));
+      // What was to follow may have followed when it is its turn.
+      const next = (): Effects => this.#planned()?.() ?? { time: this.state.time, log: [] };
+      void this.#quietly(() => this.#step(next));
       return;
     }
     if (due === undefined) return;
@@ -730,12 +817,14 @@ export class Coordinator {
    * they are the smaller part: nobody shall open rounds for a few by having others put out.
    */
   #needed(): number {
-    const { round, selection, privacy, rule } = this.config;
+    const { round, selection, privacy, rule, secure } = this.config;
     const isPrivate = privacy?.kind === 'central';
-    if (isPrivate && rule.trim() !== 'mean') return fixedMembers(this.config) ?? 1;
+    if (isPrivate && (secure !== undefined || rule.trim() !== 'mean'))
+      return fixedMembers(this.config) ?? 1;
     const asked = round.wanted ?? ('count' in selection ? selection.count : 1);
     const most = Math.floor(asked / 2) + 1;
-    return Math.max(1, round.quorum ?? 1, Math.min(asked, most), asked - this.#quarantined());
+    const others = Math.max(Math.min(asked, most), asked - this.#quarantined());
+    return Math.max(1, round.quorum ?? 1, others, secure?.minSum ?? 1);
   }
 
   #quarantined(): number {
@@ -759,6 +848,7 @@ export class Coordinator {
     const capacity = round.lateJoin ? Math.max(members, limits.clients) : members;
     const asked = round.wanted ?? ('count' in selection ? selection.count : members);
     const wanted = Math.min(asked, capacity);
+    const quorum = Math.max(round.quorum ?? 1, secure?.minSum ?? 0);
     const central = privacy?.kind === 'central';
     return {
       selected,
@@ -766,7 +856,7 @@ export class Coordinator {
       collectMs: Math.ceil(round.collectSeconds * 1000),
       policy: {
         wanted,
-        quorum: Math.min(round.quorum ?? 1, wanted),
+        quorum: Math.min(quorum, wanted),
         capacity,
         closing: round.closing === 'wanted' && wanted > 0 ? 'wanted' : 'all',
         lateJoin: round.lateJoin,
@@ -832,6 +922,10 @@ export class Coordinator {
   > {
     const { round } = this.state;
     if (round?.phase !== 'collect') return undefined;
+    if (this.#secure !== undefined) {
+      const bytes = await this.#secure.inputBytes(round.round);
+      return { round: round.round, model: round.model, lengths: { [MASKED]: bytes } };
+    }
     const lengths = await this.#withModel(round.model, (model) => {
       const pairs = this.dtypes.flatMap((dtype) => {
         const range = updateLengths(model, dtype);
@@ -913,6 +1007,20 @@ export class Coordinator {
     const stale = this.store.uploads.all.filter(({ id }) => !needed.has(id));
     await this.#quietly(() => Promise.all(stale.map(({ id }) => this.store.uploads.forget(id))));
   }
+}
+
+/** The budget of noise that clients add, where they do. */
+async function shareBudget(
+  { store, config, now = Date.now }: CoordinatorOptions,
+  dimensions: number,
+): Promise<{ readonly shares?: ShareBudget }> {
+  const { secure, rounds } = config;
+  const privacy = sharesOf(config);
+  if (privacy === undefined || secure === undefined) return {};
+  const clients = fixedMembers(config) ?? 0;
+  const { noise } = planSecure({ ...config, secure }, { clients, dimensions });
+  const storage = store.ledger(now);
+  return { shares: await ShareBudget.open({ privacy, noise: noise!, rounds, storage }) };
 }
 
 /** The state that a log tells. */

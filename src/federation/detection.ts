@@ -21,20 +21,25 @@ import { suspicion } from './evidence.ts';
 import type { OpenModel } from './model-file.ts';
 import { type Evidence, shareOfGroup } from './reputation.ts';
 import type { DetectorsConfig, RunConfig } from './run-config.ts';
-import type { Store } from './store/store.ts';
+import type { Blobs } from './store/blobs.ts';
 
-/** Detectors that a coordinator lacks something for: it has no data that it trusts. */
-export const UNSERVED_DETECTORS: readonly string[] = ['root'];
+/** Detectors that need to know what was sent before. */
+const REMEMBERING: readonly string[] = ['history', 'fools-gold'];
+
+/** Detectors that a coordinator lacks something for: data that it trusts, or a past, which sums have none of. */
+export function unservedDetectors({ secure }: Pick<RunConfig, 'secure'>): readonly string[] {
+  return secure === undefined ? ['root'] : ['root', ...REMEMBERING];
+}
 
 /** What detection works with. */
 export interface DetectionOptions {
   readonly config: RunConfig;
-  readonly store: Pick<Store, 'blobs'>;
+  readonly store: { readonly blobs: Pick<Blobs, 'open' | 'putBytes'> };
   /** Stays open. */
   readonly backend: Backend;
 }
 
-/** An update, or the mean of a group's. */
+/** An update, or the mean of a group's sum. */
 export interface InspectedRow {
   /** Whose it is, ascending. */
   readonly clients: readonly string[];
@@ -85,9 +90,6 @@ const inspect = inspectWith(() => Promise.reject(new TypeError('a backend must b
 
 /** No more clients are remembered: some 10 KB each, those heard of last. */
 const MOST_REMEMBERED = 4096;
-/** Detectors that need to know what was sent before. */
-const REMEMBERING: readonly string[] = ['history', 'fools-gold'];
-
 /** Detection as a run has it configured. */
 export class Detection {
   readonly #options: DetectionOptions;
@@ -98,7 +100,9 @@ export class Detection {
   private constructor(options: DetectionOptions, wanted: DetectorsConfig) {
     this.#options = options;
     this.#wanted = wanted;
-    this.#chosen = parseDetectors(wanted.use, { without: UNSERVED_DETECTORS });
+    this.#chosen = parseDetectors(wanted.use, {
+      without: unservedDetectors(options.config),
+    });
     this.#powers = detectionPowers(options.config);
   }
 

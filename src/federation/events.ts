@@ -79,6 +79,10 @@ export interface OpenedSum {
   readonly clients: readonly string[];
   /** SHA-256 of the mean's bytes. */
   readonly blob: string;
+  /** The sum itself, as words of the grid: a blob. */
+  readonly words?: string;
+  /** Examples together, as clients summed them under masks. */
+  readonly samples?: number;
 }
 
 /** Why a round failed: a stable code. */
@@ -202,6 +206,8 @@ export interface EventBodies {
     readonly sums: readonly OpenedSum[];
     /** Who is in no sum, ascending. */
     readonly lost: readonly string[];
+    /** What shows that these are the sums that clients consented to, a blob. */
+    readonly transcript?: string;
   };
   /** The round has its result, with noise if there is any. */
   readonly 'round.aggregated': {
@@ -342,8 +348,18 @@ const SCHEMAS: { readonly [T in EventType]: z.ZodType<EventBodies[T]> } = {
   'privacy.reserved': z.strictObject({ round, charge: count, epsilon: z.number().min(0) }),
   'round.unmasked': z.strictObject({
     round,
-    sums: z.array(z.strictObject({ clients, blob: hash })).max(MAX_CLIENTS),
+    sums: z
+      .array(
+        z.strictObject({
+          clients,
+          blob: hash,
+          words: hash.exactOptional(),
+          samples: positive.exactOptional(),
+        }),
+      )
+      .max(MAX_CLIENTS),
     lost: clients,
+    transcript: hash.exactOptional(),
   }),
   'round.aggregated': z.strictObject({
     round,

@@ -138,6 +138,14 @@ export class Identity {
     return new Identity({ secret, publicKey, firstKey: this.firstKey }, this.#crypto);
   }
 
+  /**
+   * The key pair that counts, for SAGG1, whose secrets are hedged with the key: see `secagg/client.ts`. The secret
+   * is a copy.
+   */
+  keyPair(): { readonly secret: Uint8Array; readonly publicKey: Uint8Array } {
+    return { secret: this.#keys.secret.slice(), publicKey: this.publicKey };
+  }
+
   /** Nothing secret. */
   toJSON(): { readonly id: string; readonly publicKey: string } {
     return { id: this.id, publicKey: hex(this.publicKey) };

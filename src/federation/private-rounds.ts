@@ -165,7 +165,7 @@ function statisticOf(config: RunConfig): PrivateStatistic {
 }
 
 /** What holds charges against the budget. */
-function filterOf(
+export function filterOf(
   { epsilon, delta, accountant }: CentralPrivacy,
   event: PrivacyEvent,
   rounds: number,

@@ -38,6 +38,9 @@ export interface ScreenRoundOptions {
   readonly signal: AbortSignal;
 }
 
+/** What was found out about sums; `report` is for whoever writes it. */
+export type ExaminedSums = Pick<ScreenedRound, 'evidence' | 'report'>;
+
 /** What came of screening; `report` is for whoever writes it. */
 export interface ScreenedRound
   extends Pick<Extract<RoundInput, { kind: 'screened' }>, 'excluded' | 'memories'> {
@@ -82,6 +85,19 @@ export async function screenRound(
   };
 }
 
+/**
+ * Looks at the sums of groups once their masks are off, where detectors are configured. All of them go on:
+ * what is held against a group is shared by its members.
+ */
+export async function examineSums(
+  rows: readonly RoundRow[],
+  options: Omit<ScreenRoundOptions, 'conduct' | 'memories'>,
+): Promise<ExaminedSums> {
+  if (options.config.secure?.kind !== 'groups') return { evidence: [] };
+  const { evidence = [], report }: Partial<Found> = (await detected(rows, options)) ?? {};
+  return { evidence, ...(report && { report }) };
+}
+
 async function faultsOf(
   rows: readonly RoundRow[],
   { config, blobs, model, signal }: ScreenRoundOptions,
@@ -99,7 +115,7 @@ async function faultsOf(
 /** Where detectors may only tell, a round goes on without them: what fails is in the report. */
 async function detected(
   rows: readonly RoundRow[],
-  options: ScreenRoundOptions,
+  options: Omit<ScreenRoundOptions, 'conduct'>,
 ): Promise<Detected | { readonly report: Untold } | undefined> {
   try {
     return await examined(rows, options);
@@ -114,7 +130,7 @@ async function detected(
 
 async function examined(
   rows: readonly RoundRow[],
-  { detection, blobs, model, reference, ...context }: ScreenRoundOptions,
+  { detection, blobs, model, reference, ...context }: Omit<ScreenRoundOptions, 'conduct'>,
 ): Promise<Detected | undefined> {
   if (detection === undefined) return undefined;
   await using files = new OpenFiles(blobs);

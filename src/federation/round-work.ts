@@ -7,7 +7,7 @@
 
 import { type Aggregate, aggregateWith } from '../aggregate.ts';
 import type { Backend } from '../backend/kernels.ts';
-import { AggregationError, FormatError, PrivacyError } from '../core/errors.ts';
+import { AggregationError, PrivacyError } from '../core/errors.ts';
 import type { FileSource } from '../formats/node-files.ts';
 import { tensorRow } from '../formats/rows.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
@@ -26,19 +26,30 @@ import { readOptimizerState, writeOptimizerState } from './optimizers/state-file
 import type { PrivateRounds } from './private-rounds.ts';
 import type { Evidence } from './reputation.ts';
 import type { RoundInput, RoundWork } from './round.ts';
-import { screenRound } from './round-screen.ts';
+import { examineSums, screenRound } from './round-screen.ts';
 import type { RunConfig } from './run-config.ts';
+import type { ShareBudget } from './share-budget.ts';
 import type { Store } from './store/store.ts';
 
 /** What work is done on and with. */
 export interface WorkerOptions {
-  readonly store: Pick<Store, 'blobs'>;
+  readonly store: { readonly blobs: WorkBlobs };
   readonly config: RunConfig;
   /** Stays open. */
   readonly backend: Backend;
   /** Where noise is added at the server. */
   readonly privateRounds?: PrivateRounds;
+  /** Where clients add it in shares. */
+  readonly shares?: ShareBudget;
+  /** Where updates are masked: takes masks off sums. */
+  readonly unmask?: (round: number, facts: WorkFacts) => Promise<Unmasked>;
 }
+
+/** Where work reads from and writes to. */
+export type WorkBlobs = Pick<Store['blobs'], 'open' | 'put' | 'putBytes'>;
+
+/** Sums without masks. */
+export type Unmasked = Pick<Extract<RoundInput, { kind: 'unmasked' }>, 'sums' | 'transcript'>;
 
 /** What an optimiser is told of a round. */
 export interface WorkFacts {
@@ -92,7 +103,7 @@ export class RoundWorker {
         case 'publish':
           return await this.#publish(work, facts);
         case 'unmask':
-          throw new FormatError('unsupported', 'this coordinator takes no masked updates');
+          return await this.#unmasked(work, facts);
         default:
           return work satisfies never;
       }
@@ -104,24 +115,27 @@ export class RoundWorker {
 
   async #screen({ round, rows }: Work<'screen'>, facts: WorkFacts): Promise<RoundInput> {
     const { config, store } = this.#options;
+    const { conduct = [] } = facts;
+    const options = { ...facts, config, blobs: store.blobs, detection: this.#detection, round };
     const { report, ...screened } = await this.#withModel(facts, (model) =>
-      screenRound(rows, {
-        ...facts,
-        config,
-        blobs: store.blobs,
-        detection: this.#detection,
-        round,
-        model,
-        conduct: facts.conduct ?? [],
-      }),
+      screenRound(rows, { ...options, model, conduct }),
     );
     return { kind: 'screened', round, ...screened, ...(await this.#reported(report)) };
   }
 
   async #account({ round }: Work<'account'>): Promise<RoundInput> {
-    const { privateRounds } = this.#options;
-    if (privateRounds === undefined) throw new TypeError('no budget is configured');
-    return { kind: 'reserved', round, ...(await privateRounds.reserve()) };
+    const { privateRounds, shares } = this.#options;
+    const budget = privateRounds ?? shares;
+    if (budget === undefined) throw new TypeError('no budget is configured');
+    return { kind: 'reserved', round, ...(await budget.reserve()) };
+  }
+
+  async #unmasked({ round }: Work<'unmask'>, facts: WorkFacts): Promise<RoundInput> {
+    const { unmask, shares } = this.#options;
+    if (unmask === undefined) throw new TypeError('nothing is masked in this run');
+    const unmasked = await unmask(round, facts);
+    await shares?.opened(round);
+    return { kind: 'unmasked', round, ...unmasked };
   }
 
   async #aggregated(work: Work<'aggregate'>, facts: WorkFacts): Promise<RoundInput> {
@@ -133,11 +147,12 @@ export class RoundWorker {
   }
 
   async #plainly(
-    { round, rows }: Work<'aggregate'>,
+    { round, rows, charge }: Work<'aggregate'>,
     model: OpenModel,
-    { reference, signal }: WorkFacts,
+    facts: WorkFacts,
   ): Promise<RoundInput> {
     const { store, config, backend } = this.#options;
+    const { reference, signal } = facts;
     await using files = new OpenFiles(store.blobs);
     const open = async (blob: string) => {
       const source = await files.open(blob);
@@ -146,10 +161,15 @@ export class RoundWorker {
     };
     const updates: Update[] = [];
     for (const { clients, blob, samples } of rows) {
-      updates.push({ client: clients[0]!, ...(await open(blob)), examples: samples });
+      // A row that is a sum is nobody's own.
+      const client = clients.length > 1 ? `sum with ${clients[0]}` : clients[0]!;
+      updates.push({ client, ...(await open(blob)), examples: samples });
     }
     const before = reference === undefined ? undefined : (await open(reference)).row;
     const { layout, file } = model;
+    const { blobs } = store;
+    const detection = this.#detection;
+    const sums = await examineSums(rows, { ...facts, config, blobs, detection, round, model });
     let report: unknown;
     const { name } = await store.blobs.put(async (append) => {
       const value = new Float32Array(layout.cols);
@@ -157,17 +177,31 @@ export class RoundWorker {
         backend,
         cols: layout.cols,
         weights: 'examples',
-        exampleCap: config.limits.samplesCap,
+        // Clients have capped what sums hold.
+        ...(config.secure === undefined && { exampleCap: config.limits.samplesCap }),
         signal,
         sink: (values, from) => value.set(values, from),
         // With it, the screen is on the way of the first pass.
         restart: () => {},
         ...(before !== undefined && { reference: before }),
       });
-      report = { rule: config.rule, kernels, clients };
+      report = {
+        rule: config.rule,
+        kernels,
+        clients,
+        ...(sums.report !== undefined && { sums: sums.report }),
+      };
       await writeRow(append, rowOf(value), { file, layout });
     });
-    return { kind: 'aggregated', round, blob: name, ...(await this.#reported(report)) };
+    const kept = await this.#reported(report);
+    return {
+      kind: 'aggregated',
+      round,
+      blob: name,
+      ...(charge !== undefined && { charge }),
+      ...(sums.evidence.length > 0 && { evidence: sums.evidence }),
+      ...kept,
+    };
   }
 
   async #privately(

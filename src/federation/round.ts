@@ -125,6 +125,7 @@ export type RoundInput =
       readonly kind: 'unmasked';
       readonly round: number;
       readonly sums: readonly OpenedSum[];
+      readonly transcript?: string;
     }
   | {
       readonly kind: 'reserved';
@@ -138,6 +139,8 @@ export type RoundInput =
       readonly blob: string;
       /** The charge under which noise was drawn. */
       readonly charge?: number;
+      /** What is held against clients, where nothing was seen before masks were off. */
+      readonly evidence?: readonly Evidence[];
       readonly report?: string;
     }
   | {
@@ -581,7 +584,9 @@ function finish(
     case 'unmasked': {
       const within = new Set(input.sums.flatMap(({ clients }) => clients));
       const lost = round.screened!.kept.filter((client) => !within.has(client));
-      emit({ type: 'round.unmasked', body: { round: round.round, sums: input.sums, lost } });
+      const { sums, transcript } = input;
+      const body = { round: round.round, sums, lost, ...(transcript && { transcript }) };
+      emit({ type: 'round.unmasked', body });
       return DONE;
     }
     case 'reserved': {
@@ -592,8 +597,9 @@ function finish(
     case 'aggregated': {
       // Noise that was drawn under a charge which has since become void may not be released.
       if (input.charge !== round.charge) return AGAIN;
-      const { kind: _, ...body } = input;
+      const { kind: _, evidence = [], ...body } = input;
       emit({ type: 'round.aggregated', body });
+      hold(round, evidence, emit);
       return DONE;
     }
     case 'stepped': {
@@ -637,10 +643,13 @@ function screened(
       ...(memories !== undefined && { memories }),
     },
   });
-  // Logged with the above or not at all: no work that is done twice counts twice.
+  hold(round, evidence, emit);
+}
+
+/** Logged with what it was found in or not at all: no work that is done twice counts twice. */
+function hold({ round }: RoundState, evidence: readonly Evidence[], emit: Emit): void {
   for (const { reason, ...held } of evidence) {
-    const body = { ...held, round: round.round, reason: shortReason(reason) };
-    emit({ type: 'client.penalised', body });
+    emit({ type: 'client.penalised', body: { ...held, round, reason: shortReason(reason) } });
   }
 }
 
@@ -740,10 +749,10 @@ function rowsOf({ members }: RoundState, clients: readonly string[]): RoundRow[]
 
 function sumRows({ sums = [], members }: RoundState): RoundRow[] {
   return sums
-    .map(({ clients, blob }) => ({
+    .map(({ clients, blob, samples }) => ({
       clients,
       blob,
-      samples: clients.reduce((sum, client) => sum + members.get(client)!.update!.samples, 0),
+      samples: samples ?? clients.reduce((sum, id) => sum + members.get(id)!.update!.samples, 0),
     }))
     .sort((a, b) => compareClients(a.clients[0] ?? '', b.clients[0] ?? ''));
 }

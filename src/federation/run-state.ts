@@ -221,13 +221,11 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
     const { client } = event.body;
     own.clients.set(client, { ...clientOf(own, event), revoked: true });
     const round = own.round;
-    // Who is in a round that has closed is settled.
-    if (round?.phase === 'collect' && round.members.has(client)) {
-      setMember(round, client, {
-        ...round.members.get(client)!,
-        status: 'out',
-        reason: 'revoked',
-      });
+    const member = round?.members.get(client);
+    // Who is in a round that has closed is settled, and what is in a sum cannot be taken out of it.
+    const isSummed = round?.policy.secure === true && member?.status === 'committed';
+    if (round?.phase === 'collect' && member !== undefined && !isSummed) {
+      setMember(round, client, { ...member, status: 'out', reason: 'revoked' });
     }
   },
   'client.penalised': (own, event) => {

@@ -8,22 +8,23 @@ import { hexToBytes } from '@noble/hashes/utils.js';
 import { parseDetectors } from '../analysis/detectors/spec.ts';
 import { AggregationError } from '../core/errors.ts';
 import type { ConfigProblem } from './config.ts';
-import { UNSERVED_DETECTORS } from './detection.ts';
+import { unservedDetectors } from './detection.ts';
 import { parseOptimizer } from './optimizers/spec.ts';
 import { type EnrolmentPolicy, enrolAnybody, enrolListed } from './registry.ts';
 import type { RunConfig } from './run-config.ts';
+import { secureProblems } from './secure-problems.ts';
 
 /** What keeps a coordinator from serving a configuration: for `parseConfig`. */
 export function servedProblems(config: RunConfig): ConfigProblem[] {
-  const { secure, privacy, wire } = config;
-  const problems = [...optimizerProblems(config.optimizer), ...detectorProblems(config)];
+  const { wire } = config;
+  const problems = [
+    ...optimizerProblems(config.optimizer),
+    ...secureProblems(config),
+    ...detectorProblems(config),
+  ];
   const lacks = (path: string, what: string): void => {
     problems.push({ path, reason: `${what} is not served in this version` });
   };
-  if (secure !== undefined) lacks('secure', 'secure aggregation');
-  if (privacy?.kind === 'central' && privacy.noise === 'shares') {
-    lacks('privacy.noise', 'noise in shares');
-  }
   if (wire.dtypes.every((dtype) => dtype === 'I8')) {
     lacks('wire.dtypes', 'I8 alone');
   }
@@ -47,10 +48,11 @@ function optimizerProblems(spec: string): ConfigProblem[] {
   }
 }
 
-function detectorProblems({ detectors }: RunConfig): ConfigProblem[] {
+function detectorProblems(config: RunConfig): ConfigProblem[] {
+  const { detectors } = config;
   if (detectors === undefined) return [];
   try {
-    parseDetectors(detectors.use, { without: UNSERVED_DETECTORS });
+    parseDetectors(detectors.use, { without: unservedDetectors(config) });
     return [];
   } catch (error) {
     if (error instanceof AggregationError) {

@@ -137,6 +137,9 @@ export interface StatementLimits {
   readonly samplesLimit: number;
 }
 
+/** Number type of masked inputs in statements. */
+export const MASKED = 'SAGG1';
+
 /** Chunks of 512 KiB to 4 MiB; statements for up to a day. */
 export const STATEMENT_LIMITS: StatementLimits = {
   maxLength: 2 ** 40,

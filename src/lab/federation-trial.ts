@@ -228,6 +228,7 @@ class Trial {
         chunkSize: 2 ** 20,
         sampleCap: config.limits.samplesCap,
         training: config.training ?? {},
+        secure: false,
       },
     });
     if (update === undefined) throw new TypeError('clients of a trial take part in every round');

@@ -217,7 +217,11 @@ export interface ShareNoise extends NoisePlan {
 }
 
 /** The tables of a share: for a client, once for all rounds. */
-export function shareNoise({ law, shareVariance, honest }: SharePlan): ShareNoise {
+export function shareNoise({
+  law,
+  shareVariance,
+  honest,
+}: Pick<SharePlan, 'law' | 'shareVariance' | 'honest'>): ShareNoise {
   const plan =
     law === 'skellam'
       ? skellamPlan(shareVariance)

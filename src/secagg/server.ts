@@ -37,6 +37,8 @@ export interface ServerOutput {
   readonly reply?: Uint8Array;
   /** Why it was. */
   readonly refused?: Reason;
+  /** Whether the message has changed what the server knows; a refused one may have, too. */
+  readonly isNews?: true;
 }
 
 /**
@@ -107,6 +109,11 @@ export class SecureServer {
     return this.#round.state.until;
   }
 
+  /** Identities of the roster, in its order; none before there is one. */
+  get roster(): readonly string[] {
+    return this.#round.state.roster.map((_, index) => this.#round.nameOf(index));
+  }
+
   /** What came out, once the phase is `done`. */
   get outcome(): Outcome | undefined {
     return this.#round.state.outcome;
@@ -160,9 +167,10 @@ export class SecureServer {
       const { send: again, isNews, refused, isOurFault } = await this.#intake.taking(message);
       const after = isNews && this.#phases.isComplete() ? await this.#phases.close(now) : [];
       const send = [...before, ...again, ...after];
-      if (refused === undefined) return { send };
+      const news = isNews && ({ isNews } as const);
+      if (refused === undefined) return { send, ...news };
       const reply = isOurFault ? undefined : await this.#mail.farewell(refusal(refused));
-      return { send, refused, ...(reply !== undefined && { reply }) };
+      return { send, refused, ...news, ...(reply !== undefined && { reply }) };
     });
   }
 

@@ -5,7 +5,7 @@
  * Everything runs as in a served run, in one process.
  */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
@@ -14,6 +14,7 @@ import { detectionPowers } from '../../src/federation/composition.ts';
 import { parseConfig } from '../../src/federation/config.ts';
 import { Detection, type DetectionReport } from '../../src/federation/detection.ts';
 import { parseEvent } from '../../src/federation/events.ts';
+import type { Evidence } from '../../src/federation/reputation.ts';
 import type { RoundWork } from '../../src/federation/round.ts';
 import { RoundWorker, type WorkFacts } from '../../src/federation/round-work.ts';
 import type { RunConfig } from '../../src/federation/run-config.ts';
@@ -215,8 +216,8 @@ describe('what is remembered', () => {
     await withStore(async (folder) => {
       const config = trialConfig({ detectors: DETECTORS, reputation: CONTENT, rounds: 3 });
       const work = await begun(folder, config);
-      const once = await screened(folder, config, work);
-      const again = await screened(folder, config, work);
+      const once = await worked(folder, config, work);
+      const again = await worked(folder, config, work);
       expect(once).toMatchObject({ kind: 'screened', excluded: [{ client: 'client-1' }] });
       expect(again).toEqual(once);
     });
@@ -268,7 +269,7 @@ describe('protection of updates', () => {
     ],
     ['noise at the server', { privacy: CENTRAL }, { looks: true, excludes: false, holds: false }],
     ['sums alone', { secure: SAGG1 }, { looks: false, excludes: false, holds: false }],
-    ['sums of groups', { secure: GROUPS }, { looks: true, excludes: true, holds: true }],
+    ['sums of groups', { secure: GROUPS }, { looks: true, excludes: false, holds: true }],
     [
       'noise in sums alone',
       { secure: SAGG1, privacy: { ...CENTRAL, noise: 'shares' } },
@@ -283,6 +284,8 @@ describe('protection of updates', () => {
     [{ privacy: CENTRAL, reputation: CONTENT }, /reputation\.evidence: /],
     [{ secure: SAGG1, detectors: { use: 'all' } }, /detectors: there are no detectors/],
     [{ secure: SAGG1, reputation: CONTENT }, /reputation\.evidence: /],
+    [{ secure: GROUPS, detectors: DETECTORS }, /detectors\.act: /],
+    [{ secure: GROUPS, detectors: { use: 'history' } }, /no detector is called "history"/],
     [
       { detectors: { use: 'crystal-ball' } },
       /detectors\.use: no detector is called "crystal-ball"/,
@@ -307,12 +310,42 @@ describe('protection of updates', () => {
     expect(Detection.of({ config, store, backend })).toBeUndefined();
   });
 
+  test('of sums of groups one that stands out is told, and held against its members by shares', async () => {
+    await withStore(async (folder) => {
+      const config = { ...asked, secure: GROUPS } as RunConfig;
+      const { work: screen, facts } = await begun(folder, config);
+      const rows = screen.rows.map(({ clients: [first], ...row }) => ({
+        ...row,
+        clients: [`${first}a`, `${first}b`],
+      }));
+      const work = { kind: 'aggregate', round: 1, rows, cohort: [] } as const;
+      const result = await worked(folder, config, { work, facts });
+      // Beside each other alone: no group has a past.
+      expect(result).not.toHaveProperty('memories');
+      const { evidence, report } = result as unknown as {
+        evidence: Evidence[];
+        report: string;
+      };
+      expect(evidence.map(({ client }) => client)).toEqual(['client-1a', 'client-1b']);
+      // Nothing in the log names it, so that whoever opens the store next sweeps it away.
+      const reported = await readFile(join(folder, 'blobs', report), 'utf8');
+      const alone = await worked(folder, asked, { work: screen, facts });
+      const [whole] = (alone as unknown as { evidence: Evidence[] }).evidence;
+      for (const { weight } of evidence) expect(weight).toBeLessThan(whole!.weight);
+      expect(JSON.parse(reported).sums.groups['client-1a']).toEqual(['client-1a', 'client-1b']);
+      // The aggregate is what it is without them: the rule alone decides.
+      const { detectors: _, ...unaware } = config;
+      const without = await worked(folder, unaware as RunConfig, { work, facts });
+      expect((without as { blob: string }).blob).toBe((result as { blob: string }).blob);
+    });
+  });
+
   test('under noise at the server a worker only tells the operator, even if it is asked for more', async () => {
     await withStore(async (folder) => {
       const work = await begun(folder, asked);
       // A configuration that no reader would let through.
       const config = { ...asked, privacy: CENTRAL } as RunConfig;
-      const result = await screened(folder, config, work);
+      const result = await worked(folder, config, work);
       expect(result).toMatchObject({ kind: 'screened', excluded: [], evidence: [] });
       expect(result).toHaveProperty('report', expect.stringMatching(/^[0-9a-f]{64}$/));
     });
@@ -322,7 +355,7 @@ describe('protection of updates', () => {
     await withStore(async (folder) => {
       const { work, facts } = await begun(folder, asked);
       const config = { ...asked, privacy: CENTRAL } as RunConfig;
-      const result = await screened(folder, config, {
+      const result = await worked(folder, config, {
         work,
         facts: { ...facts, memories: work.rows[0]!.blob },
       });
@@ -374,8 +407,8 @@ async function begun(folder: string, config: RunConfig) {
   return { work, facts };
 }
 
-/** Screens in a process of its own: nothing but the folder is common. */
-async function screened(
+/** Does work in a process of its own: nothing but the folder is common. */
+async function worked(
   folder: string,
   config: RunConfig,
   { work, facts }: { work: RoundWork; facts: Omit<WorkFacts, 'signal'> },

@@ -14,6 +14,8 @@ export interface RunInfo {
   readonly run: string;
   /** Rounds that are planned. */
   readonly rounds: number;
+  /** Public key that signs the words of rounds under masks, in hexadecimal digits, where there are such. */
+  readonly secureKey?: string;
   /** All that the server said, as it came. */
   readonly details: Readonly<Record<string, unknown>>;
 }
@@ -47,6 +49,8 @@ export interface RoundTerms {
   readonly sampleCap: number;
   /** The norm that updates must be clipped to, if to any. */
   readonly clipNorm?: number;
+  /** Whether updates are masked. */
+  readonly secure: boolean;
   /** What the server says to training: whatever this federation has agreed on. */
   readonly training: Readonly<Record<string, unknown>>;
 }
@@ -74,6 +78,7 @@ export function readRun(body: unknown): RunInfo {
   return {
     run: fields.text('run', RUN_ID),
     rounds: fields.integer('rounds'),
+    ...(fields.has('secureKey') && { secureKey: fields.text('secureKey', HEX_32) }),
     details: body as Record<string, unknown>,
   };
 }
@@ -114,6 +119,7 @@ function readTerms(round: number, fields: Fields): RoundTerms {
     dtypes: fields.texts('dtypes'),
     sampleCap: fields.integer('sampleCap', 1),
     ...(clipNorm !== undefined && { clipNorm }),
+    secure: fields.has('secure') && fields.flag('secure'),
     training: typeof training === 'object' && training !== null ? { ...training } : {},
   };
 }

@@ -11,6 +11,7 @@ import { createRandom, type Random } from '../../core/random.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import type { Certificate } from '../../secagg/enrolment.ts';
 import type { Identity } from '../identity.ts';
+import { MASKED } from '../statement.ts';
 import {
   type CurrentRound,
   type RoundTerms,
@@ -23,6 +24,8 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Fetch, Http } from './http.ts';
 import { downloadModel, type Model } from './model.ts';
 import { News, type NewsItem, type OpenSocket } from './news.ts';
+import type { Participation } from './participation.ts';
+import type { TakePart } from './secure.ts';
 import { Session } from './session.ts';
 import type { Train } from './train.ts';
 import {
@@ -48,6 +51,8 @@ export interface FederationClientOptions {
   readonly attributes?: Readonly<Record<string, string>>;
   /** The number type to send, where rounds take it. Default: the server's favourite. */
   readonly dtype?: WireDtype;
+  /** Takes part in rounds under masks, as `underMasks` gives it. Default: such rounds are left out. */
+  readonly secure?: TakePart;
   /** Whether NaN and infinities are sent: every server's screen turns them away. Default false. */
   readonly nonFinite?: boolean;
   /** Most chunks on their way at once. Default 4. */
@@ -81,21 +86,6 @@ export interface ClientStatus {
   readonly round: number;
   /** For people. */
   readonly text: string;
-}
-
-/** What came of a round that the client was asked to take part in. */
-export interface Participation {
-  readonly round: number;
-  /**
-   * `committed`: the update counts. `late`: the round closed before. `declined`: training left it out.
-   * `refused`: the server did not take it.
-   */
-  readonly outcome: 'committed' | 'late' | 'declined' | 'refused';
-  readonly receipt?: Receipt;
-  /** Why not, for people. */
-  readonly reason?: string;
-  /** The server's code, where it refused. */
-  readonly refusal?: string;
 }
 
 /** Options of {@link FederationClient.participate}. */
@@ -314,6 +304,7 @@ export class FederationClient {
     { train, signal }: ParticipateOptions,
   ): Promise<Participation> {
     const { round } = terms;
+    if (terms.secure) return this.#takePartMasked(terms, { train, signal });
     // What the round's end stops is not what the caller's signal stops.
     const end = new AbortController();
     const either = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
@@ -330,6 +321,44 @@ export class FederationClient {
       return leftOut(round, end.signal.aborted ? end.signal.reason : error);
     } finally {
       timer.abort();
+    }
+  }
+
+  async #takePartMasked(
+    terms: RoundTerms,
+    { train, signal }: ParticipateOptions,
+  ): Promise<Participation> {
+    const { round } = terms;
+    const { secure, identity, crypto, parallel = 4 } = this.#options;
+    if (secure === undefined) {
+      return { round, outcome: 'declined', reason: 'this client takes no part under masks' };
+    }
+    this.#tell('downloading', round, `the model, ${terms.modelBytes} bytes`);
+    try {
+      const model = await this.model(terms, { ...(signal && { signal }) });
+      return await secure({
+        terms,
+        model,
+        identity,
+        crypto,
+        signal,
+        info: this.info,
+        http: this.#http,
+        session: this.#session,
+        clock: this.#clock,
+        train: (inner) => trained(train, { round, model, terms, signal: inner }),
+        upload: async (file, inner) => {
+          const options = { terms, identity, crypto, run: this.info.run, dtype: MASKED } as const;
+          const now = this.#http.serverNow;
+          // How much a client trained on is under its mask.
+          const prepared = await prepareUpdate(file, { samples: 1 }, { ...options, now });
+          return upload(prepared, { session: this.#session, crypto, parallel, signal: inner });
+        },
+        tell: (text) => this.#tell('uploading', round, text),
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      return leftOut(round, error);
     }
   }
 

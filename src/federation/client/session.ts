@@ -24,6 +24,8 @@ export interface SessionOptions {
 
 /** A session is renewed so long before its end, in milliseconds. */
 const MARGIN_MS = 30_000;
+/** A session may be begun anew so many times for one request: each start of the server ends it. */
+const RENEWALS = 4;
 /** A challenge that came too late may be answered anew so many times. */
 const PROOFS = 4;
 
@@ -57,7 +59,7 @@ export class Session {
     throw new FederationError('protocol', message);
   }
 
-  /** The answer to a request of this client. A session that is over is begun anew, once. */
+  /** The answer to a request of this client. A session that is over is begun anew. */
   async send(call: Call): Promise<Reply> {
     return this.withToken(call.signal, (headers) =>
       this.#options.http.send({ ...call, headers: { ...call.headers, ...headers } }),
@@ -69,14 +71,16 @@ export class Session {
     signal: AbortSignal | undefined,
     work: (headers: Readonly<Record<string, string>>) => Promise<T>,
   ): Promise<T> {
-    const token = await this.token(signal);
-    try {
-      return await work({ authorization: `Bearer ${token}` });
-    } catch (error) {
-      if (!(error instanceof FederationError && error.status === 401)) throw error;
-      await this.#forget(token);
+    for (let begun = 0; ; begun++) {
+      const token = await this.token(signal);
+      try {
+        return await work({ authorization: `Bearer ${token}` });
+      } catch (error) {
+        const isOver = error instanceof FederationError && error.status === 401;
+        if (!isOver || begun === RENEWALS) throw error;
+        await this.#forget(token);
+      }
     }
-    return work({ authorization: `Bearer ${await this.token(signal)}` });
   }
 
   /** A token that holds for some time yet. */

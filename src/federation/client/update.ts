@@ -15,7 +15,7 @@ import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import { hex } from '../../secagg/suite.ts';
 import type { Identity } from '../identity.ts';
 import { chunkCount, merkleRootOf } from '../merkle.ts';
-import { type SignedStatement, signStatement, statementId } from '../statement.ts';
+import { type MASKED, type SignedStatement, signStatement, statementId } from '../statement.ts';
 import type { RoundTerms } from './answers.ts';
 import type { Tensors } from './model.ts';
 
@@ -143,7 +143,7 @@ export interface StatementOptions {
   readonly crypto: Pick<CryptoProvider, 'sha256'>;
   /** By the server's clock. Milliseconds since 1970 */
   readonly now: number;
-  readonly dtype: WireDtype;
+  readonly dtype: WireDtype | typeof MASKED;
 }
 
 /** Statements last so long at most, in milliseconds: servers take a day. */

@@ -17,6 +17,7 @@ import type { z } from 'zod';
 import { show } from '../../core/assert.ts';
 import { StoreError } from '../../core/errors.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
+import { hex } from '../../secagg/suite.ts';
 import type { Coordinator, DeclaredUpdate, Outcome } from '../coordinator.ts';
 import { CHALLENGE_MS, checkPossession, HEX_32, issueChallenge } from '../identity.ts';
 import { chunkRange } from '../merkle.ts';
@@ -36,6 +37,7 @@ import {
   sessionRequest,
   statementRequest,
 } from './schemas.ts';
+import { giveMessage, type SecureCall, takeMessage } from './secure-routes.ts';
 import { type Session, Sessions } from './sessions.ts';
 
 /** What an app is made of. */
@@ -108,6 +110,7 @@ export class FederationApp {
 
   #routes(): Hono<Env> {
     const app = new Hono<Env>();
+    const options = this.#options;
     app.use(async (c, next) => {
       const begun = performance.now();
       await next();
@@ -137,9 +140,10 @@ export class FederationApp {
       this.#as(c, ({ client }) => this.#declare(c, client)),
     );
     app.post('/v1/rounds/:round/secure', (c) =>
-      this.#as(c, () => {
-        throw new Problem('not-implemented', 'this run takes no masked updates');
-      }),
+      this.#as(c, (session) => takeMessage(this.#secureCall(c, session), options.pace ?? PACE)),
+    );
+    app.get('/v1/rounds/:round/secure', (c) =>
+      this.#as(c, (session) => giveMessage(this.#secureCall(c, session), this.#held(c))),
     );
     app.put('/v1/updates/:update/chunks/:k', (c) => this.#chunk(c));
     app.get('/v1/updates/:update', (c) => this.#as(c, ({ client }) => this.#upload(c, client)));
@@ -301,6 +305,7 @@ export class FederationApp {
       rule: config.rule,
       optimizer: config.optimizer,
       modes: [...composition.modes],
+      ...(coordinator.secure && { secureKey: hex(coordinator.secure.serverKey) }),
       enrolment: enrolment.kind,
       dtypes: coordinator.dtypes,
       chunkSize: wire.chunkBytes,
@@ -313,19 +318,30 @@ export class FederationApp {
   async #current(c: Call, client: string): Promise<Response> {
     const { coordinator } = this.#options;
     const after = numberIn(c, 'after');
-    const wait = Math.min(MOST_WAIT, numberIn(c, 'wait') ?? 0);
     const isNews = (): boolean =>
       after === undefined ||
       coordinator.isFinished ||
       (coordinator.state.round?.round ?? 0) !== after;
-    const gone = goneSignal(c.env.outgoing);
-    const end = AbortSignal.any([AbortSignal.timeout(wait * 1000), this.#stopping.signal, gone]);
+    const end = this.#held(c);
     while (!isNews() && !end.aborted) {
       coordinator.heard(client);
       await coordinator.changed(end);
     }
     this.#requireOpen();
     return c.json(await this.#view(client));
+  }
+
+  #secureCall(c: Call, { client, key }: Session): SecureCall {
+    const { coordinator } = this.#options;
+    coordinator.heard(client);
+    return { c, coordinator, speaker: { client, identity: key } };
+  }
+
+  /** Until when a request is held open. */
+  #held(c: Call): AbortSignal {
+    const wait = Math.min(MOST_WAIT, numberIn(c, 'wait') ?? 0);
+    const gone = goneSignal(c.env.outgoing);
+    return AbortSignal.any([AbortSignal.timeout(wait * 1000), this.#stopping.signal, gone]);
   }
 
   async #view(client: string): Promise<RoundBody> {
@@ -348,6 +364,7 @@ export class FederationApp {
       dtypes: coordinator.dtypes,
       sampleCap: config.limits.samplesCap,
       ...(config.privacy?.kind === 'local' && { clipNorm: config.privacy.clipNorm }),
+      ...(coordinator.secure && { secure: true }),
       training: config.training ?? {},
     };
   }

@@ -29,11 +29,13 @@ interface Described {
   readonly path: string;
   readonly summary: string;
   readonly request?: z.ZodType;
-  /** Of a body that is no JSON. */
-  readonly binary?: true;
+  /** Of a body that is no JSON: a chunk, which has a digest, or a message. */
+  readonly binary?: 'chunk' | 'message';
   readonly answers: Readonly<Record<number, z.ZodType | undefined>>;
   readonly open?: true;
+  /** Names of numbers in the query, and of hashes. */
   readonly query?: readonly string[];
+  readonly hashes?: readonly string[];
 }
 
 /** All calls of the protocol. */
@@ -100,8 +102,24 @@ export const CALLS: readonly Described[] = [
     method: 'put',
     path: '/v1/updates/{update}/chunks/{k}',
     summary: 'a chunk',
-    binary: true,
+    binary: 'chunk',
     answers: { 204: undefined },
+  },
+  {
+    method: 'post',
+    path: '/v1/rounds/{round}/secure',
+    summary: 'takes a message of a round under masks',
+    binary: 'message',
+    answers: { 204: undefined },
+  },
+  {
+    method: 'get',
+    path: '/v1/rounds/{round}/secure',
+    summary:
+      'the message to answer next, other than the one whose SHA-256 is `after`; 204 if none came',
+    answers: { 200: undefined, 204: undefined },
+    query: ['wait'],
+    hashes: ['after'],
   },
   {
     method: 'get',
@@ -135,7 +153,7 @@ export function openApi(version: string): Record<string, unknown> {
 }
 
 function operationOf(call: Described): Record<string, unknown> {
-  const { path, summary, request, binary, answers, open, query = [] } = call;
+  const { path, summary, request, binary, answers, open, query = [], hashes = [] } = call;
   const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!);
   const responses = Object.entries(answers).map(([status, schema]) => [
     status,
@@ -151,8 +169,9 @@ function operationOf(call: Described): Record<string, unknown> {
     parameters: [
       ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
       ...query.map((name) => ({ name, in: 'query', schema: { type: 'integer', minimum: 0 } })),
+      ...hashes.map((name) => ({ name, in: 'query', schema: { type: 'string' } })),
       // One of them is needed.
-      ...(binary
+      ...(binary === 'chunk'
         ? ['merkle-leaf', 'content-digest'].map((name) => ({
             name,
             in: 'header',

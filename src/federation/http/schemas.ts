@@ -75,6 +75,8 @@ export interface RoundBody {
   readonly dtypes: string[];
   readonly sampleCap: number;
   readonly clipNorm?: number;
+  /** Whether updates are masked. */
+  readonly secure?: boolean;
   readonly training: Record<string, unknown>;
 }
 
@@ -175,6 +177,7 @@ export const runAnswer: z.ZodType = z.object({
   rule: z.string(),
   optimizer: z.string(),
   modes: z.array(z.string()),
+  secureKey: key.optional().describe('what signs the words of rounds under masks'),
   enrolment: z.string(),
   dtypes: z.array(z.string()),
   chunkSize: count,
@@ -209,6 +212,7 @@ export const roundAnswer: z.ZodType<RoundBody> = z.object({
   dtypes: z.array(z.string()),
   sampleCap: count,
   clipNorm: z.number().exactOptional(),
+  secure: z.boolean().exactOptional().describe('whether updates are masked'),
   training: z.record(z.string(), z.unknown()),
 });
 

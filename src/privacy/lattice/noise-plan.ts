@@ -182,7 +182,7 @@ export function laplacePlan(scale: number): NoisePlan {
 /** The largest variance of a table of its own: 2¹⁵ columns. */
 const MAX_TABLE_VARIANCE = 2 ** 20;
 /** Beyond it, a discrete Gaussian serves better. */
-const MAX_SKELLAM_VARIANCE = 2 ** 24;
+export const MAX_SKELLAM_VARIANCE: number = 2 ** 24;
 
 /**
  * A plan for Skellam noise: one draw up to a variance of 2²⁰, else several equal ones, whose sum is a

@@ -10,9 +10,9 @@ import {
   type ClientStatus,
   FederationClient,
   type FederationClientOptions,
-  type Participation,
 } from '../../../src/federation/client/client.ts';
 import { readModel } from '../../../src/federation/client/model.ts';
+import type { Participation } from '../../../src/federation/client/participation.ts';
 import type { Train } from '../../../src/federation/client/train.ts';
 import { Identity } from '../../../src/federation/identity.ts';
 import { writeSafetensors } from '../../../src/formats/safetensors.ts';
