@@ -84,7 +84,8 @@ const results = Results.open(RESULTS, {
   again: values.again,
 });
 const folder = mkdtempSync(join(tmpdir(), 'aggregis-attacks-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+// With patience: those that were killed just now may still write.
+process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 // Ends like anything: with the processes that were started, and without the folder.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 await using backend = await createBackend('wasm', { threads: 1 });

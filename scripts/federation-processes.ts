@@ -58,8 +58,8 @@ export async function attackWithProcesses(
     for (const { child } of started) child.kill('SIGKILL');
   };
   const deadline = setTimeout(endAll, timeoutMs);
-  // Clients are patient: they would outlive whoever started them.
-  process.once('exit', endAll);
+  // Clients are patient: they would outlive whoever started them. First of all, or they go on writing.
+  process.prependOnceListener('exit', endAll);
   try {
     const words = ['serve', '--config', config, '--run', runFolder, '--port', '0', '--json'];
     const server = new Process([...words, '--threads', '1', '--linger', '1'], options);
