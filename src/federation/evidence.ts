@@ -27,14 +27,19 @@ export function suspicion(
   { score, reason = 'it is unlike what honest clients send' }: ClientInspection,
   threshold: number,
 ): Evidence {
-  const kind = reason.split(':', 1)[0]!;
   const weight = Math.min(SUSPICION.most, (SUSPICION.least * score) / threshold);
-  return { client, kind, weight, reason };
+  return { client, weight, ...parted(reason, 'detected') };
 }
 
 /** Evidence of an update that the screen does not let pass, `word: explanation`. */
 export function unfit({ client, reason }: Exclusion): Evidence {
-  return { client, kind: reason.split(':', 1)[0]!.slice(0, 64), weight: UNFIT, reason };
+  return { client, weight: UNFIT, ...parted(reason, 'unfit') };
+}
+
+/** `word: explanation` as its parts. */
+function parted(reason: string, kind: string): Pick<Evidence, 'kind' | 'reason'> {
+  const [, word, words] = /^([\w-]{1,64}): (.+)$/s.exec(reason) ?? [];
+  return { kind: word ?? kind, reason: words ?? reason };
 }
 
 /**
@@ -54,11 +59,11 @@ export function conductOf({ members, closed, policy }: RoundState): Evidence[] {
 function refusalsOf(client: string, { refusals }: Member): Evidence[] {
   if (refusals === 0) return [];
   const times = refusals === 1 ? 'once' : `${refusals} times`;
-  const reason = `refused: what it sent was refused ${times}`;
+  const reason = `what it sent was refused ${times}`;
   return [{ client, kind: 'refused', weight: REFUSED * refusals, reason }];
 }
 
 function missing(client: string, { status }: Member): Evidence {
   const what = status === 'declared' ? 'did not send all of its update' : 'sent nothing';
-  return { client, kind: 'missing', weight: MISSING, reason: `missing: it ${what} in time` };
+  return { client, kind: 'missing', weight: MISSING, reason: `it ${what} in time` };
 }

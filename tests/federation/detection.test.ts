@@ -94,6 +94,19 @@ describe('an update that is unlike all others', () => {
     });
   });
 
+  test('as large as numbers are is excluded like any other, and held against its client in words', async () => {
+    const config = trialConfig({ detectors: DETECTORS, reputation: CONTENT, rounds: 1 });
+    const clients = crowd(8, [reversed(3e38), reversed(3e38)]);
+    await trial({ config, clients }, ({ events, state, failed }) => {
+      expect(failed).toBe(0);
+      const [screened] = bodiesOf<ScreenedBody>(events, 'round.screened');
+      expect(screened!.excluded.map(({ client }) => client)).toEqual(['client-1', 'client-2']);
+      expect(state.reputation.explain('client-1')).toMatch(
+        /; 1 item, of which round 1 neighbours: is \S+ times as far from its \d nearest others/,
+      );
+    });
+  });
+
   test('that holds no numbers is held against its client, and the others are inspected', async () => {
     const broken = () => ({
       difference: new Map([['w', new Float32Array(48).fill(Number.NaN)]]),
