@@ -157,12 +157,13 @@ export class Detection {
     const f = this.#wanted.f;
     return inspect(updates, {
       backend,
-      cols: model.layout.cols,
+      cols: model.update.cols,
       detectors,
       signal,
       ...(f !== undefined && { f: Math.min(f, most) }),
       ...(step && { step }),
-      ...(article && { model: model.row }),
+      // Steps that have further parts are not of the model's length.
+      ...(article && model.row.cols === model.update.cols && { model: model.row }),
       ...(known && { sketch: known.sketch, memories: known.memories }),
     });
   }

@@ -5,17 +5,15 @@
  * @module
  */
 
-import { StoreError } from '../core/errors.ts';
+import { FormatError, StoreError } from '../core/errors.ts';
 import { Turns } from '../core/turn.ts';
-import { compare } from '../formats/layout.ts';
 import type { FileSource } from '../formats/node-files.ts';
-import { tensorRow } from '../formats/rows.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
 import { detectionPowers } from './composition.ts';
 import type { Detected, Detection, InspectedRow } from './detection.ts';
 import type { Exclusion } from './events.ts';
 import { unfit } from './evidence.ts';
-import type { OpenModel } from './model-file.ts';
+import { type OpenModel, updateRow } from './model-file.ts';
 import { OpenFiles } from './open-files.ts';
 import type { Evidence } from './reputation.ts';
 import type { RoundInput, RoundRow } from './round.ts';
@@ -136,7 +134,7 @@ async function examined(
   await using files = new OpenFiles(blobs);
   const open = async (blob: string) => {
     const source = await files.open(blob);
-    return tensorRow(source, await readSafetensorsHeader(source), model.layout);
+    return await updateRow({ source, header: await readSafetensorsHeader(source) }, model);
   };
   const inspected: InspectedRow[] = [];
   for (const { clients, blob } of rows) inspected.push({ clients, row: await open(blob) });
@@ -148,15 +146,17 @@ async function examined(
 async function faultOf(
   source: FileSource,
   {
-    model: { layout },
+    model,
     turns,
     maxNorm = Number.POSITIVE_INFINITY,
   }: { readonly model: OpenModel; readonly turns: Turns; readonly maxNorm?: number | undefined },
 ): Promise<string | undefined> {
   const header = await readSafetensorsHeader(source);
-  const mismatches = compare(layout, header);
-  if (mismatches.length > 0) return `tensors: ${mismatches.join('; ')}`;
-  const row = tensorRow(source, header, layout);
+  const row = await updateRow({ source, header }, model).catch((error: unknown) => {
+    if (error instanceof FormatError) return error.message.replace(`${source.name}: `, '');
+    throw error;
+  });
+  if (typeof row === 'string') return `tensors: ${row}`;
   const values = new Float32Array(Math.min(CHUNK, row.cols));
   let squares = 0;
   for (let from = 0; from < row.cols; from += CHUNK) {

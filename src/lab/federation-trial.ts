@@ -36,7 +36,10 @@ export interface TrialClient {
 export interface TrialOptions {
   /** Where the run is kept; there is none yet. */
   readonly folder: string;
-  /** Everybody is asked in each round: its scheme is `everybody` or `reputation`, nothing is private. */
+  /**
+   * Everybody is asked in each round: its scheme is `everybody` or `reputation`, nothing is private, and its
+   * optimiser needs updates alone.
+   */
   readonly config: RunConfig;
   /** The first model, a safetensors file. */
   readonly model: Uint8Array;
@@ -84,6 +87,8 @@ class Trial {
   readonly #store: Store;
   readonly #machine: RoundMachine;
   readonly #worker: RoundWorker;
+  /** The last round of each. */
+  readonly #committed = new Map<Train, number>();
   #aggregate: string | undefined;
   #now = 0;
 
@@ -219,6 +224,7 @@ class Trial {
       round: number,
       model,
       signal,
+      committed: this.#committed.get(train) ?? 0,
       terms: {
         round: number,
         model: name,
@@ -229,11 +235,13 @@ class Trial {
         sampleCap: config.limits.samplesCap,
         training: config.training ?? {},
         secure: false,
+        claims: [],
       },
     });
     if (update === undefined) throw new TypeError('clients of a trial take part in every round');
     const sent = updateFile(tensors, update, { dtype: 'F32', nonFinite: true });
     const { name: blob } = await this.#store.blobs.putBytes(sent);
+    this.#committed.set(train, number);
     return { blob, bytes: sent.length, samples: update.samples };
   }
 
