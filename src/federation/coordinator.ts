@@ -51,9 +51,9 @@ import {
   type RoundStatus,
   type RoundWork,
 } from './round.ts';
-import { RoundWorker } from './round-work.ts';
+import { factsOf, RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
-import { countedClients, emptyRun, fold, isOver, type RunState } from './run-state.ts';
+import { emptyRun, fold, isOver, type RunState } from './run-state.ts';
 import type { Decided } from './secure-host.ts';
 import { planSecure, sharesOf } from './secure-plan.ts';
 import { SecureRounds } from './secure-rounds.ts';
@@ -422,11 +422,12 @@ export class Coordinator {
   /** Takes a signed statement, and makes room for the update. @internal */
   async declare(sender: string, signed: SignedStatement): Promise<Outcome<DeclaredUpdate>> {
     const { statement } = signed;
+    const record = this.#registry.get(sender);
     const accepted = await checkStatement(signed, {
       run: this.store.run,
       open: await this.#openRound(statement),
       sender,
-      record: this.#registry.get(sender),
+      record,
       limits: {
         ...STATEMENT_LIMITS,
         maxLength: this.config.limits.updateBytes,
@@ -444,6 +445,10 @@ export class Coordinator {
     if (open?.policy.lateJoin === true && !open.members.has(sender)) {
       const joined = await this.#handle({ kind: 'join', client: sender });
       if (!joined.ok) return refusedBy(joined);
+    }
+    if (this.state.clients.get(sender)?.key !== record?.key) {
+      const message = 'the key was changed while this came: sign with the new one';
+      return { ok: false, code: 'bad-signature', status: 403, message };
     }
     const before = this.#declared(sender);
     const { round, length, chunkSize, root, dtype, samples } = statement;
@@ -910,18 +915,15 @@ export class Coordinator {
 
   async #worked(work: RoundWork, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const { round, clients, memories } = this.state;
+    const reference = this.#lastAggregate;
     let result: RoundInput;
     try {
-      result = await this.#worker.do(work, {
-        participants: countedClients(round!),
-        population: clients.size,
-        model: round!.model,
+      const facts = factsOf(this.state, {
         signal,
-        ...(this.#lastAggregate !== undefined && { reference: this.#lastAggregate }),
-        ...(memories !== undefined && { memories }),
-        ...(this.config.reputation && { conduct: conductOf(round!) }),
+        ...(reference !== undefined && { reference }),
+        ...(this.config.reputation && { conduct: conductOf(this.state.round!) }),
       });
+      result = await this.#worker.do(work, facts);
     } catch (error) {
       if (signal.aborted) return;
       throw error;

@@ -35,6 +35,7 @@ import type { RoundInput, RoundWork } from './round.ts';
 import { participantsIn, prepareRows } from './round-participants.ts';
 import { examineSums, screenRound } from './round-screen.ts';
 import type { RunConfig } from './run-config.ts';
+import { countedClients, type RunState } from './run-state.ts';
 import type { ShareBudget } from './share-budget.ts';
 import type { Store } from './store/store.ts';
 
@@ -73,6 +74,20 @@ export interface WorkFacts {
   /** What is held against members for how they behaved, where reputation is configured. */
   readonly conduct?: readonly Evidence[];
   readonly signal: AbortSignal;
+}
+
+/** The facts of the round that a run is in. */
+export function factsOf(
+  { round, clients, memories }: RunState,
+  more: Pick<WorkFacts, 'signal' | 'reference' | 'conduct'>,
+): WorkFacts {
+  return {
+    participants: countedClients(round!),
+    population: clients.size,
+    model: round!.model,
+    ...(memories !== undefined && { memories }),
+    ...more,
+  };
 }
 
 type Work<K extends RoundWork['kind']> = Extract<RoundWork, { readonly kind: K }>;
@@ -195,6 +210,7 @@ export class RoundWorker {
       });
       report = {
         rule: config.rule,
+        backend: backend.info,
         kernels,
         clients,
         ...(sums.report !== undefined && { sums: sums.report }),
