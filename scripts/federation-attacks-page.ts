@@ -5,7 +5,7 @@
  */
 
 import { ATTACKS, type AttackFamily, type Deed, PIPELINES } from '../src/lab/federation-attacks.ts';
-import type { Aimed, How, Measured, Results } from './federation-attacks-results.ts';
+import type { Aimed, Cell, How, Measured, Results } from './federation-attacks-results.ts';
 
 const ROWS = [{ name: 'none', title: 'nobody attacks' }, ...ATTACKS];
 
@@ -35,7 +35,7 @@ runs of the very pipeline, detectors and quarantine included, under ${aimingSeed
 
 ## Accuracy
 
-Mean over ${seeds} seeds, and the worst in parentheses. In one process: the rounds, the screen, the reputation and the
+Mean over ${seeds} seeds where no other number is told, and the worst in parentheses. In one process: the rounds, the screen, the reputation and the
 store of \`aggregis serve\`, without sockets.
 
 ${tableOf(runs, 'one process')}
@@ -65,22 +65,29 @@ ${tableOf(runs, 'processes')}
 `;
 }
 
-function tableOf(all: readonly Measured[], how: How): string {
-  const runs = all.filter((run) => run.how === how);
+function tableOf(runs: readonly Measured[], how: How): string {
   return markdown(
     ['attack', ...PIPELINES.map(({ title }) => title)],
-    ROWS.map(({ name, title }) => [title, ...PIPELINES.map((one) => cellOf(runs, one.name, name))]),
+    ROWS.map(({ name, title }) => [
+      title,
+      ...PIPELINES.map((one) => cellOf(runs, { pipeline: one.name, attack: name, how })),
+    ]),
   );
 }
 
-function cellOf(runs: readonly Measured[], pipeline: string, attack: string): string {
+function cellOf(all: readonly Measured[], { pipeline, attack, how }: Omit<Cell, 'seed'>): string {
+  const runs = all.filter((run) => run.how === how);
   const found = runs.filter((run) => run.pipeline === pipeline && run.attack === attack);
   if (found.length === 0) return '–';
   const accuracies = found.map(({ accuracy }) => accuracy);
   const mean = accuracies.reduce((sum, one) => sum + one, 0) / accuracies.length;
   const failed = found.reduce((sum, one) => sum + one.failed, 0);
-  const note = failed > 0 ? `, ${failed} rounds failed` : '';
-  return `${percent(mean)} (${percent(Math.min(...accuracies))}${note})`;
+  const seeds = new Set(all.map(({ seed }) => seed)).size;
+  const notes = [
+    ...(found.length < seeds ? [`seeds: ${found.length}`] : []),
+    ...(failed > 0 ? [`${failed} rounds failed`] : []),
+  ];
+  return `${percent(mean)} (${[percent(Math.min(...accuracies)), ...notes].join(', ')})`;
 }
 
 function aimsOf(results: Results): string {

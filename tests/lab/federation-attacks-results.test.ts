@@ -98,7 +98,7 @@ test('the page has mean and worst, strengths, and a dash for what was not measur
   results.addRun(measured(1, 0.91, { how: 'processes' }));
   const page = pageOf(results);
   expect(page).toContain('| ALIE | 92.0 % (90.0 %) | – | – | – |');
-  expect(page).toContain('| ALIE | 91.0 % (91.0 %) | – | – | – |');
+  expect(page).toContain('| ALIE | 91.0 % (91.0 %, seeds: 1) | – | – | – |');
   expect(page).toContain('**0.25: 90.1**');
   expect(page).toContain('| nobody attacks | – | – | – | – |');
 });
