@@ -16,6 +16,7 @@ import type { Backend } from '../backend/kernels.ts';
 import { FormatError, StoreError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
+import { wireLength } from '../formats/wire.ts';
 import { hostCodec } from '../secagg/codec.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { type Masks, referenceMasks } from '../secagg/masks.ts';
@@ -204,7 +205,7 @@ export class Coordinator {
   /**
    * Takes a run up where its log ends. A run of which nothing has happened begins with `model`.
    *
-   * @throws {FormatError} if the log cannot be folded, or the model is missing or none.
+   * @throws {FormatError} if the log cannot be folded, or the model is missing, none, or cannot be sent.
    * @throws {StoreError | PrivacyError} if the store or the ledger cannot be used.
    */
   static async open(
@@ -223,6 +224,8 @@ export class Coordinator {
     await using source = await store.blobs.open(state.model!);
     const { parts } = parseOptimizer(config.optimizer).optimizer;
     const { update } = await openModel(source, parts);
+    // No update could be sent if scales had the name of a tensor.
+    for (const dtype of config.wire.dtypes) wireLength({ layout: update, dtype });
     const { privacy } = config;
     const privateRounds =
       privacy?.kind === 'central' && privacy.noise === 'server'
