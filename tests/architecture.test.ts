@@ -106,7 +106,7 @@ const NODE_ONLY: readonly RegExp[] = [
   /^federation\/identity-file\.ts$/,
   /^federation\/client\/node-fetch\.ts$/,
   /^formats\/node-files\.ts$/,
-  /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
+  /^lab\/(data-files|federation-attacks|federation-trial|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,
   /^secagg\/file-journal\.ts$/,
   /^secagg\/masks-node\.ts$/,

@@ -64,7 +64,7 @@ export const COMPOSITION: { readonly [P in Part]: { readonly [M in Mode]: Cell }
     ),
     'local-dp': degraded('they see rows with noise, and find what stands out of it'),
     sagg1: refused('the server sees no single update'),
-    groupwise: degraded('of group sums: they name groups, not clients'),
+    groupwise: degraded('of group sums: they name groups, not clients, and leave none of them out'),
   },
   reputation: {
     plain: allowed('of content and of conduct'),
@@ -161,6 +161,31 @@ export function modesOf({ privacy, secure }: Pick<RunConfig, 'privacy' | 'secure
   if (secure?.kind === 'sagg1') modes.push('sagg1');
   if (secure?.kind === 'groups') modes.push('groupwise');
   return modes.length === 0 ? ['plain'] : modes;
+}
+
+/** What detectors may do. */
+export interface DetectionPowers {
+  /** Whether the server sees anything that they could look at. */
+  readonly looks: boolean;
+  /** Whether an update that they suspect does not go on. */
+  readonly excludes: boolean;
+  /** Whether what is in updates is held against clients. */
+  readonly holds: boolean;
+}
+
+/**
+ * What detectors may do under the protection of a configuration. Whoever runs them asks here, so that a
+ * configuration that was never checked gives them no more than one that was.
+ */
+export function detectionPowers(config: RunConfig): DetectionPowers {
+  const modes = modesOf(config);
+  const looks = modes.every((mode) => COMPOSITION.detectors[mode].verdict !== 'refused');
+  const mayCount = looks && !modes.includes('central-dp');
+  return {
+    looks,
+    excludes: mayCount && !modes.includes('groupwise') && config.detectors?.act === 'exclude',
+    holds: mayCount && config.reputation?.evidence === 'content',
+  };
 }
 
 /**
@@ -274,6 +299,10 @@ const ASKED: { readonly [M in Mode]?: { readonly [P in Part]?: Check } } = {
   },
   groupwise: {
     screen: hiddenUpdates,
+    detectors: ({ detectors }) =>
+      detectors?.act === 'exclude'
+        ? problem('detectors.act', 'the rule decides among groups, take report')
+        : undefined,
     rule: groupRule,
     optimiser: scalars('secure-aggregation'),
     reports: publicFigures,

@@ -24,6 +24,7 @@ import { hex } from '../secagg/suite.ts';
 import { type CompositionReport, checkComposition } from './composition.ts';
 import { EventPipe } from './event-pipe.ts';
 import { parseEvent, type RunEvent } from './events.ts';
+import { conductOf } from './evidence.ts';
 import { openIdentity } from './identity-file.ts';
 import { chunkCount } from './merkle.ts';
 import { type OpenModel, openModel, updateFaults, updateLengths } from './model-file.ts';
@@ -297,7 +298,10 @@ export class Coordinator {
     if (round !== undefined && !isOver(round)) return this.status().text;
     if (this.#isPaused) return 'the run is paused';
     const { candidates } = this.#candidates();
-    return `${candidates.length} clients are there, ${this.#needed()} are needed for the next round`;
+    const out = this.#quarantined();
+    const others = out === 0 ? '' : `; ${out} are in quarantine`;
+    const needed = this.#needed();
+    return `${candidates.length} clients are there, ${needed} are needed for the next round${others}`;
   }
 
   /** Keeps promises until something changes. */
@@ -837,14 +841,27 @@ export class Coordinator {
     });
   }
 
-  /** The fewest clients with which a round makes sense. */
+  /**
+   * The fewest clients with which a round makes sense. It does not wait for those in quarantine, as long as
+   * they are the smaller part: nobody shall open rounds for a few by having others put out.
+   */
   #needed(): number {
     const { round, selection, privacy, rule, secure } = this.config;
     const isPrivate = privacy?.kind === 'central';
     if (isPrivate && (secure !== undefined || rule.trim() !== 'mean'))
       return fixedMembers(this.config) ?? 1;
     const asked = round.wanted ?? ('count' in selection ? selection.count : 1);
-    return Math.max(1, round.quorum ?? 1, asked, secure?.minSum ?? 1);
+    const most = Math.floor(asked / 2) + 1;
+    const others = Math.max(Math.min(asked, most), asked - this.#quarantined());
+    return Math.max(1, round.quorum ?? 1, others, secure?.minSum ?? 1);
+  }
+
+  #quarantined(): number {
+    const { clients, reputation } = this.state;
+    if (this.config.reputation === undefined) return 0;
+    const isOut = (client: string): boolean =>
+      reputation.isQuarantined(client) && clients.get(client)?.revoked === false;
+    return reputation.clients.filter(isOut).length;
   }
 
   #plan(): RoundPlan {
@@ -904,7 +921,11 @@ export class Coordinator {
     const reference = this.#lastAggregate;
     let result: RoundInput;
     try {
-      const facts = factsOf(this.state, { signal, ...(reference !== undefined && { reference }) });
+      const facts = factsOf(this.state, {
+        signal,
+        ...(reference !== undefined && { reference }),
+        ...(this.config.reputation && { conduct: conductOf(this.state.round!) }),
+      });
       result = await this.#worker.do(work, facts);
     } catch (error) {
       if (signal.aborted) return;

@@ -191,6 +191,8 @@ export interface EventBodies {
     readonly excluded: readonly Exclusion[];
     /** The evidence, a blob. */
     readonly report?: string;
+    /** What is remembered of clients from this round on, a blob: no update is in it, and no client gets it. */
+    readonly memories?: string;
   };
   /** A line of the privacy ledger, which is kept in the same log. */
   readonly 'ledger.line': { readonly line: number; readonly text: string };
@@ -345,6 +347,7 @@ const SCHEMAS: { readonly [T in EventType]: z.ZodType<EventBodies[T]> } = {
     kept: clients,
     excluded: exclusions,
     report: hash.exactOptional(),
+    memories: hash.exactOptional(),
   }),
   'ledger.line': z.strictObject({ line: count, text: z.string().max(MAX_LINE) }),
   'privacy.reserved': z.strictObject({ round, charge: count, epsilon: z.number().min(0) }),

@@ -7,8 +7,7 @@
 
 import { type Aggregate, aggregateWith } from '../aggregate.ts';
 import type { Backend } from '../backend/kernels.ts';
-import { AggregationError, FormatError, PrivacyError } from '../core/errors.ts';
-import { Turns } from '../core/turn.ts';
+import { AggregationError, PrivacyError } from '../core/errors.ts';
 import type { FileSource } from '../formats/node-files.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
 import type { PrivateUpdate } from '../private-release.ts';
@@ -16,7 +15,8 @@ import { allRules } from '../rules/full-list.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
 import type { Update } from '../screen.ts';
-import type { Exclusion, FailureCode } from './events.ts';
+import { Detection } from './detection.ts';
+import type { FailureCode } from './events.ts';
 import {
   type OpenModel,
   openModel,
@@ -25,12 +25,15 @@ import {
   writeAggregate,
   writeRow,
 } from './model-file.ts';
+import { OpenFiles } from './open-files.ts';
 import { initialState, type Optimizer } from './optimizers/optimizer.ts';
 import { parseOptimizer } from './optimizers/spec.ts';
 import { readOptimizerState, writeOptimizerState } from './optimizers/state-file.ts';
 import { fixedMembers, type PrivateRounds } from './private-rounds.ts';
+import type { Evidence } from './reputation.ts';
 import type { RoundInput, RoundWork } from './round.ts';
 import { participantsIn, prepareRows } from './round-participants.ts';
+import { examineSums, screenRound } from './round-screen.ts';
 import type { RunConfig } from './run-config.ts';
 import { countedClients, type RunState } from './run-state.ts';
 import type { ShareBudget } from './share-budget.ts';
@@ -66,28 +69,28 @@ export interface WorkFacts {
   readonly reference?: string;
   /** The model that the round's updates are differences to, a blob. */
   readonly model: string;
+  /** What is remembered of clients, a blob. */
+  readonly memories?: string;
+  /** What is held against members for how they behaved, where reputation is configured. */
+  readonly conduct?: readonly Evidence[];
   readonly signal: AbortSignal;
 }
 
 /** The facts of the round that a run is in. */
 export function factsOf(
-  { round, clients }: RunState,
-  more: Pick<WorkFacts, 'signal' | 'reference'>,
+  { round, clients, memories }: RunState,
+  more: Pick<WorkFacts, 'signal' | 'reference' | 'conduct'>,
 ): WorkFacts {
   return {
     participants: countedClients(round!),
     population: clients.size,
     model: round!.model,
+    ...(memories !== undefined && { memories }),
     ...more,
   };
 }
 
 type Work<K extends RoundWork['kind']> = Extract<RoundWork, { readonly kind: K }>;
-
-/** Entries of a row that are looked at at once: 1 MiB. */
-const CHUNK = 2 ** 18;
-/** As the screen's: a client that clips in f32 may be above by its own roundings. */
-const NORM_SLACK = 2 ** -16;
 
 /** Does the work that rounds ask for. */
 export class RoundWorker {
@@ -95,12 +98,14 @@ export class RoundWorker {
   readonly #rule: Rule;
   readonly #optimizer: Optimizer;
   readonly #aggregate: Aggregate;
+  readonly #detection: Detection | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#rule = parseRule(options.config.rule, allRules);
     this.#optimizer = parseOptimizer(options.config.optimizer).optimizer;
     this.#aggregate = aggregateWith(async () => options.backend);
+    this.#detection = Detection.of(options);
   }
 
   /**
@@ -131,23 +136,13 @@ export class RoundWorker {
   }
 
   async #screen({ round, rows }: Work<'screen'>, facts: WorkFacts): Promise<RoundInput> {
-    const { config, privateRounds } = this.#options;
-    const kind = 'screened';
-    // A bad update counts as zero there, and how many there are stays; of a masked one nothing is seen.
-    if (privateRounds !== undefined || config.secure !== undefined)
-      return { kind, round, excluded: [] };
-    const excluded = await this.#withModel(facts, async (model) => {
-      const out: Exclusion[] = [];
-      const turns = new Turns(facts.signal);
-      for (const row of rows) {
-        const reason = await this.#withFile(row.blob, (file) =>
-          faultOf(file, { model, turns, maxNorm: config.screen.maxNorm }),
-        );
-        if (reason !== undefined) out.push({ client: row.clients[0]!, reason });
-      }
-      return out;
-    });
-    return { kind, round, excluded };
+    const { config, store } = this.#options;
+    const { conduct = [] } = facts;
+    const options = { ...facts, config, blobs: store.blobs, detection: this.#detection, round };
+    const { report, ...screened } = await this.#withModel(facts, (model) =>
+      screenRound(rows, { ...options, model, conduct }),
+    );
+    return { kind: 'screened', round, ...screened, ...(await this.#reported(report)) };
   }
 
   async #account({ round }: Work<'account'>): Promise<RoundInput> {
@@ -176,12 +171,13 @@ export class RoundWorker {
   async #plainly(
     { round, rows, charge }: Work<'aggregate'>,
     model: OpenModel,
-    { reference, signal }: WorkFacts,
+    facts: WorkFacts,
   ): Promise<RoundInput> {
     const { store, config, backend } = this.#options;
-    await using files = new Files();
+    const { reference, signal } = facts;
+    await using files = new OpenFiles(store.blobs);
     const open = async (blob: string) => {
-      const source = await files.open(store, blob);
+      const source = await files.open(blob);
       const header = await readSafetensorsHeader(source);
       return { row: await updateRow({ source, header }, model) };
     };
@@ -194,6 +190,9 @@ export class RoundWorker {
     const before = reference === undefined ? undefined : (await open(reference)).row;
     const { update } = model;
     const { rule, metadata } = prepareRows(this.#rule, this.#optimizer, rows);
+    const { blobs } = store;
+    const detection = this.#detection;
+    const sums = await examineSums(rows, { ...facts, config, blobs, detection, round, model });
     let report: unknown;
     const { name } = await store.blobs.put(async (append) => {
       const value = new Float32Array(update.cols);
@@ -209,7 +208,13 @@ export class RoundWorker {
         restart: () => {},
         ...(before !== undefined && { reference: before }),
       });
-      report = { rule: config.rule, backend: backend.info, kernels, clients };
+      report = {
+        rule: config.rule,
+        backend: backend.info,
+        kernels,
+        clients,
+        ...(sums.report !== undefined && { sums: sums.report }),
+      };
       await writeAggregate(append, rowOf(value), { update, metadata: metadata(clients) });
     });
     const kept = await this.#reported(report);
@@ -218,6 +223,7 @@ export class RoundWorker {
       round,
       blob: name,
       ...(charge !== undefined && { charge }),
+      ...(sums.evidence.length > 0 && { evidence: sums.evidence }),
       ...kept,
     };
   }
@@ -251,16 +257,16 @@ export class RoundWorker {
   ): Promise<RoundInput> {
     const { store } = this.#options;
     const optimizer = this.#optimizer;
-    await using files = new Files();
-    const model = await openModel(await files.open(store, name), optimizer.parts);
-    const source = await files.open(store, aggregate);
+    await using files = new OpenFiles(store.blobs);
+    const model = await openModel(await files.open(name), optimizer.parts);
+    const source = await files.open(aggregate);
     const header = await readSafetensorsHeader(source);
     const delta = await updateRow({ source, header }, model);
     const clients = participantsIn(header.metadata);
     const state =
       stateName === undefined
         ? initialState(optimizer, model.layout.cols)
-        : await this.#stateIn(await files.open(store, stateName), model);
+        : await this.#stateIn(await files.open(stateName), model);
     const step = optimizer.step(
       { model: model.row, delta, state },
       {
@@ -292,7 +298,7 @@ export class RoundWorker {
   /** Evidence as a blob. 64-bit fingerprints become text. */
   async #reported(report: unknown): Promise<{ readonly report?: string }> {
     const { store, config } = this.#options;
-    if (!config.reports.clients) return {};
+    if (report === undefined || !config.reports.clients) return {};
     const text = JSON.stringify(report, (_, value: unknown) =>
       typeof value === 'bigint' ? value.toString(16).padStart(16, '0') : value,
     );
@@ -309,51 +315,6 @@ export class RoundWorker {
     await using source = await this.#options.store.blobs.open(blob);
     return await body(source);
   }
-}
-
-/** Files that are closed together. */
-class Files {
-  readonly #open: FileSource[] = [];
-
-  async open({ blobs }: WorkerOptions['store'], name: string): Promise<FileSource> {
-    const source = await blobs.open(name);
-    this.#open.push(source);
-    return source;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#open.map((source) => source.close()));
-  }
-}
-
-/** What is wrong with an update by itself: `word: explanation`, or `undefined`. */
-async function faultOf(
-  source: FileSource,
-  {
-    model,
-    turns,
-    maxNorm = Number.POSITIVE_INFINITY,
-  }: { readonly model: OpenModel; readonly turns: Turns; readonly maxNorm?: number | undefined },
-): Promise<string | undefined> {
-  const header = await readSafetensorsHeader(source);
-  const row = await updateRow({ source, header }, model).catch((error: unknown) => {
-    if (error instanceof FormatError) return error.message.replace(`${source.name}: `, '');
-    throw error;
-  });
-  if (typeof row === 'string') return `tensors: ${row}`;
-  const values = new Float32Array(Math.min(CHUNK, row.cols));
-  let squares = 0;
-  for (let from = 0; from < row.cols; from += CHUNK) {
-    if (turns.due) await turns.take();
-    const part = values.subarray(0, Math.min(CHUNK, row.cols - from));
-    await row.read(from, from + part.length, part);
-    const at = part.findIndex((value) => !Number.isFinite(value));
-    if (at >= 0) return `non-finite: entry ${from + at} is ${part[at]}`;
-    for (const value of part) squares += value * value;
-  }
-  const norm = Math.sqrt(squares);
-  if (norm <= maxNorm * (1 + NORM_SLACK)) return undefined;
-  return `norm: ${norm} is above ${maxNorm}`;
 }
 
 /** Work that gave no result: why, as the log has it. */

@@ -35,6 +35,7 @@ import {
   type SignedTerms,
   shortReason,
 } from './events.ts';
+import type { Evidence } from './reputation.ts';
 import {
   fold,
   isOver,
@@ -116,7 +117,10 @@ export type RoundInput =
       readonly round: number;
       /** Whose updates do not go on; the others do. */
       readonly excluded: readonly Exclusion[];
+      /** What is held against clients. */
+      readonly evidence?: readonly Evidence[];
       readonly report?: string;
+      readonly memories?: string;
     }
   | {
       readonly kind: 'unmasked';
@@ -136,6 +140,8 @@ export type RoundInput =
       readonly blob: string;
       /** The charge under which noise was drawn. */
       readonly charge?: number;
+      /** What is held against clients, where nothing was seen before masks were off. */
+      readonly evidence?: readonly Evidence[];
       readonly report?: string;
     }
   | {
@@ -594,8 +600,9 @@ function finish(
     case 'aggregated': {
       // Noise that was drawn under a charge which has since become void may not be released.
       if (input.charge !== round.charge) return AGAIN;
-      const { kind: _, ...body } = input;
+      const { kind: _, evidence = [], ...body } = input;
       emit({ type: 'round.aggregated', body });
+      hold(round, evidence, emit);
       return DONE;
     }
     case 'stepped': {
@@ -620,7 +627,11 @@ const RESULTS = {
   stepped: 'publish',
 } as const satisfies Record<string, RoundPhase>;
 
-function screened(round: RoundState, { excluded, report }: Input<'screened'>, emit: Emit): void {
+function screened(
+  round: RoundState,
+  { excluded, evidence = [], report, memories }: Input<'screened'>,
+  emit: Emit,
+): void {
   const out = new Set(excluded.map(({ client }) => client));
   const kept = round.closed!.committed.filter((client) => !out.has(client));
   emit({
@@ -632,8 +643,17 @@ function screened(round: RoundState, { excluded, report }: Input<'screened'>, em
         .sort((a, b) => compareClients(a.client, b.client))
         .map(({ client, reason }) => ({ client, reason: shortReason(reason) })),
       ...(report !== undefined && { report }),
+      ...(memories !== undefined && { memories }),
     },
   });
+  hold(round, evidence, emit);
+}
+
+/** Logged with what it was found in or not at all: no work that is done twice counts twice. */
+function hold({ round }: RoundState, evidence: readonly Evidence[], emit: Emit): void {
+  for (const { reason, ...held } of evidence) {
+    emit({ type: 'client.penalised', body: { ...held, round, reason: shortReason(reason) } });
+  }
 }
 
 /** The round and the member that a client's message is for, or why there is none. */

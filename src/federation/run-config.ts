@@ -104,11 +104,11 @@ export interface ScreenConfig {
 
 /** Detection of poisoning. */
 export interface DetectorsConfig {
-  /** `article`, or names of detectors joined by `+`. */
+  /** `all`, `article` for all with the article's scores beside them, or names joined by `+`. */
   readonly use: string;
   /** What follows for the round: nothing, or the update does not go on. */
   readonly act: 'report' | 'exclude';
-  /** Byzantine clients that are assumed. */
+  /** Byzantine clients that are assumed. Default: as many as the round's rows admit. */
   readonly f?: number;
 }
 

@@ -119,6 +119,8 @@ export interface RunState {
   readonly failuresInARow: number;
   /** The latest charge. */
   readonly charge?: number;
+  /** What is remembered of clients after the latest round that was screened, a blob. */
+  readonly memories?: string;
   readonly finished?: string;
 }
 
@@ -311,10 +313,11 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
   },
   'round.screened': (own, event) => {
     const round = roundOf(own, event, 'screen');
-    const { kept, excluded } = event.body;
+    const { kept, excluded, memories } = event.body;
     const told = [...kept, ...excluded.map(({ client }) => client)].sort(compareClients);
     demand(event, sameIds(told, round.closed!.committed), 'each update is kept or excluded once');
     round.screened = { kept, excluded };
+    if (memories !== undefined) own.memories = memories;
     round.phase = afterScreen(round.policy);
   },
   // The ledger reads its own lines.

@@ -5,8 +5,10 @@
  */
 
 import { hexToBytes } from '@noble/hashes/utils.js';
+import { parseDetectors } from '../analysis/detectors/spec.ts';
 import { AggregationError } from '../core/errors.ts';
 import type { ConfigProblem } from './config.ts';
+import { unservedDetectors } from './detection.ts';
 import { parseOptimizer } from './optimizers/spec.ts';
 import { type EnrolmentPolicy, enrolAnybody, enrolListed } from './registry.ts';
 import type { RunConfig } from './run-config.ts';
@@ -14,13 +16,11 @@ import { secureProblems } from './secure-problems.ts';
 
 /** What keeps a coordinator from serving a configuration: for `parseConfig`. */
 export function servedProblems(config: RunConfig): ConfigProblem[] {
-  const { detectors } = config;
-  const problems = [...optimizerProblems(config.optimizer), ...secureProblems(config)];
-  const lacks = (path: string, what: string): void => {
-    problems.push({ path, reason: `${what} is not served in this version` });
-  };
-  if (detectors !== undefined) lacks('detectors', 'detection of poisoning');
-  return problems;
+  return [
+    ...optimizerProblems(config.optimizer),
+    ...secureProblems(config),
+    ...detectorProblems(config),
+  ];
 }
 
 function optimizerProblems(spec: string): ConfigProblem[] {
@@ -29,6 +29,20 @@ function optimizerProblems(spec: string): ConfigProblem[] {
     return [];
   } catch (error) {
     if (error instanceof AggregationError) return [{ path: 'optimizer', reason: error.message }];
+    throw error;
+  }
+}
+
+function detectorProblems(config: RunConfig): ConfigProblem[] {
+  const { detectors } = config;
+  if (detectors === undefined) return [];
+  try {
+    parseDetectors(detectors.use, { without: unservedDetectors(config) });
+    return [];
+  } catch (error) {
+    if (error instanceof AggregationError) {
+      return [{ path: 'detectors.use', reason: error.message }];
+    }
     throw error;
   }
 }

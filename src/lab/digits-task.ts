@@ -37,10 +37,18 @@ export function digitsModel(): Mlp {
 /** Writes the first model. */
 export async function writeDigitsModel(append: Append, seed = 1): Promise<void> {
   const model = digitsModel();
-  const parameters = model.initialParameters(createRandom(seed));
+  await writeModel(append, model, model.initialParameters(createRandom(seed)));
+}
+
+/** Writes parameters of a network as safetensors. */
+export async function writeModel(
+  append: Append,
+  { tensors }: Mlp,
+  parameters: Float32Array,
+): Promise<void> {
   await writeSafetensors(
     append,
-    model.tensors.map(({ name, shape, offset }) => {
+    tensors.map(({ name, shape, offset }) => {
       const length = shape.reduce((a, b) => a * b, 1);
       const values = parameters.slice(offset, offset + length);
       return { name, shape, dtype: 'F32', data: [new Uint8Array(values.buffer)] };
@@ -48,13 +56,19 @@ export async function writeDigitsModel(append: Append, seed = 1): Promise<void> 
   );
 }
 
-/** How well a model file reads digits that no client has. */
-export async function readsDigits(source: ByteSource): Promise<Evaluation> {
-  const model = digitsModel();
+/** The parameters in a file of {@link writeModel}, flat. */
+export async function parametersIn(source: ByteSource, model: Mlp): Promise<Float32Array> {
   const header = await readSafetensorsHeader(source);
   const row = tensorRow(source, header, layoutOf([], { base: header }));
   const parameters = new Float32Array(model.parameterCount);
   // Parts of the network and columns of a layout are both in the order of names.
   await row.read(0, parameters.length, parameters);
+  return parameters;
+}
+
+/** How well a model file reads digits that no client has. */
+export async function readsDigits(source: ByteSource): Promise<Evaluation> {
+  const model = digitsModel();
+  const parameters = await parametersIn(source, model);
   return model.evaluate(parameters, drawDigits(TEST_EXAMPLES, createRandom(TEST_SEED)));
 }

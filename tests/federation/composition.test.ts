@@ -104,6 +104,7 @@ describe('what goes together', () => {
       { rule: 'krum:f=3' },
       /^rule: krum:f=3 needs 9 rows, and 40 clients in groups of 5 make 8/,
     ],
+    ['groupwise', { detectors: { use: 'article', act: 'exclude' } }, /^detectors\.act:/],
     ['groupwise', { screen: { replay: true } }, /^screen\.replay:/],
     ['groupwise', { optimizer: 'q-fed-avg' }, /^optimizer:/],
   ] as const)('refuses under %s %j', (mode, changes, message) => {
@@ -128,7 +129,7 @@ describe('what goes together', () => {
     ],
     [
       'detectors of group sums',
-      { secure: GROUPS, rule: 'median', detectors: { use: 'article', act: 'exclude' } },
+      { secure: GROUPS, rule: 'median', detectors: { use: 'article', act: 'report' } },
     ],
     [
       'noise in shares, groups and a robust rule',

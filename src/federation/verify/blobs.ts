@@ -1,5 +1,5 @@
 /**
- * Whether every model, update and report that the log names is there, byte for byte.
+ * Whether every model, update, report and memory that the log names is there, byte for byte.
  *
  * @module
  */
@@ -32,7 +32,7 @@ function blobsOf(event: RunEvent): string[] {
     case 'update.committed':
       return [event.body.blob];
     case 'round.screened':
-      return present(event.body.report);
+      return present(event.body.report, event.body.memories);
     case 'round.unmasked':
       return event.body.sums.map(({ blob }) => blob);
     case 'round.aggregated':
