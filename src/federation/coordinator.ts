@@ -117,8 +117,8 @@ export interface DeclaredUpdate {
 /** A committed update. */
 export interface CommittedUpdate {
   readonly update: string;
-  /** Of its bytes. */
-  readonly sha256: string;
+  /** Merkle root over its chunks: its name on disk. */
+  readonly root: string;
   /** Place of its event in the log. */
   readonly event: number;
 }
@@ -963,7 +963,7 @@ export class Coordinator {
   #committed(client: string, update: string): Outcome<CommittedUpdate> {
     const blob = this.state.round?.members.get(client)?.update?.blob ?? '';
     const event = this.#commitments.get(client) ?? 0;
-    return { ok: true, value: { update, sha256: blob, event } };
+    return { ok: true, value: { update, root: blob, event } };
   }
 
   /** Logs that an update was refused, and forgets it. */

@@ -6,13 +6,13 @@
  * @module
  */
 
-import { createHash } from 'node:crypto';
-import { readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Identity, possessionToSign } from '../../src/federation/identity.ts';
 import { chunkRange, LEAF_PREFIX, merkleRoot } from '../../src/federation/merkle.ts';
 import type { RunConfigInput } from '../../src/federation/run-config.ts';
 import { type Statement, signStatement } from '../../src/federation/statement.ts';
+import { Blobs } from '../../src/federation/store/blobs.ts';
 import { sha256 } from '../../src/federation/store/sha256.ts';
 import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { hex } from '../../src/secagg/suite.ts';
@@ -118,10 +118,6 @@ class Updates {
     return hex(merkleRoot([first, ...this.#leaves.slice(1)], sha256));
   }
 
-  name(own: Uint8Array): string {
-    return hex(sha256(own, this.#file.subarray(own.length)));
-  }
-
   #chunk(k: number): Uint8Array {
     const { from, to } = chunkRange(this, k);
     return this.#file.subarray(from, to);
@@ -180,9 +176,9 @@ export async function federationLoad(options: LoadOptions): Promise<LoadFigures>
     for (const { line } of all) line.close();
     await server.kill();
     say('what is on disk is read back');
-    const wanted = sendings.map(({ own }) => updates.name(own));
+    const wanted = sendings.map(({ own }) => updates.root(own));
     if (wanted.some((name, i) => name !== names[i])) throw new Error('a receipt is of other bytes');
-    return { ...figures, verified: await verify(join(run, 'blobs'), new Set(wanted)) };
+    return { ...figures, verified: await verify(join(run, 'blobs'), { wanted: new Set(wanted), chunkSize }) };
   } finally {
     await server.kill();
   }
@@ -341,7 +337,7 @@ class Sending {
     const answer = await this.#asked(() =>
       line.send({ method: 'POST', path: commit, headers: { authorization } }),
     );
-    return jsonIn(answer).sha256;
+    return jsonIn(answer).root;
   }
 
   async #asked(send: () => Promise<RawReply>): Promise<RawReply> {
@@ -357,16 +353,16 @@ class Sending {
 }
 
 /** Reads all blobs: how many are there and what their names say. */
-async function verify(folder: string, wanted: ReadonlySet<string>): Promise<number> {
-  const { createReadStream } = await import('node:fs');
+async function verify(
+  folder: string,
+  { wanted, chunkSize }: { readonly wanted: ReadonlySet<string>; readonly chunkSize: number },
+): Promise<number> {
+  const blobs = new Blobs(folder, () => {});
   let right = 0;
-  for (const name of await readdir(folder)) {
+  for (const name of await blobs.names()) {
     if (!wanted.has(name)) continue;
-    const hash = createHash('sha256');
-    for await (const piece of createReadStream(join(folder, name), { highWaterMark: 2 ** 20 })) {
-      hash.update(piece as Uint8Array);
-    }
-    if (hash.digest('hex') === name) right++;
+    await blobs.verify(name, { chunkSize });
+    right++;
   }
   return right;
 }

@@ -26,6 +26,7 @@ import type { ChunkOptions } from '../store/upload.ts';
 import { batches, PACE, type Pace, readPast, Stalled, shortBody } from './body.ts';
 import { Credit } from './credit.ts';
 import { TokenBuckets } from './flow.ts';
+import { Lanes } from './lanes.ts';
 import { Metrics } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { type Place, Problem, type ProblemDetails, problemOf } from './problems.ts';
@@ -62,6 +63,9 @@ const MOST_WAIT = 60;
 const PIECE = 2 ** 20;
 /** Longest that a chunk waits for credit, in milliseconds. */
 const CREDIT_MS = 10_000;
+/** Chunks that are taken in whole at a time, and how long one may take to come, in milliseconds. */
+const LANES = 16;
+const LANE_MS = 50;
 /** When to come again where nobody knows, in seconds. */
 const LATER = 5;
 
@@ -73,6 +77,7 @@ export class FederationApp {
   readonly #options: AppOptions;
   readonly #buckets: TokenBuckets;
   readonly #credit: Credit;
+  readonly #lanes = new Lanes(LANES);
   /** What challenges are tagged with: of this process alone. */
   readonly #secret: Uint8Array;
   readonly #stopping = new AbortController();
@@ -488,10 +493,14 @@ export class FederationApp {
       const message = `${this.#credit.each} bytes may be in flight: wait for those that are`;
       throw new Problem('no-credit', message, { retryAfter: 1 });
     }
+    const leave = await this.#lanes.enter();
     try {
-      const answer = await upload.write(index, batches(c.env.incoming, { pace }), hash);
+      const eager = { ms: LANE_MS, onSlow: leave };
+      const pieces = batches(c.env.incoming, { pace, bytes: length, eager });
+      const answer = await upload.write(index, pieces, hash);
       if (!answer.ok) throw problemOf(answer.refusal, 'chunk');
     } finally {
+      leave();
       giveBack();
     }
     this.metrics.took(length);
