@@ -162,6 +162,8 @@ export class Coordinator {
   /** Steps, one after another: those of masked updates take time. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Sizes of models that were asked for. */
+  /** Of the model that was asked for last. */
+  #header: { readonly name: string; readonly model: OpenModel } | undefined;
   readonly #modelBytes = new Map<string, number>();
   #machine: RoundMachine;
   #registry: Registry;
@@ -941,9 +943,14 @@ export class Coordinator {
     }
   }
 
+  /** Looks at the header of a model, which is kept until another is asked for: its file is closed. */
   async #withModel<T>(name: string, body: (model: OpenModel) => T): Promise<T> {
+    const known = this.#header;
+    if (known?.name === name) return body(known.model);
     await using source = await this.store.blobs.open(name);
-    return body(await openModel(source));
+    const model = await openModel(source);
+    this.#header = { name, model };
+    return body(model);
   }
 
   async #sizeOf(model: string): Promise<number> {

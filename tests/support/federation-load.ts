@@ -178,7 +178,10 @@ export async function federationLoad(options: LoadOptions): Promise<LoadFigures>
     say('what is on disk is read back');
     const wanted = sendings.map(({ own }) => updates.root(own));
     if (wanted.some((name, i) => name !== names[i])) throw new Error('a receipt is of other bytes');
-    return { ...figures, verified: await verify(join(run, 'blobs'), { wanted: new Set(wanted), chunkSize }) };
+    return {
+      ...figures,
+      verified: await verify(join(run, 'blobs'), { wanted: new Set(wanted), chunkSize }),
+    };
   } finally {
     await server.kill();
   }

@@ -233,6 +233,7 @@ export class Upload {
   /** Reads what nobody has hashed. Chunks that are not what the map says are marked as missing. */
   async #readUnseen(data: FileHandle): Promise<void> {
     const { leaves } = this.#parts.map;
+    if (this.#seen.size === this.chunks) return;
     const piece = new Uint8Array(Math.min(READ_BYTES, this.plan.chunkSize));
     const turns = new Turns();
     for (let index = 0; index < this.chunks; index++) {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { STEPS, type Step } from '../../../src/federation/store/faults.ts';
 import { openStore, type Store } from '../../../src/federation/store/store.ts';
-import { CHUNK, advance, CONFIG, committed, UPDATES } from '../../support/store-run.ts';
+import { advance, CHUNK, CONFIG, committed, UPDATES } from '../../support/store-run.ts';
 
 let folder = '';
 beforeEach(async () => {
