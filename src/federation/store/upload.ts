@@ -87,7 +87,7 @@ export class Upload {
 
   /** How many have not arrived. */
   get missing(): number {
-    return this.#parts.map.leaves.filter((leaf) => leaf === undefined).length;
+    return this.#parts.map.missing;
   }
 
   /** Which have arrived: chunk i is bit i mod 8 of byte ⌊i/8⌋. */
