@@ -29,6 +29,8 @@ export interface LoadOptions {
   readonly cols: number;
   /** Bytes in flight that the server grants. Default: its own. */
   readonly creditBytes?: number;
+  /** Threads of the server that write and sync. Default: Node's own, four. */
+  readonly threads?: number;
   /** Told what goes on. */
   readonly say?: (what: string) => void;
 }
@@ -126,14 +128,19 @@ class Updates {
 
 /** Runs it. @throws if a single update is not taken. */
 export async function federationLoad(options: LoadOptions): Promise<LoadFigures> {
-  const { folder, clients, cols, say = () => {} } = options;
+  const { folder, clients, cols, threads, say = () => {} } = options;
   const values = Float32Array.from({ length: cols }, (_, i) => ((i * 2654435761) % 2001) / 1e6);
   const file = await modelOf(values);
   const config = configOf(options);
   await writeFile(join(folder, 'model.safetensors'), await modelOf(new Float32Array(cols)));
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   const run = join(folder, 'run');
-  const server = await ServedProcess.start(['--config', join(folder, 'config.json'), '--run', run]);
+  const server = await ServedProcess.start(
+    ['--config', join(folder, 'config.json'), '--run', run],
+    {
+      ...(threads !== undefined && { env: { UV_THREADPOOL_SIZE: String(threads) } }),
+    },
+  );
   try {
     say(`${clients} clients enrol`);
     const { chunkSize, id, credit } = await runOf(server.port);
