@@ -6,6 +6,7 @@ import {
 } from 'vitest/config';
 import { chromiumProvider, whyNoChromium } from './tests/support/chromium.ts';
 import { secureHostCommands } from './tests/support/secure-host-commands.ts';
+import { servedCommands } from './tests/support/served-commands.ts';
 
 /** What makes a page cross-origin isolated, so that it may share memory with workers. */
 const ISOLATION = {
@@ -49,7 +50,7 @@ function browserProject(
               instances: [{ browser: 'chromium' }],
               headless: true,
               screenshotFailures: false,
-              commands: secureHostCommands,
+              commands: { ...secureHostCommands, ...servedCommands },
               // One emulated device at a time: files that share it have been seen to disturb each
               // other.
               fileParallelism: false,

@@ -181,6 +181,7 @@ def merkle_root(file, chunk_size):
 def statement_to_sign(statement):
     """The bytes of an update's statement, with the names that it has in JSON."""
     clip_norm = statement.get("clipNorm")
+    claims = [statement.get(name) for name in ("steps", "loss")]
     return transcript(
         "aggregis/update/v1",
         statement["run"],
@@ -194,6 +195,7 @@ def statement_to_sign(statement):
         statement["samples"],
         None if clip_norm is None else float(clip_norm),
         statement["expires"],
+        *([] if claims == [None, None] else [None if one is None else float(one) for one in claims]),
     )
 
 
@@ -314,18 +316,47 @@ def _narrowed(values, dtype):
     return np.where(np.isnan(values), bits >> 16 | 0x40, rounded).astype("<u2")
 
 
+_BLOCK = 256
+
+
+def _blocks(values):
+    """Integers, and the f16 scale of each 256 of them: the least that keeps |x| / scale at most 127."""
+    flat = np.ascontiguousarray(values, dtype=np.float32).ravel()
+    padded = np.zeros(-(-flat.size // _BLOCK) * _BLOCK, dtype=np.float32)
+    padded[: flat.size] = flat
+    blocks = padded.reshape(-1, _BLOCK).astype(np.float64)
+    largest = np.abs(blocks).max(axis=1, initial=0.0)
+    with np.errstate(over="ignore"):
+        scales = (largest / 127).astype("<f2")
+    bits = scales.view("<u2")
+    bits[scales.astype(np.float64) * 127 < largest] += 1
+    steps = scales.astype(np.float64)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        integers = np.where(steps > 0, np.rint(blocks / steps), 0)
+    return integers.astype(np.int8).ravel()[: flat.size], scales
+
+
 def write_safetensors(tensors, dtype="F32"):
-    """A safetensors file of arrays by name, all in one type: F32, F16 or BF16."""
-    names = sorted(tensors)
-    parts = [_narrowed(tensors[name], dtype).tobytes() for name in names]
-    header, at = {}, 0
-    for name, part in zip(names, parts):
+    """A safetensors file of arrays by name, all in one type: F32, F16, BF16, or I8 with its scales."""
+    parts = {}
+    for name in sorted(tensors):
         shape = list(np.shape(tensors[name]))
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + len(part)]}
+        if dtype == "I8":
+            integers, scales = _blocks(tensors[name])
+            parts[name] = ("I8", shape, integers.tobytes())
+            parts[name + ".scales"] = ("F16", [scales.size], scales.tobytes())
+        else:
+            parts[name] = (dtype, shape, _narrowed(tensors[name], dtype).tobytes())
+    # Wider types first, so that each is aligned; then by name.
+    order = sorted(parts, key=lambda name: (parts[name][0] == "I8", name))
+    header, at = {}, 0
+    for name in order:
+        kind, shape, part = parts[name]
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [at, at + len(part)]}
         at += len(part)
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     text += b" " * (-len(text) % 8)
-    return b"".join([struct.pack("<Q", len(text)), text, *parts])
+    return b"".join([struct.pack("<Q", len(text)), text, *(parts[name][2] for name in order)])
 
 
 # --- Requests -------------------------------------------------------------------------------------
@@ -461,6 +492,10 @@ class Task:
     """When the round stops collecting, by the server's clock, in milliseconds since 1970."""
     terms: dict = field(repr=False)
     """All that the server said of the round."""
+    control: "dict | None" = field(default=None, repr=False)
+    """The server's control variate by tensor, where the round asks for changes of it (SCAFFOLD)."""
+    committed: int = 0
+    """The last round in which an update of this client was taken; 0 if none was since it connected."""
 
 
 @dataclass(frozen=True)
@@ -469,7 +504,7 @@ class Participation:
 
     round: int
     outcome: str
-    """`committed`, `late`, `declined` (training gave None) or `refused`."""
+    """`committed`, `late`, `declined` (training gave None, or the round is under masks) or `refused`."""
     root: "str | None" = None
     reason: "str | None" = None
 
@@ -477,7 +512,7 @@ class Participation:
 _HEX_32 = re.compile(r"[0-9a-f]{64}")
 _LATE = {"wrong-round", "round-closed", "no-such-round", "wrong-base-model", "expired"}
 _FOREVER = {"revoked", "not-enrolled", "wrong-run", "no-such-path"}
-_WIRE = ("F32", "F16", "BF16")
+_WIRE = ("F32", "F16", "BF16", "I8")
 _WAIT = 30
 _LIFETIME_MS = 12 * 3600 * 1000
 
@@ -505,6 +540,7 @@ class FederationClient:
         self._tell = on_status or (lambda text: None)
         self._http = _Http(url, patience, rng or random.SystemRandom(), self._tell, backoff)
         self._token, self._token_ends = None, 0
+        self._committed = 0
         self._tell(f"enrolling at {self._http.base}")
         self.info = self._json("GET", "/v1/run")
         self.run = _field(self.info, "run", str)
@@ -517,7 +553,10 @@ class FederationClient:
         """Takes part in rounds as they come and gives a Participation for each; ends with the run.
 
         `train(task)` gives (difference, samples), or None to leave the round out: for each tensor of the
-        model an array of the same size, and the number of samples that it was computed on.
+        model an array of the same size, and the number of samples that it was computed on. Where
+        `task.terms` asks for more, it gives (difference, samples, more), with what is asked for of
+        `more = {"steps": …, "loss": …, "control": {…}}`: local steps, the loss of the round's model on the
+        client's examples, and the change of its control variate by tensor.
         """
         after, done = 0, 0
         while rounds is None or done < rounds:
@@ -548,19 +587,24 @@ class FederationClient:
 
     def _take_part(self, now, train):
         number = now["round"]
+        if now.get("secure"):
+            return Participation(number, "declined", reason="this client takes no part under masks")
         try:
             self._tell(f"round {number}: downloading: the model")
             tensors = read_safetensors(self._model(now))
             self._tell(f"round {number}: training")
             training = now.get("training") or {}
-            made = train(Task(number, tensors, training, _field(now, "deadline", int), now))
+            deadline, control = _field(now, "deadline", int), self._control(now, tensors)
+            made = train(Task(number, tensors, training, deadline, now, control, self._committed))
             if made is None:
                 return Participation(number, "declined", reason="training gave no update")
             if self._http.now() > now["deadline"]:
                 return Participation(number, "late", reason=f"round {number} is over")
-            difference, samples = made
+            difference, samples, more = made if len(made) == 3 else (*made, {})
             self._tell(f"round {number}: uploading: the update")
-            return Participation(number, "committed", self._submit(now, tensors, difference, samples))
+            name = self._submit(now, tensors, difference, samples, more)
+            self._committed = number
+            return Participation(number, "committed", name)
         except FederationError as error:
             if error.code != "refused" or error.refusal in _FOREVER:
                 raise
@@ -568,7 +612,29 @@ class FederationClient:
             return Participation(number, outcome, reason=str(error))
 
     def _model(self, now):
-        wanted, size = _field(now, "model", str), _field(now, "modelBytes", int)
+        return self._file(_field(now, "model", str), _field(now, "modelBytes", int))
+
+    def _control(self, now, tensors):
+        """The server's control variate: one vector, tensors in the order of their names."""
+        control = now.get("control")
+        if control is None:
+            return None
+        row = np.zeros(sum(values.size for values in tensors.values()), dtype=np.float32)
+        if control.get("state") is not None:
+            file = self._file(_field(control, "state", str), _field(control, "stateBytes", int))
+            found = read_safetensors(file).get("control")
+            if found is None or found.shape != row.shape:
+                raise FederationError("protocol", f"control variate: needs {row.size} entries")
+            row = found
+        at = 0
+        cut = {}
+        for name in sorted(tensors):
+            size, shape = tensors[name].size, tensors[name].shape
+            cut[name] = row[at : at + size].reshape(shape).copy()
+            at += size
+        return cut
+
+    def _file(self, wanted, size):
         if not _HEX_32.fullmatch(wanted) or not 0 < size <= self.max_model_bytes:
             raise FederationError("protocol", f"a model of {size} bytes called {wanted!r} is not fetched")
         came = None
@@ -580,13 +646,19 @@ class FederationClient:
                 return file
         raise FederationError("wrong-model", f"model {wanted} came with the hash {came}, 3 times")
 
-    def _submit(self, now, model, difference, samples):
+    def _submit(self, now, model, difference, samples, more):
         known = [dtype for dtype in now.get("dtypes", []) if dtype in _WIRE]
         if not known:
             raise FederationError("protocol", f"the round takes {now.get('dtypes')}")
         dtype = self.dtype if self.dtype in known else known[0]
         self._check(model, difference, dtype)
         shaped = {name: np.reshape(difference[name], np.shape(values)) for name, values in model.items()}
+        if now.get("control") is not None:
+            change, scale = more.get("control") or {}, float(now["control"]["scale"])
+            self._check(model, change, dtype)
+            for name, values in model.items():
+                scaled = scale * np.asarray(change[name], dtype=np.float32)
+                shaped[name + ".control"] = np.reshape(scaled, np.shape(values))
         file = write_safetensors(shaped, dtype)
         chunk_size = _field(now, "chunkSize", int)
         if isinstance(samples, bool) or int(samples) != samples or samples < 1:
@@ -606,6 +678,11 @@ class FederationClient:
         }
         if now.get("clipNorm") is not None:
             statement["clipNorm"] = now["clipNorm"]
+        for name in now.get("claims") or []:
+            value = more.get(name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 2**53:
+                raise FederationError("bad-update", f"the round asks for {name}, training gave {value!r}")
+            statement[name] = value
         statement["signature"] = self.identity.sign(statement_to_sign(statement)).hex()
         return self._upload(statement, file)
 
@@ -622,7 +699,11 @@ class FederationClient:
                 continue
             if not np.isfinite(array).all():
                 raise FederationError("bad-update", f"tensor {name!r}: is not finite: has training diverged?")
-            if not np.isfinite(_widened(_narrowed(array, dtype), dtype)).all():
+            if dtype == "I8":
+                narrow = np.isfinite(_blocks(array)[1]).all()
+            else:
+                narrow = np.isfinite(_widened(_narrowed(array, dtype), dtype)).all()
+            if not narrow:
                 raise FederationError("bad-update", f"tensor {name!r}: is beyond the range of {dtype}")
 
     def _upload(self, statement, file):

@@ -25,6 +25,9 @@ const CLIENT =
 const BACKEND = "export { createBackend } from './browser.ts';";
 const SECURE_BACKEND = "export { backendCodec, backendMasks } from './secure-backend.ts';";
 
+const CLEAR =
+  "export { createCrypto, FederationClient, Identity, trainInWorker } from './client.ts';";
+
 /** Programs, as modules in src/. */
 const BUNDLES: readonly (readonly [what: string, code: string])[] = [
   ['a client, all by portable code', CLIENT],
@@ -32,6 +35,8 @@ const BUNDLES: readonly (readonly [what: string, code: string])[] = [
   ['all of `aggregis`', "export * from './browser.ts';"],
   ['all of `aggregis/secure`', "export * from './secure.ts';"],
   ['all of `aggregis/secure/backend`', "export * from './secure-backend.ts';"],
+  ['a client of a federation, in the clear', CLEAR],
+  ['all of `aggregis/client`', "export * from './client.ts';"],
 ];
 
 async function sizeOf(code: string): Promise<number> {

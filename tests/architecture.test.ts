@@ -73,12 +73,13 @@ const TABLE: readonly Row[] = [
   // What faces share; only faces import it.
   {
     part: 'portable',
-    files: /^((secure|federation|analysis)-)?portable\.ts$/,
+    files: /^((secure|client|analysis)-)?portable\.ts$/,
     imports: [...study, 'backend/webgpu'],
   },
   {
     part: 'faces',
-    files: /^(index|browser|private|secure-backend|(secure|federation|analysis)(-node)?)\.ts$/,
+    files:
+      /^(index|browser|private|secure-backend|federation|(secure|client|analysis)(-node)?)\.ts$/,
     imports: [...study, 'backend/webgpu', 'portable'],
   },
 ];
@@ -90,7 +91,7 @@ const FOR_BROWSERS = [
   'analysis.ts',
   'secure.ts',
   'secure-backend.ts',
-  'federation.ts',
+  'client.ts',
 ];
 
 /** The files that may import Node's modules and packages; the browser's face reaches none. */

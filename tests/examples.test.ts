@@ -13,6 +13,8 @@ const POINTS: Readonly<Record<string, RegExp>> = {
   'arrays.ts': /^trimmed mean \[ 1\.0.*\nbroken: excluded, non-finite: 1 of 3 entries/m,
   'attacks.ts': /^sign-flip:scale=10 +mean +0\.\d+$/m,
   'custom-rule.ts': /^trimmed midrange \[ 3, -3 \]\nclip-norm\+trimmed-midrange \[/m,
+  'federation-client.ts':
+    /^round 1 begins with 0\.00\n[\s\S]*^round 8 begins with 2\.98\nall 8 rounds are done$/m,
   'model-files.ts': /^global layer\.weight \[ 1\.25, 2\.25, 3\.25, 4\.25 \]$/m,
   'private-hospitals.ts': /^ 1\.\d\d +[6-9]\d\.\d % +ε = 8\.00 for each record$/m,
   'secure-aggregation.ts':

@@ -11,6 +11,7 @@ const ROOT = join(import.meta.dirname, '..');
 const PAGES = [
   'README.md',
   'ARCHITECTURE.md',
+  'docs/clients.md',
   'docs/ADDING-A-RULE.md',
   'docs/privacy.md',
   'docs/secure-aggregation.md',

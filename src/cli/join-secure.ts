@@ -14,8 +14,7 @@ import { HEX_32 } from '../federation/identity.ts';
 import { allowList } from '../secagg/enrolment.ts';
 import { fileJournal } from '../secagg/file-journal.ts';
 import { memoryJournal } from '../secagg/journal.ts';
-import { referenceMasks } from '../secagg/masks.ts';
-import { nativeMasks } from '../secagg/masks-node.ts';
+import { fastestMasks } from '../secagg/masks-node.ts';
 import { parseCount, parsePositive } from './arguments.ts';
 import { UsageError } from './failure.ts';
 
@@ -64,7 +63,7 @@ export async function secureJoining(
   let backend: Promise<Backend> | undefined;
   const enrolment = peers === undefined ? undefined : allowList(await peersIn(peers));
   const take = underMasks({
-    masks: fastest(),
+    masks: fastestMasks(),
     // A journal of its own for each run: rounds count from 1 in each.
     journal: (federation) =>
       key === undefined ? memoryJournal() : fileJournal(`${key}.${federation}.journal`),
@@ -85,15 +84,6 @@ export async function secureJoining(
       await (await backend)?.close();
     },
   };
-}
-
-/** Masks by OpenSSL where it can; else by portable code. */
-export function fastest(): ReturnType<typeof nativeMasks> {
-  try {
-    return nativeMasks();
-  } catch {
-    return referenceMasks();
-  }
 }
 
 async function peersIn(path: string): Promise<Uint8Array[]> {

@@ -13,11 +13,11 @@ import type { Backend } from '../backend/kernels.ts';
 import { nodeSpawner } from '../core/spawn-node.ts';
 import { type ClientStatus, FederationClient } from '../federation/client/client.ts';
 import type { Train } from '../federation/client/train.ts';
-import { WIRE_DTYPES, type WireDtype } from '../federation/client/update.ts';
 import { trainInWorkerWith } from '../federation/client/worker-trainer.ts';
 import { Identity } from '../federation/identity.ts';
 import { openIdentity } from '../federation/identity-file.ts';
 import { visible } from '../formats/quote.ts';
+import { type WireDtype, wireDtypes } from '../formats/wire.ts';
 import { loadData } from '../lab/data-files.ts';
 import type { Dataset } from '../lab/dataset.ts';
 import { digitsTrainer } from '../lab/digits-client.ts';
@@ -100,7 +100,7 @@ export function joinCommand(): Command {
     .option('--attack <spec>', 'attack instead, e.g. sign-flip:scale=4')
     .option('--attackers <n>', 'with --attack: how many collude', parseCount)
     .option('--claim <factor>', 'claim so many times the samples', parseCount, 1)
-    .addOption(new Option('--dtype <type>', 'number type to send').choices([...WIRE_DTYPES]))
+    .addOption(new Option('--dtype <type>', 'number type to send').choices([...wireDtypes]))
     .option('--rounds <n>', 'leave after so many rounds', parseCount)
     .option('--patience <seconds>', 'how long to try what fails', parsePositive, 600);
   return withSecureOptions(command)

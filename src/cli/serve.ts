@@ -7,13 +7,14 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { createBackend } from '../backend/create-node.ts';
 import type { Backend } from '../backend/kernels.ts';
 import type { Json } from '../core/canonical-json.ts';
 import { parseConfig } from '../federation/config.ts';
 import { Coordinator } from '../federation/coordinator.ts';
 import { type LogLevel, requestLog } from '../federation/http/log.ts';
+import { assertOrigin } from '../federation/http/origins.ts';
 import { FederationServer } from '../federation/http/server.ts';
 import type { RunConfig, RunConfigInput } from '../federation/run-config.ts';
 import { enrolmentOf, servedProblems } from '../federation/served-config.ts';
@@ -27,6 +28,7 @@ import {
   writeDigitsModel,
 } from '../lab/digits-task.ts';
 import { createNodeCrypto } from '../secagg/crypto/create-node.ts';
+import { fastestMasks } from '../secagg/masks-node.ts';
 import {
   type BackendFlags,
   backendOption,
@@ -37,7 +39,6 @@ import {
   threadsOption,
 } from './arguments.ts';
 import { Interrupted, UsageError } from './failure.ts';
-import { fastest } from './join-secure.ts';
 import { version } from './version.ts';
 
 /** The options as commander gives them. */
@@ -53,6 +54,7 @@ interface Flags extends BackendFlags {
   readonly optimizer?: string;
   readonly seconds?: number;
   readonly linger: number;
+  readonly origin?: readonly string[];
   readonly log: LogLevel;
   readonly json?: true;
 }
@@ -67,6 +69,8 @@ it. --clients, --rounds, --rule, --optimizer and --seconds change what it says.
 Everything is in the folder of the run: what was answered is there after any crash, and --resume goes on. With
 Ctrl-C no further round is opened, and the server ends with the one that is open; a second Ctrl-C ends at once,
 and loses nothing either.
+
+Clients in browsers are let in by the origin of their page: --origin https://app.example, none by default.
 
 The server speaks HTTP without TLS: put a proxy that does before it for others than this machine.
 
@@ -94,6 +98,7 @@ export function serveCommand(): Command {
     .option('--rule <spec>', 'how to aggregate, e.g. trimmed-mean:f=2')
     .option('--optimizer <spec>', "the server's optimiser, e.g. fed-adam:eta=0.1")
     .option('--seconds <seconds>', 'how long a round collects', parsePositive)
+    .option('--origin <url>', 'a page of this origin may take part; may be repeated', addOrigin)
     .option('--linger <seconds>', 'how long to answer after the last round', parseWhole, 3)
     .addOption(
       new Option('--log <level>', 'log of requests on stderr')
@@ -139,7 +144,7 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
     config,
     crypto,
     backend,
-    masks: fastest(),
+    masks: fastestMasks(),
     enrolment: enrolmentOf(config, (message) => teller.warn(message)),
     onEvent: (event) => {
       server?.happened(event);
@@ -155,6 +160,7 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
       log: requestLog(flags.log, process.stderr),
       host: flags.host,
       port: flags.port,
+      ...(flags.origin && { origins: flags.origin }),
       version: version(),
     });
     teller.listening(server.url);
@@ -286,6 +292,14 @@ async function modelOf({ config, folder }: Wanted): Promise<Uint8Array> {
     parts.push(bytes.slice());
   });
   return Buffer.concat(parts);
+}
+
+function addOrigin(text: string, before: readonly string[] = []): readonly string[] {
+  try {
+    return [...before, assertOrigin(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
 }
 
 /** Says what happens: sentences, or lines of JSON. */

@@ -14,6 +14,8 @@ import { sensitivityOf } from '../privacy/sensitivity.ts';
 import { allRules } from '../rules/full-list.ts';
 import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
+import { type HidingMode, refusalUnder } from './optimizers/client-scalars.ts';
+import { optimizers } from './optimizers/list.ts';
 import type { RunConfig } from './run-config.ts';
 
 /** How updates are protected. */
@@ -145,8 +147,6 @@ function isSecretDraw({ selection, closing, participation, adversary }: RoundFac
   );
 }
 
-/** Optimisers that need a number from each client beside its update. */
-const NEED_SCALARS: readonly string[] = ['fed-nova', 'q-fed-avg'];
 /** Rules that are a sum over a public constant, or a sum and a sum of weights. */
 const MEANS: readonly string[] = ['mean', 'weighted-mean'];
 
@@ -226,11 +226,15 @@ const contentEvidence: Check = ({ reputation }) =>
   reputation?.evidence === 'content'
     ? problem('reputation.evidence', 'content is no evidence, take conduct')
     : undefined;
-const scalars: Check = ({ optimizer }) => {
-  const name = optimizer.split(':', 1)[0]!.trim();
-  if (!NEED_SCALARS.includes(name)) return undefined;
-  return problem('optimizer', `${name} needs a number from each client beside its update`);
-};
+/** Optimisers that ask each client for numbers beside its update. */
+const scalars =
+  (mode: HidingMode): Check =>
+  ({ optimizer }) => {
+    const name = optimizer.split(':', 1)[0]!.trim();
+    const entry = optimizers.find((one) => one.name === name);
+    const reason = entry && refusalUnder(mode, entry);
+    return reason === undefined ? undefined : problem('optimizer', reason);
+  };
 const hiddenUpdates: Check = ({ screen }) => {
   const path = screen.maxNorm !== undefined ? 'maxNorm' : screen.replay ? 'replay' : undefined;
   if (path === undefined) return undefined;
@@ -254,10 +258,10 @@ const ASKED: { readonly [M in Mode]?: { readonly [P in Part]?: Check } } = {
         : undefined,
     reputation: contentEvidence,
     rule: releasableRule,
-    optimiser: scalars,
+    optimiser: scalars('central-dp'),
     reports: publicFigures,
   },
-  'local-dp': { optimiser: scalars },
+  'local-dp': { optimiser: scalars('local-dp') },
   sagg1: {
     screen: hiddenUpdates,
     reputation: contentEvidence,
@@ -265,13 +269,13 @@ const ASKED: { readonly [M in Mode]?: { readonly [P in Part]?: Check } } = {
       MEANS.includes(ruleName(rule))
         ? undefined
         : problem('rule', `${ruleName(rule)} needs more than a sum, take mean, or groups`),
-    optimiser: scalars,
+    optimiser: scalars('secure-aggregation'),
     reports: publicFigures,
   },
   groupwise: {
     screen: hiddenUpdates,
     rule: groupRule,
-    optimiser: scalars,
+    optimiser: scalars('secure-aggregation'),
     reports: publicFigures,
   },
 };

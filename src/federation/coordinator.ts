@@ -26,6 +26,8 @@ import { parseEvent, type RunEvent } from './events.ts';
 import { openIdentity } from './identity-file.ts';
 import { chunkCount } from './merkle.ts';
 import { type OpenModel, openModel, updateFaults, updateLengths } from './model-file.ts';
+import type { Optimizer } from './optimizers/optimizer.ts';
+import { parseOptimizer } from './optimizers/spec.ts';
 import { fixedMembers, PrivateRounds } from './private-rounds.ts';
 import {
   type Decision,
@@ -50,7 +52,7 @@ import {
 } from './round.ts';
 import { RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
-import { emptyRun, fold, isOver, type RunState } from './run-state.ts';
+import { countedClients, emptyRun, fold, isOver, type RunState } from './run-state.ts';
 import type { Decided } from './secure-host.ts';
 import { planSecure, sharesOf } from './secure-plan.ts';
 import { SecureRounds } from './secure-rounds.ts';
@@ -130,6 +132,9 @@ export interface RoundView {
   readonly model?: string;
   readonly modelBytes?: number;
   readonly deadline?: number;
+  /** The optimiser's state, where clients need it: a blob that is served as models are. */
+  readonly state?: string;
+  readonly stateBytes?: number;
   /** Whether the client that asked takes part, or may. */
   readonly selected: boolean;
   /** Whether its update is in. */
@@ -148,6 +153,8 @@ export class Coordinator {
   readonly config: RunConfig;
   readonly composition: CompositionReport;
   readonly store: Store;
+  /** The server's, as configured. */
+  readonly optimizer: Optimizer;
   readonly #options: CoordinatorOptions;
   readonly #pipe: EventPipe;
   readonly #worker: RoundWorker;
@@ -184,6 +191,7 @@ export class Coordinator {
     this.config = options.config;
     this.composition = checkComposition(options.config);
     this.store = options.store;
+    this.optimizer = parseOptimizer(options.config.optimizer).optimizer;
     this.#now = options.now ?? Date.now;
     this.#machine = new RoundMachine(state);
     this.#registry = new Registry();
@@ -214,7 +222,8 @@ export class Coordinator {
       state = await foldedState(store, config);
     }
     await using source = await store.blobs.open(state.model!);
-    const { layout } = await openModel(source);
+    const { parts } = parseOptimizer(config.optimizer).optimizer;
+    const { update } = await openModel(source, parts);
     const { privacy } = config;
     const privateRounds =
       privacy?.kind === 'central' && privacy.noise === 'server'
@@ -223,7 +232,7 @@ export class Coordinator {
             privacy,
             backend,
             storage: store.ledger(now),
-            cols: layout.cols,
+            cols: update.cols,
           })
         : undefined;
     const worker = new RoundWorker({
@@ -231,32 +240,31 @@ export class Coordinator {
       config,
       backend,
       ...(privateRounds && { privateRounds }),
-      ...(await shareBudget(options, layout.cols)),
+      ...(await shareBudget(options, update.cols)),
       unmask: (round, facts) => own.#secure!.unmask(round, facts),
     });
     const own: Coordinator = new Coordinator(options, { state, worker });
-    if (config.secure !== undefined) await own.#mask(layout.cols);
+    if (config.secure !== undefined) await own.#mask(update.cols);
     await own.#begin(isNew);
     return own;
   }
 
-  /** What is known of the run; not to be changed. */
+  /** What is known of the run; not to be changed. @internal */
   get state(): RunState {
     return this.#machine.state;
   }
 
+  /** @internal */
   get registry(): Registry {
     return this.#registry;
   }
 
   /** Number types that updates may have on the wire. */
   get dtypes(): string[] {
-    if (this.#secure !== undefined) return [MASKED];
-    // Blocks of integers are not read yet.
-    return this.config.wire.dtypes.filter((dtype) => dtype !== 'I8');
+    return this.#secure === undefined ? [...this.config.wire.dtypes] : [MASKED];
   }
 
-  /** Messages of rounds under masks; `undefined` where updates come in the clear. */
+  /** Messages of rounds under masks; `undefined` where updates come in the clear. @internal */
   get secure(): SecureRounds | undefined {
     return this.#secure;
   }
@@ -271,6 +279,7 @@ export class Coordinator {
     return this.#trouble;
   }
 
+  /** How the round is getting on. */
   status(): RoundStatus {
     return this.#machine.status(this.#now());
   }
@@ -318,7 +327,7 @@ export class Coordinator {
     return refusal && { ok: false, ...refusal };
   }
 
-  /** Enrols a client whose key was shown to be its own to whoever set `secret`. */
+  /** Enrols a client whose key was shown to be its own to whoever set `secret`. @internal */
   async register(
     request: RegistrationRequest,
     secret: Uint8Array,
@@ -344,7 +353,7 @@ export class Coordinator {
     return { ok: true, value: { client, isNew } };
   }
 
-  /** Changes a client's key. */
+  /** Changes a client's key. @internal */
   async rotate(request: RotationRequest): Promise<Outcome<{ readonly client: string }>> {
     const answer = await decideRotation(request, {
       registry: this.#registry,
@@ -374,7 +383,8 @@ export class Coordinator {
 
   /** The round as a client sees it, or anybody. */
   async view(client?: string): Promise<RoundView> {
-    const { round, finished, model } = this.state;
+    const { round, finished, model, optimizer } = this.state;
+    const state = this.#isShared ? optimizer : undefined;
     const member = client === undefined ? undefined : round?.members.get(client);
     const base = round !== undefined && !isOver(round) ? round.model : model;
     return {
@@ -382,6 +392,7 @@ export class Coordinator {
       ...(finished !== undefined && { finished }),
       ...(base !== undefined && { model: base, modelBytes: await this.#sizeOf(base) }),
       ...(round !== undefined && { deadline: round.deadline }),
+      ...(state !== undefined && { state, stateBytes: await this.#sizeOf(state) }),
       selected: member === undefined ? this.#mayJoin(client) : member.status !== 'out',
       committed: member?.status === 'committed',
     };
@@ -394,14 +405,19 @@ export class Coordinator {
     return round.members.size < round.policy.capacity && !reputation.isQuarantined(client);
   }
 
-  /** Whether a blob is a model that was published, or the first. */
+  /** Whether clients need the optimiser's state. */
+  get #isShared(): boolean {
+    return this.optimizer.parts > 1;
+  }
+
+  /** Whether a blob is a model that was published, or the first; or a state that clients need. */
   async isModel(name: string): Promise<boolean> {
     return this.#models.has(name);
   }
 
   readonly #models = new Set<string>();
 
-  /** Takes a signed statement, and makes room for the update. */
+  /** Takes a signed statement, and makes room for the update. @internal */
   async declare(sender: string, signed: SignedStatement): Promise<Outcome<DeclaredUpdate>> {
     const { statement } = signed;
     const accepted = await checkStatement(signed, {
@@ -416,6 +432,7 @@ export class Coordinator {
         // What a masked update weighs is under its mask.
         ...(this.#secure && { samplesLimit: 1 }),
       },
+      scalars: this.optimizer.clientScalars,
       now: this.#now(),
       crypto: this.#options.crypto,
     });
@@ -427,7 +444,8 @@ export class Coordinator {
       if (!joined.ok) return refusedBy(joined);
     }
     const before = this.#declared(sender);
-    const { round, length, chunkSize, root, dtype, samples, clipNorm, expires } = statement;
+    const { round, length, chunkSize, root, dtype, samples } = statement;
+    const { clipNorm, expires, steps, loss } = statement;
     const answer = await this.#handle({
       kind: 'declare',
       round,
@@ -442,6 +460,8 @@ export class Coordinator {
         claimed: samples,
         ...(clipNorm !== undefined && { clipNorm }),
         expires,
+        ...(steps !== undefined && { steps }),
+        ...(loss !== undefined && { loss }),
         signature: hex(signed.signature),
       },
     });
@@ -467,7 +487,7 @@ export class Coordinator {
     return { ok: true, value: { update, upload, chunks, repeated, committed: false } };
   }
 
-  /** An update of a client, on its way or in. */
+  /** An update of a client, on its way or in. @internal */
   async uploadOf(client: string, update: string): Promise<Outcome<DeclaredUpdate>> {
     const member = this.state.round?.members.get(client);
     const declaration = member?.declaration;
@@ -499,7 +519,7 @@ export class Coordinator {
     };
   }
 
-  /** Takes an update in, once all of it is there. */
+  /** Takes an update in, once all of it is there. @internal */
   async commit(client: string, update: string): Promise<Outcome<CommittedUpdate>> {
     const found = await this.uploadOf(client, update);
     if (!found.ok) return found;
@@ -672,6 +692,7 @@ export class Coordinator {
   /** What is kept of an event besides the state. */
   #remember({ seq, type, body }: LoggedEvent): void {
     if (type === 'run.opened' || type === 'round.published') this.#models.add(String(body.model));
+    if (type === 'round.published' && this.#isShared) this.#models.add(String(body.optimizer));
     if (type === 'round.opened') this.#commitments.clear();
     if (type === 'update.committed') this.#commitments.set(String(body.client), seq);
     if (type === 'round.aggregated') this.#aggregateOfRound = String(body.blob);
@@ -878,7 +899,7 @@ export class Coordinator {
     let result: RoundInput;
     try {
       result = await this.#worker.do(work, {
-        participants: round?.screened?.kept.length ?? 0,
+        participants: countedClients(round!),
         population: clients.size,
         model: round!.model,
         signal,
@@ -936,7 +957,7 @@ export class Coordinator {
     await using source = await this.store.blobs.open(blob);
     try {
       const header = await readSafetensorsHeader(source);
-      return await this.#withModel(name, (model) => updateFaults(model, { header }, dtype));
+      return await this.#withModel(name, (model) => updateFaults(model, { source, header }, dtype));
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       return [error.message.replace(`${source.name}: `, '')];
@@ -944,13 +965,13 @@ export class Coordinator {
   }
 
   /** Looks at the header of a model, which is kept until another is asked for: its file is closed. */
-  async #withModel<T>(name: string, body: (model: OpenModel) => T): Promise<T> {
+  async #withModel<T>(name: string, body: (model: OpenModel) => T | Promise<T>): Promise<T> {
     const known = this.#header;
     if (known?.name === name) return body(known.model);
     await using source = await this.store.blobs.open(name);
-    const model = await openModel(source);
+    const model = await openModel(source, this.optimizer.parts);
     this.#header = { name, model };
-    return body(model);
+    return await body(model);
   }
 
   async #sizeOf(model: string): Promise<number> {

@@ -55,6 +55,9 @@ export interface SignedTerms {
   readonly claimed: number;
   readonly clipNorm?: number;
   readonly expires: number;
+  /** Claims that the optimiser asked for, as they were made. */
+  readonly steps?: number;
+  readonly loss?: number;
   /** 64 bytes in hexadecimal digits. */
   readonly signature: string;
 }
@@ -323,6 +326,8 @@ const SCHEMAS: { readonly [T in EventType]: z.ZodType<EventBodies[T]> } = {
         claimed: count,
         clipNorm: z.number().positive().exactOptional(),
         expires: count,
+        steps: z.number().min(0).exactOptional(),
+        loss: z.number().min(0).exactOptional(),
         signature: z.string().regex(/^[0-9a-f]{128}$/, 'must be 128 lower-case hexadecimal digits'),
       })
       .exactOptional(),

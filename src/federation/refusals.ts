@@ -55,6 +55,8 @@ export const REFUSALS = {
   'inflated-weight': 422,
   /** A clip norm other than the round's. */
   'wrong-clip': 422,
+  /** Numbers that the optimiser asks for are missing, impossible or too many. */
+  claims: 422,
 } as const;
 
 /** A name among {@link REFUSALS}. */

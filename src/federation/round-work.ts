@@ -7,11 +7,9 @@
 
 import { type Aggregate, aggregateWith } from '../aggregate.ts';
 import type { Backend } from '../backend/kernels.ts';
-import { AggregationError, PrivacyError } from '../core/errors.ts';
+import { AggregationError, FormatError, PrivacyError } from '../core/errors.ts';
 import { Turns } from '../core/turn.ts';
-import { compare } from '../formats/layout.ts';
 import type { FileSource } from '../formats/node-files.ts';
-import { tensorRow } from '../formats/rows.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
 import type { PrivateUpdate } from '../private-release.ts';
 import { allRules } from '../rules/full-list.ts';
@@ -19,12 +17,20 @@ import type { Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
 import type { Update } from '../screen.ts';
 import type { Exclusion, FailureCode } from './events.ts';
-import { type OpenModel, openModel, rowOf, writeRow } from './model-file.ts';
+import {
+  type OpenModel,
+  openModel,
+  rowOf,
+  updateRow,
+  writeAggregate,
+  writeRow,
+} from './model-file.ts';
 import { initialState, type Optimizer } from './optimizers/optimizer.ts';
 import { parseOptimizer } from './optimizers/spec.ts';
 import { readOptimizerState, writeOptimizerState } from './optimizers/state-file.ts';
-import type { PrivateRounds } from './private-rounds.ts';
+import { fixedMembers, type PrivateRounds } from './private-rounds.ts';
 import type { RoundInput, RoundWork } from './round.ts';
+import { participantsIn, prepareRows } from './round-participants.ts';
 import type { RunConfig } from './run-config.ts';
 import type { ShareBudget } from './share-budget.ts';
 import type { Store } from './store/store.ts';
@@ -163,7 +169,7 @@ export class RoundWorker {
     const open = async (blob: string) => {
       const source = await files.open(store, blob);
       const header = await readSafetensorsHeader(source);
-      return { row: tensorRow(source, header, model.layout) };
+      return { row: await updateRow({ source, header }, model) };
     };
     const updates: Update[] = [];
     for (const { clients, blob, samples } of rows) {
@@ -172,13 +178,14 @@ export class RoundWorker {
       updates.push({ client, ...(await open(blob)), examples: samples });
     }
     const before = reference === undefined ? undefined : (await open(reference)).row;
-    const { layout, file } = model;
+    const { update } = model;
+    const { rule, metadata } = prepareRows(this.#rule, this.#optimizer, rows);
     let report: unknown;
     const { name } = await store.blobs.put(async (append) => {
-      const value = new Float32Array(layout.cols);
-      const { clients, kernels } = await this.#aggregate(updates, this.#rule, {
+      const value = new Float32Array(update.cols);
+      const { clients, kernels } = await this.#aggregate(updates, rule, {
         backend,
-        cols: layout.cols,
+        cols: update.cols,
         weights: 'examples',
         // Clients have capped what sums hold.
         ...(config.secure === undefined && { exampleCap: config.limits.samplesCap }),
@@ -189,7 +196,7 @@ export class RoundWorker {
         ...(before !== undefined && { reference: before }),
       });
       report = { rule: config.rule, kernels, clients };
-      await writeRow(append, rowOf(value), { file, layout });
+      await writeAggregate(append, rowOf(value), { update, metadata: metadata(clients) });
     });
     const kept = await this.#reported(report);
     return {
@@ -203,7 +210,7 @@ export class RoundWorker {
 
   async #privately(
     { round, rows, cohort, charge }: Work<'aggregate'>,
-    { layout, file }: OpenModel,
+    model: OpenModel,
     privateRounds: PrivateRounds,
   ): Promise<RoundInput> {
     const { store } = this.#options;
@@ -211,17 +218,16 @@ export class RoundWorker {
     for (const { clients, blob, samples } of rows) {
       const row = await this.#withFile(blob, async (source) => {
         const header = await readSafetensorsHeader(source);
-        const values = new Float32Array(layout.cols);
-        await tensorRow(source, header, layout).read(0, layout.cols, values);
+        const row = await updateRow({ source, header }, model);
+        const values = new Float32Array(row.cols);
+        await row.read(0, row.cols, values);
         return values;
       });
       updates.set(clients[0]!, { row, examples: samples });
     }
     if (charge === undefined) throw new TypeError('a private round is released under a charge');
     const { value } = await privateRounds.release({ round, cohort, updates, charge });
-    const { name } = await store.blobs.put((append) =>
-      writeRow(append, rowOf(value), { file, layout }),
-    );
+    const { name } = await store.blobs.put((append) => writeAggregate(append, rowOf(value), model));
     return { kind: 'aggregated', round, blob: name, charge };
   }
 
@@ -232,19 +238,36 @@ export class RoundWorker {
     const { store } = this.#options;
     const optimizer = this.#optimizer;
     await using files = new Files();
-    const model = await openModel(await files.open(store, name));
+    const model = await openModel(await files.open(store, name), optimizer.parts);
     const source = await files.open(store, aggregate);
-    const delta = tensorRow(source, await readSafetensorsHeader(source), model.layout);
+    const header = await readSafetensorsHeader(source);
+    const delta = await updateRow({ source, header }, model);
+    const clients = participantsIn(header.metadata);
     const state =
       stateName === undefined
         ? initialState(optimizer, model.layout.cols)
         : await this.#stateIn(await files.open(store, stateName), model);
-    const step = optimizer.step({ model: model.row, delta, state }, { participants, population });
+    const step = optimizer.step(
+      { model: model.row, delta, state },
+      {
+        participants: this.#planned(population) ?? participants,
+        population,
+        ...(clients && { clients }),
+      },
+    );
     const next = await store.blobs.put((append) => writeRow(append, step.model, model));
     const kept = await store.blobs.put((append) =>
       writeOptimizerState(append, optimizer, step.state),
     );
     return { kind: 'stepped', round, model: next.name, optimizer: kept.name };
+  }
+
+  /** Who was planned for, where how many came must not be told. */
+  #planned(population: number): number | undefined {
+    const { config, privateRounds } = this.#options;
+    if (privateRounds === undefined) return undefined;
+    const planned = fixedMembers(config) ?? config.round.wanted;
+    return planned && Math.min(planned, population);
   }
 
   async #stateIn(source: FileSource, { layout }: OpenModel) {
@@ -264,7 +287,8 @@ export class RoundWorker {
   }
 
   #withModel<T>({ model }: WorkFacts, body: (model: OpenModel) => Promise<T>): Promise<T> {
-    return this.#withFile(model, async (source) => body(await openModel(source)));
+    const { parts } = this.#optimizer;
+    return this.#withFile(model, async (source) => body(await openModel(source, parts)));
   }
 
   async #withFile<T>(blob: string, body: (source: FileSource) => Promise<T>): Promise<T> {
@@ -292,15 +316,17 @@ class Files {
 async function faultOf(
   source: FileSource,
   {
-    model: { layout },
+    model,
     turns,
     maxNorm = Number.POSITIVE_INFINITY,
   }: { readonly model: OpenModel; readonly turns: Turns; readonly maxNorm?: number | undefined },
 ): Promise<string | undefined> {
   const header = await readSafetensorsHeader(source);
-  const mismatches = compare(layout, header);
-  if (mismatches.length > 0) return `tensors: ${mismatches.join('; ')}`;
-  const row = tensorRow(source, header, layout);
+  const row = await updateRow({ source, header }, model).catch((error: unknown) => {
+    if (error instanceof FormatError) return error.message.replace(`${source.name}: `, '');
+    throw error;
+  });
+  if (typeof row === 'string') return `tensors: ${row}`;
   const values = new Float32Array(Math.min(CHUNK, row.cols));
   let squares = 0;
   for (let from = 0; from < row.cols; from += CHUNK) {

@@ -32,6 +32,7 @@ import {
   type OpenedSum,
   type RoundPolicy,
   type RunEvent,
+  type SignedTerms,
   shortReason,
 } from './events.ts';
 import {
@@ -161,6 +162,8 @@ export interface RoundRow {
   readonly blob: string;
   /** Examples together, as claimed and capped. */
   readonly samples: number;
+  /** What else the client claimed, where the optimiser asks for it. */
+  readonly claims?: Pick<SignedTerms, 'steps' | 'loss'>;
 }
 
 /** What is to be done next; its result comes back as an input of the round. */
@@ -684,7 +687,9 @@ function sameDeclaration(a: Declaration, b: Declaration): boolean {
     a.bytes === b.bytes &&
     a.chunkBytes === b.chunkBytes &&
     a.dtype === b.dtype &&
-    a.samples === b.samples
+    a.samples === b.samples &&
+    a.signed?.steps === b.signed?.steps &&
+    a.signed?.loss === b.signed?.loss
   );
 }
 
@@ -722,9 +727,16 @@ function workOf({ round, optimizer }: RunState): RoundWork | undefined {
 
 function rowsOf({ members }: RoundState, clients: readonly string[]): RoundRow[] {
   return clients.map((client) => {
-    const { blob, samples } = members.get(client)!.update!;
-    return { clients: [client], blob, samples };
+    const { update, declaration } = members.get(client)!;
+    const { blob, samples } = update!;
+    const claims = claimsOf(declaration?.signed ?? {});
+    return { clients: [client], blob, samples, ...(claims && { claims }) };
   });
+}
+
+function claimsOf({ steps, loss }: Pick<SignedTerms, 'steps' | 'loss'>): RoundRow['claims'] {
+  if (steps === undefined && loss === undefined) return undefined;
+  return { ...(steps !== undefined && { steps }), ...(loss !== undefined && { loss }) };
 }
 
 function sumRows({ sums = [], members }: RoundState): RoundRow[] {

@@ -365,6 +365,12 @@ const FOLDS: { readonly [T in EventType]: Fold<T> } = {
 
 const SILENT: Member = { status: 'silent', declarations: 0, refusals: 0 };
 
+/** How many clients' updates are in the aggregate: sums under masks may have lost some. */
+export function countedClients({ screened, sums }: Pick<RoundState, 'screened' | 'sums'>): number {
+  if (sums === undefined) return screened?.kept.length ?? 0;
+  return sums.reduce((count, { clients }) => count + clients.length, 0);
+}
+
 /** Whether nothing more comes of a round. */
 export function isOver({ phase }: Pick<RoundState, 'phase'>): boolean {
   return phase === 'done' || phase === 'failed';

@@ -15,7 +15,7 @@ import type { Outcome, ServerState } from '../secagg/server/state.ts';
 import { hex } from '../secagg/suite.ts';
 import { viewOf } from '../secagg/view.ts';
 import { compareClients, type OpenedSum } from './events.ts';
-import { type OpenModel, rowOf, writeRow } from './model-file.ts';
+import { type OpenModel, rowOf, writeAggregate } from './model-file.ts';
 import type { Store } from './store/store.ts';
 
 /** A sum, and who agreed to what is in it. Indices are places in the roster. */
@@ -82,7 +82,9 @@ export async function recordSums(
   for (const [i, { words, inputs }] of outcome.sums.entries()) {
     const { row, weight } = means[i]!;
     const kept = await store.blobs.putBytes(wordBytes(words));
-    const mean = await store.blobs.put((append) => writeRow(append, rowOf(row), options.model));
+    const mean = await store.blobs.put((append) =>
+      writeAggregate(append, rowOf(row), options.model),
+    );
     sums.push({
       clients: inputs.map(clientOf).sort(compareClients),
       blob: mean.name,

@@ -18,6 +18,7 @@ import { describeRefusal } from '../secagg/reasons.ts';
 import { hex, KEY_BYTES, SIGNATURE_BYTES, SLOTS } from '../secagg/suite.ts';
 import type { OpenedSum } from './events.ts';
 import { openModel } from './model-file.ts';
+import { parseOptimizer } from './optimizers/spec.ts';
 import type { RoundPhase, RoundState } from './run-state.ts';
 import type { Decided, MaskedUpdate, SecureHost, Speaker } from './secure-host.ts';
 import { planSecure, type SecurePlan, type SecureRun, secureRoundConfig } from './secure-plan.ts';
@@ -209,7 +210,8 @@ export class SecureRounds {
     if (outcome === undefined) {
       throw new SecureError('aborted', refusal ? describeRefusal(refusal) : 'there is no sum');
     }
-    const { store, crypto, codec, identity, ownerOf } = this.#host;
+    const { store, crypto, codec, identity, ownerOf, config: run } = this.#host;
+    const { parts } = parseOptimizer(run.optimizer).optimizer;
     await using source = await store.blobs.open(model);
     return recordSums(
       { round, config, outcome, state: await own.state() },
@@ -218,7 +220,7 @@ export class SecureRounds {
         crypto,
         codec,
         server: identity.publicKey,
-        model: await openModel(source),
+        model: await openModel(source, parts),
         clientOf: (key) => ownerOf(key) ?? key,
       },
     );

@@ -8,9 +8,11 @@
 
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { assertPositive } from '../core/assert.ts';
+import { malformed } from '../secagg/bytes.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { hex, SIGNATURE_BYTES } from '../secagg/suite.ts';
 import { CLIENT_ID, HEX_32, type Identity } from './identity.ts';
+import { boundClaims, type ClientScalar } from './optimizers/client-scalars.ts';
 import { type Answer, granted, type Refusal, refused } from './refusals.ts';
 import { type ClientRecord, standing } from './registry.ts';
 import { parseTranscript, Transcript, type TranscriptReader } from './transcript.ts';
@@ -35,6 +37,10 @@ export interface Statement {
   readonly clipNorm?: number;
   /** When it is void. Milliseconds since 1970 */
   readonly expires: number;
+  /** Local steps that it took, where the round asks for them: a claim. */
+  readonly steps?: number;
+  /** Loss of the round's model on the client's examples, where the round asks for it: a claim. */
+  readonly loss?: number;
 }
 
 /** A statement and the signature of its client's key. */
@@ -59,8 +65,8 @@ const DTYPE = /^[A-Z][A-Z0-9_]{0,15}$/;
  * @throws {TypeError | RangeError} that names a field which is not what it should be.
  */
 export function statementToSign(statement: Statement): Uint8Array {
-  const { clipNorm } = statement;
-  return new Transcript(STATEMENT_LABEL)
+  const { clipNorm, steps, loss } = statement;
+  const fields = new Transcript(STATEMENT_LABEL)
     .text('run', word('run', statement.run, RUN_ID))
     .integer('round', statement.round)
     .bytes('model', hashBytes('model', statement.model), HASH_BYTES)
@@ -71,8 +77,10 @@ export function statementToSign(statement: Statement): Uint8Array {
     .bytes('root', hashBytes('root', statement.root), HASH_BYTES)
     .integer('samples', statement.samples)
     .number('clipNorm', clipNorm === undefined ? undefined : assertPositive('clipNorm', clipNorm))
-    .integer('expires', statement.expires)
-    .end();
+    .integer('expires', statement.expires);
+  // Both or none: how many fields there are tells which.
+  if (steps === undefined && loss === undefined) return fields.end();
+  return fields.number('steps', steps).number('loss', loss).end();
 }
 
 /** The statement in bytes that were signed, or `undefined` if there is none. */
@@ -96,7 +104,20 @@ function readFields(fields: TranscriptReader): Statement {
     samples: fields.integer(),
   };
   const clipNorm = fields.number();
-  return { ...statement, ...(clipNorm !== undefined && { clipNorm }), expires: fields.integer() };
+  const expires = fields.integer();
+  return {
+    ...statement,
+    ...(clipNorm !== undefined && { clipNorm }),
+    expires,
+    ...(fields.isAtEnd ? {} : readClaims(fields)),
+  };
+}
+
+function readClaims(fields: TranscriptReader): Pick<Statement, 'steps' | 'loss'> {
+  const [steps, loss] = [fields.number(), fields.number()];
+  // What has no claims has no fields for them: one statement, one spelling.
+  if (steps === undefined && loss === undefined) malformed();
+  return { ...(steps !== undefined && { steps }), ...(loss !== undefined && { loss }) };
 }
 
 /** A name for a statement: SHA-256 of what is signed, in lower-case hex. */
@@ -162,6 +183,8 @@ export interface StatementContext {
   /** What they sent for this round before. */
   readonly before?: { readonly id: string; readonly isCommitted: boolean };
   readonly limits: StatementLimits;
+  /** What every statement must claim beside its samples. Default: nothing. */
+  readonly scalars?: readonly ClientScalar[];
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly crypto: CryptoProvider;
@@ -205,7 +228,8 @@ export async function checkStatement(
   const wrong =
     placeRefusal(statement, context) ??
     sizeRefusal(statement, context) ??
-    weightRefusal(statement, context);
+    weightRefusal(statement, context) ??
+    claimsRefusal(statement, context);
   if (wrong !== undefined) return { ok: false, refusal: wrong };
   const id = hex(crypto.sha256(message));
   if (before?.id === id && before.isCommitted) {
@@ -296,6 +320,19 @@ function weightRefusal(
     return refused('wrong-clip', `the update is ${what}: the round clips to ${wanted}`).refusal;
   }
   return undefined;
+}
+
+/** Claims that the round asks for must be there, others must not: they would be known for nothing. */
+function claimsRefusal(
+  statement: Statement,
+  { scalars = [] }: StatementContext,
+): Refusal | undefined {
+  const stray = (['steps', 'loss'] as const).find(
+    (name) => statement[name] !== undefined && scalars.every((asked) => asked.name !== name),
+  );
+  if (stray !== undefined) return refused('claims', `nobody asked for ${stray}`).refusal;
+  const bounded = boundClaims(scalars, statement);
+  return 'refused' in bounded ? refused('claims', bounded.refused).refusal : undefined;
 }
 
 function bytesOrReason(statement: Statement): Uint8Array | string {

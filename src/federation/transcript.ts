@@ -72,6 +72,11 @@ export class TranscriptReader {
     this.#reader = reader;
   }
 
+  /** Whether no field is left. */
+  get isAtEnd(): boolean {
+    return this.#reader.left === 0;
+  }
+
   text(): string {
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.#field());

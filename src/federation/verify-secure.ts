@@ -29,12 +29,13 @@ import { hex, KEY_BYTES, SLOTS, sameBytes } from '../secagg/suite.ts';
 import { viewHash } from '../secagg/view.ts';
 import { parseConfig as parseRunConfig } from './config.ts';
 import { compareClients, type OpenedSum, parseEvent, type TimedEvent } from './events.ts';
-import { openModel, rowOf, writeRow } from './model-file.ts';
+import { openModel, rowOf, writeAggregate } from './model-file.ts';
+import { parseOptimizer } from './optimizers/spec.ts';
 import { reputationOptions } from './reputation.ts';
 import { RoundMachine, type RoundWork } from './round.ts';
 import { RoundWorker, type WorkBlobs } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
-import { emptyRun, fold, type RoundState, type RunState } from './run-state.ts';
+import { countedClients, emptyRun, fold, type RoundState, type RunState } from './run-state.ts';
 import { planSecure } from './secure-plan.ts';
 import { type SecureRecordOfRound, type SumRecord, samplesOf, wordsIn } from './secure-record.ts';
 import { secureFederation } from './secure-terms.ts';
@@ -274,7 +275,7 @@ class Check {
     const { round, reference, population } = all;
     const worker = new RoundWorker({ store: { blobs: hashing(store) }, config, backend });
     const facts = {
-      participants: opened.round!.screened!.kept.length,
+      participants: countedClients(opened.round!),
       population,
       model: opened.round!.model,
       signal: new AbortController().signal,
@@ -379,7 +380,7 @@ class Check {
     sum: SumRecord,
     { secure, roster, survivors }: Place & Pick<Sets, 'survivors'>,
   ): Promise<string[]> {
-    const { store, sums, owners, crypto, opened } = this.#all;
+    const { store, config, sums, owners, crypto, opened } = this.#all;
     const words = wordsIn(await bytesOf(store, sum.words));
     const plan = encodingOf(secure);
     const canary = canaryOf(contextOf(secure, crypto), crypto);
@@ -389,8 +390,10 @@ class Check {
     }
     const { mean, totalWeight } = decodeSum(plan, encoded);
     await using source = await store.blobs.open(opened.round!.model);
-    const model = await openModel(source);
-    const { name } = await hashing(store).put((append) => writeRow(append, rowOf(mean), model));
+    const model = await openModel(source, parseOptimizer(config.optimizer).optimizer.parts);
+    const { name } = await hashing(store).put((append) =>
+      writeAggregate(append, rowOf(mean), model),
+    );
     const clients = [...survivors]
       .map((index) => owners.get(hex(roster[index]!.identity)) ?? '')
       .sort(compareClients);

@@ -12,10 +12,13 @@ import { FormatError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import type { Tensors } from '../federation/client/model.ts';
 import type { Train } from '../federation/client/train.ts';
+import { addProximalGradient } from '../federation/optimizers/fed-prox.ts';
+import { correctGradient, type ScaffoldClient } from '../federation/optimizers/scaffold-client.ts';
 import { quote } from '../formats/quote.ts';
 import { showShape } from '../formats/safetensors.ts';
+import { ControlMemory } from './control-memory.ts';
 import { type Dataset, takeExamples } from './dataset.ts';
-import { localUpdate, type Mlp, mlp } from './model.ts';
+import { type LocalTraining, localUpdate, type Mlp, mlp } from './model.ts';
 import { dirichletPartition } from './partition.ts';
 import { streamOf } from './sampling.ts';
 
@@ -47,8 +50,8 @@ export interface DigitsAttack {
 const MOST = { batch: 65_536, epochs: 1000, learningRate: 1e6 } as const;
 const DEFAULTS = { batch: 32, epochs: 2, learningRate: 0.1 } as const;
 
-/** How the server wants models trained. */
-type Wishes = { readonly [K in keyof typeof DEFAULTS]: number };
+/** How the server wants models trained. `mu` is FedProx's. */
+type Wishes = { readonly [K in keyof typeof DEFAULTS | 'mu']: number };
 
 /**
  * Trains in rounds of a federation. The same options give the same update to the same model in the same
@@ -65,22 +68,55 @@ export function digitsTrainer(options: DigitsClientOptions): Train {
   }
   const random = streamOf(seed, 'partition');
   const members = dirichletPartition(data.labels, { clients: parts, alpha, random });
-  return async ({ model, round, terms, signal }) => {
+  const memory = new ControlMemory();
+  return async (task) => {
+    const { model, round, terms, signal, committed } = task;
     const network = networkOf(model.tensors, data);
-    const parameters = flat(network, model.tensors);
+    const parameters = flat(network, valuesOf(model.tensors));
     const wishes = wishesOf(terms.training);
+    const { learningRate } = wishes;
+    const control = task.control && flat(network, task.control);
+    const variates = control && { control, own: memory.own(control.length, committed) };
+    const batches = (part: number): number[][] =>
+      batchesOf(members[part]!.length, wishes, streamOf(seed, `batches-${part}-${round}`));
     const train = (part: number): Float32Array => {
       signal.throwIfAborted();
-      const examples = takeExamples(data, members[part]!);
-      const batches = batchesOf(examples.size, wishes, streamOf(seed, `batches-${part}-${round}`));
-      const { learningRate } = wishes;
-      return localUpdate(network, parameters, { data: examples, batches, learningRate });
+      return localUpdate(network, parameters, {
+        data: takeExamples(data, members[part]!),
+        batches: batches(part),
+        learningRate,
+        // What the others' variates are is not known here.
+        correct: correction(parameters, wishes, part === own ? variates : undefined),
+      });
     };
-    const row =
+    const delta =
       attack === undefined
         ? train(own)
         : await crafted(attack, { round, own, honest: honestOf(attack, parts).map(train) });
-    return { difference: named(network, row), samples: members[own]!.length };
+    const samples = members[own]!.length;
+    const steps = batches(own).length;
+    const change = control && memory.propose({ round, control, delta, steps, learningRate });
+    const examples = (): Dataset => takeExamples(data, members[own]!);
+    return {
+      difference: named(network, delta),
+      samples,
+      steps,
+      ...(terms.claims.includes('loss') && { loss: network.evaluate(parameters, examples()).loss }),
+      ...(change && { control: named(network, change) }),
+    };
+  };
+}
+
+/** What changes the gradients of local steps: FedProx's term, SCAFFOLD's variates. */
+function correction(
+  global: Float32Array,
+  { mu }: Wishes,
+  variates: ScaffoldClient | undefined,
+): LocalTraining['correct'] {
+  if (mu === 0 && variates === undefined) return undefined;
+  return (gradient, parameters) => {
+    if (mu > 0) addProximalGradient(gradient, { parameters, global, mu });
+    if (variates !== undefined) correctGradient(gradient, variates);
   };
 }
 
@@ -127,9 +163,16 @@ function networkOf(tensors: Tensors, { features, classes }: Dataset): Mlp {
   return network;
 }
 
-function flat({ tensors, parameterCount }: Mlp, values: Tensors): Float32Array {
+function valuesOf(tensors: Tensors): Map<string, Float32Array> {
+  return new Map([...tensors].map(([name, { values }]) => [name, values]));
+}
+
+function flat(
+  { tensors, parameterCount }: Mlp,
+  values: ReadonlyMap<string, Float32Array>,
+): Float32Array {
   const parameters = new Float32Array(parameterCount);
-  for (const { name, offset } of tensors) parameters.set(values.get(name)!.values, offset);
+  for (const { name, offset } of tensors) parameters.set(values.get(name)!, offset);
   return parameters;
 }
 
@@ -151,7 +194,12 @@ function wishesOf(training: Readonly<Record<string, unknown>>): Wishes {
     const message = `training.${name} must be above 0 and at most ${MOST[name]}, got ${String(value)}`;
     throw new FormatError('mismatch', message);
   };
-  return { batch: wish('batch'), epochs: wish('epochs'), learningRate: wish('learningRate') };
+  const mu = training.mu ?? 0;
+  if (typeof mu !== 'number' || !(mu >= 0 && mu <= MOST.learningRate)) {
+    const message = `training.mu must be at least 0 and at most ${MOST.learningRate}`;
+    throw new FormatError('mismatch', `${message}, got ${String(mu)}`);
+  }
+  return { batch: wish('batch'), epochs: wish('epochs'), learningRate: wish('learningRate'), mu };
 }
 
 /** All examples in another order in each epoch, batch by batch. */

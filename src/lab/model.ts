@@ -184,6 +184,8 @@ export interface LocalTraining {
   readonly batches: readonly ArrayLike<number>[];
   /** Factor on the gradient, above 0. */
   readonly learningRate: number;
+  /** Changes the gradient of a step in place, at the parameters that it was taken at. */
+  readonly correct?: ((gradient: Float64Array, parameters: Float64Array) => void) | undefined;
 }
 
 /**
@@ -200,6 +202,7 @@ export function localUpdate(
   const gradient = new Float64Array(local.length);
   for (const batch of work.batches) {
     model.lossAndGradient(local, { data: work.data, batch, gradient });
+    work.correct?.(gradient, local);
     for (let i = 0; i < local.length; i++) local[i]! -= work.learningRate * gradient[i]!;
   }
   for (let i = 0; i < local.length; i++) local[i]! -= parameters[i]!;

@@ -70,6 +70,7 @@ test('a statement is signed as the description of its format says', () => {
       integer(statement.samples),
       number(statement.clipNorm),
       integer(statement.expires),
+      ...('steps' in statement ? [number(statement.steps), number(statement.loss)] : []),
     ];
     expect(Buffer.concat(all).toString('hex')).toBe(message);
     expect(parseStatement(bytes(message))).toEqual(statement);

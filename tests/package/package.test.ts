@@ -42,6 +42,19 @@ const ANALYSIS_BUDGET_BYTES = 75_000;
  */
 const SECURE_BACKEND_BUDGET_BYTES = 15_500;
 
+/**
+ * What all of clients may weigh in a page: a fourth is for rounds under masks, which come along only where
+ * `underMasks` is named.
+ */
+const CLIENT_BUDGET_BYTES = 86_000;
+
+/**
+ * What a client in the clear may weigh. Two thirds are cryptography for browsers that have none of their own, more
+ * than half of it once more in the script of its threads; the rest is the protocol, safetensors and the number
+ * types of the wire.
+ */
+const CLEAR_CLIENT_BUDGET_BYTES = 61_500;
+
 /** Entries that browsers get: the file behind each, and what it may weigh. */
 const BROWSER_ENTRIES = [
   { entry: 'aggregis', face: 'browser.js', budget: BROWSER_BUDGET_BYTES },
@@ -51,6 +64,13 @@ const BROWSER_ENTRIES = [
     entry: 'aggregis/secure/backend',
     face: 'secure-backend.js',
     budget: SECURE_BACKEND_BUDGET_BYTES,
+  },
+  { entry: 'aggregis/client', face: 'client.js', budget: CLIENT_BUDGET_BYTES },
+  {
+    entry: 'aggregis/client',
+    face: 'client.js',
+    budget: CLEAR_CLIENT_BUDGET_BYTES,
+    names: '{ createCrypto, FederationClient, Identity, trainInWorker }',
   },
 ] as const;
 
@@ -123,7 +143,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const patient = { timeout: 240_000 };
 
 describe('the packed package', patient, () => {
-  test('holds what src/ compiles to, the shaders, what the benchmark asks of others, the client in Python, and the documents', async () => {
+  test('holds what src/ compiles to, the shaders, what the benchmark asks of others, the client and the adapters in Python, and the documents', async () => {
     const sources = await readdir(join(root, 'src'), { recursive: true });
     const compiled = sources
       .filter((file) => file.endsWith('.ts') && !ASSEMBLY.test(file))
@@ -135,7 +155,9 @@ describe('the packed package', patient, () => {
       'README.md',
       'bench/peers/strong.py',
       'package.json',
-      'python/aggregis_client.py',
+      ...['client', 'engine', 'flower', 'flower_legacy', 'nvflare'].map(
+        (name) => `python/aggregis_${name}.py`,
+      ),
       ...compiled.map((file) => `dist/${file}`),
       ...shaders.filter((file) => file.endsWith('.wgsl')).map((file) => `shaders/${file}`),
     ];
@@ -191,14 +213,30 @@ describe('the installed package', patient, () => {
       export const crypto: Promise<CryptoProvider> = createCrypto();
       export const journal: Journal = indexedDbJournal('journal');`;
     await writeFile(join(user, 'program.ts'), program);
-    const page = await readFile(join(root, 'docs/secure-aggregation.md'), 'utf8');
-    const blocks = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
-    const files = ['program.ts', ...blocks.map((_, i) => `shown-${i}.ts`)];
-    for (const [i, code] of blocks.entries()) await writeFile(join(user, `shown-${i}.ts`), code);
+    const pages = await Promise.all(
+      ['secure-aggregation', 'clients'].map((name) =>
+        readFile(join(root, `docs/${name}.md`), 'utf8'),
+      ),
+    );
+    const blocks = pages.flatMap((page) =>
+      [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!),
+    );
+    const files = blocks.map((code, i) => ({ name: `shown-${i}.ts`, code }));
+    for (const { name, code } of files) await writeFile(join(user, name), code);
     const flags =
       '--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023';
-    const lib = ['--lib', 'es2023,esnext.disposable,dom', ...files];
-    expect(await run(join(bin, 'tsc'), [...flags.split(' '), ...lib], user)).toBe('');
+    const lib = ['--lib', 'es2023,esnext.disposable,dom'];
+    const checked = (more: readonly string[]): Promise<string> =>
+      run(join(bin, 'tsc'), [...flags.split(' '), ...lib, ...more], user);
+    // What is for Node alone takes Node's types, nothing else does.
+    const isForNode = ({ code }: { code: string }): boolean =>
+      code.includes("'aggregis/federation'");
+    const anywhere = files.filter((file) => !isForNode(file)).map(({ name }) => name);
+    expect(await checked(['program.ts', ...anywhere])).toBe('');
+    const inNode = files.filter(isForNode).map(({ name }) => name);
+    expect(inNode).toHaveLength(1);
+    const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')];
+    expect(await checked([...types, ...inNode])).toBe('');
   });
 
   test('has secure aggregation for Node, with what only Node has', async () => {
@@ -224,11 +262,26 @@ describe('the installed package', patient, () => {
     expect(JSON.parse(printed)).toEqual(['node', 8, 'function']);
   });
 
+  test('has federations for Node: a coordinator, and clients that keep their key in a file', async () => {
+    const program = `
+      import { parseConfig, parseOptimizer, FederationServer } from 'aggregis/federation';
+      import { createCrypto, openIdentity } from 'aggregis/client';
+      const enrolment = { kind: 'open' };
+      const { config } = parseConfig({ model: 'm.safetensors', rule: 'median', rounds: 3, enrolment });
+      const { id } = await openIdentity('client.key', await createCrypto({ threads: 0 }));
+      const { optimizer } = parseOptimizer('fed-adam:eta=0.1');
+      console.log(JSON.stringify([config.rounds, optimizer.name, typeof FederationServer.start, id.slice(0, 2)]));`;
+    await writeFile(join(user, 'federation.js'), program);
+    const printed = await run(process.execPath, ['federation.js'], user);
+    expect(JSON.parse(printed)).toEqual([3, 'fed-adam', 'function', 'c-']);
+  });
+
   test.each(BROWSER_ENTRIES)(
     'weighs at most $budget bytes as $entry in a browser and holds nothing of Node',
-    async ({ entry, face, budget }) => {
+    async ({ entry, face, budget, ...part }) => {
+      const names = 'names' in part ? part.names : '*';
       const { outputFiles, metafile } = await build({
-        stdin: { contents: `export * from '${entry}';`, resolveDir: user },
+        stdin: { contents: `export ${names} from '${entry}';`, resolveDir: user },
         bundle: true,
         minify: true,
         format: 'esm',

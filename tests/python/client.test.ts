@@ -16,6 +16,7 @@ import { Identity } from '../../src/federation/identity.ts';
 import { readIdentity } from '../../src/federation/identity-file.ts';
 import type { Outcome } from '../support/cli.ts';
 import { configOf, modelFile, nodeCrypto, ServedRun } from '../support/federation-server.ts';
+import { secureConfigOf } from '../support/secure-clients.ts';
 import {
   type Asked,
   type Fault,
@@ -163,6 +164,84 @@ describe.skipIf(why !== undefined)(`the client in Python${why ? ` (${why})` : ''
     expect((await take(other.url)).stderr).toMatch(
       /^aggregis_client: model [0-9a-f]{64} came with/,
     );
+  });
+
+  test('sends blocks of integers that the coordinator reads, none off by more than half a step', async () => {
+    await writeFile(
+      join(folder, 'blocks.py'),
+      `
+import numpy as np
+
+def train(task):
+    return {name: np.sin(np.arange(values.size)) for name, values in task.tensors.items()}, 7
+`,
+    );
+    const config = configOf({ rounds: 1, round: { wanted: 1 }, wire: { dtypes: ['I8'] } });
+    const zeros = await modelFile([0, 0, 0, 0, 0, 0, 0], 500);
+    await using run = await ServedRun.start({
+      folder: join(folder, 'blocks'),
+      config,
+      model: zeros,
+    });
+    const outcome = await python([script, run.url, '--train', 'blocks.py']);
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    const { body } = run.events.find(({ type }) => type === 'round.published')!;
+    await using source = await run.store.blobs.open(String(body.model));
+    const file = await source.read(0, source.size);
+    const got = (await readModel(file, String(body.model))).tensors.get('c')!.values;
+    // Blocks of sines reach 1: a step is at most (1 + 2⁻¹⁰)/127.
+    for (const [i, value] of got.entries()) {
+      expect(Math.abs(value - Math.sin(i))).toBeLessThan((1 + 2 ** -9) / 254);
+    }
+  });
+
+  test('gives the claims and the change of a control variate that optimisers ask for', async () => {
+    await writeFile(
+      join(folder, 'asked.py'),
+      `
+import numpy as np
+
+def train(task):
+    if task.terms.get("control") is not None:
+        seen = sorted({float(x) for values in task.control.values() for x in values.ravel()})
+        assert seen == [0.0 if task.round == 1 else 3.0], seen
+        assert task.committed == task.round - 1
+    ones = {name: np.ones(values.shape) for name, values in task.tensors.items()}
+    threes = {name: 3 * ones[name] for name in ones}
+    return ones, 7, {"steps": 5, "loss": 0.5, "control": threes}
+`,
+    );
+    for (const optimizer of [
+      'scaffold:controlScale=2',
+      'fed-nova:maxSteps=9',
+      'q-fed-avg:q=0,lipschitz=1,maxLoss=2',
+    ]) {
+      const name = optimizer.split(':', 1)[0]!;
+      const config = configOf({ rounds: 2, round: { wanted: 1 }, optimizer });
+      await using run = await ServedRun.start({ folder: join(folder, name), config });
+      const outcome = await python([script, run.url, '--train', 'asked.py']);
+      expect(outcome).toMatchObject({ code: 0, stderr: '' });
+      const published = run.events.filter(({ type }) => type === 'round.published');
+      await using source = await run.store.blobs.open(String(published[1]!.body.model));
+      const after = await valuesOf(await source.read(0, source.size));
+      // Alone, and with q = 0, a client moves the model by what it says, whatever the optimiser.
+      for (const [i, value] of after.entries()) expect(value).toBeCloseTo(i + 1 + 2, 5);
+    }
+  });
+
+  test('leaves rounds under masks out, and says so', async () => {
+    await using run = await ServedRun.start({
+      folder: join(folder, 'masked'),
+      config: secureConfigOf(3),
+    });
+    for (let i = 0; i < 2; i++) {
+      const identity = await Identity.create(crypto);
+      (await FederationClient.connect({ url: run.url, identity, crypto })).close();
+    }
+    const { code, stdout } = await take(run.url, '--rounds', '1');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/declined.*takes no part under masks/);
+    expect(run.types).not.toContain('update.declared');
   });
 
   test('is in one round with a client in Node, at the real coordinator', async () => {

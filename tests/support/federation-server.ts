@@ -83,6 +83,7 @@ export interface RunOptions {
   readonly enrolment?: CoordinatorOptions['enrolment'];
   readonly port?: number;
   readonly retryMs?: number;
+  readonly origins?: readonly string[];
   readonly logTo?: { write(line: string): void };
 }
 
@@ -176,6 +177,7 @@ export class ServedRun {
       log,
       port,
       version: '0.0.0-test',
+      ...(options.origins && { origins: options.origins }),
       ...(pace && { pace }),
     });
     return new ServedRun({ store, coordinator, server, events }, async () => {

@@ -58,7 +58,7 @@ export async function federationVectors(): Promise<Record<string, unknown>> {
     possession: await signed(possessionToSign(possession), secret),
     rotation: { next: hex(next), ...(await signed(rotationToSign('digits-1', rotation), secret)) },
     statements: await Promise.all(
-      [statement, unclipped].map(async (one) => ({
+      [statement, unclipped, { ...unclipped, steps: 40, loss: 2.25 }].map(async (one) => ({
         statement: one,
         id: statementId(one, crypto),
         ...(await signed(statementToSign(one), secret)),

@@ -49,10 +49,23 @@ export interface RoundTerms {
   readonly sampleCap: number;
   /** The norm that updates must be clipped to, if to any. */
   readonly clipNorm?: number;
+  /** What training must tell beside its samples: `steps`, `loss`. */
+  readonly claims: readonly string[];
+  /** Where the optimiser is SCAFFOLD: training gives the change of its control variate, too. */
+  readonly control?: ControlTerms;
   /** Whether updates are masked. */
   readonly secure: boolean;
   /** What the server says to training: whatever this federation has agreed on. */
   readonly training: Readonly<Record<string, unknown>>;
+}
+
+/** What there is to know of control variates in a round. */
+export interface ControlTerms {
+  /** What changes are multiplied by before they are sent; above 0. */
+  readonly scale: number;
+  /** SHA-256 of the file with the server's variate, in lower-case hex; without it, it is zero. */
+  readonly state?: string;
+  readonly stateBytes?: number;
 }
 
 /** Where an upload stands. */
@@ -110,6 +123,7 @@ function readTerms(round: number, fields: Fields): RoundTerms {
     throw new FederationError('protocol', `clipNorm must be above 0, got ${clipNorm}`);
   }
   const training = fields.any('training');
+  const control = fields.has('control') ? readControl(fields.any('control')) : undefined;
   return {
     round,
     model: fields.text('model', HEX_32),
@@ -119,8 +133,24 @@ function readTerms(round: number, fields: Fields): RoundTerms {
     dtypes: fields.texts('dtypes'),
     sampleCap: fields.integer('sampleCap', 1),
     ...(clipNorm !== undefined && { clipNorm }),
+    claims: fields.has('claims') ? fields.texts('claims') : [],
+    ...(control && { control }),
     secure: fields.has('secure') && fields.flag('secure'),
     training: typeof training === 'object' && training !== null ? { ...training } : {},
+  };
+}
+
+function readControl(value: unknown): ControlTerms {
+  const fields = new Fields('control', value);
+  const scale = Number(fields.any('scale'));
+  if (!(Number.isFinite(scale) && scale > 0)) {
+    throw new FederationError('protocol', `control.scale must be above 0, got ${scale}`);
+  }
+  if (!fields.has('state')) return { scale };
+  return {
+    scale,
+    state: fields.text('state', HEX_32),
+    stateBytes: fields.integer('stateBytes', 1),
   };
 }
 

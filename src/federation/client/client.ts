@@ -8,6 +8,7 @@
 import { assertInteger, assertPositive } from '../../core/assert.ts';
 import { FederationError } from '../../core/errors.ts';
 import { createRandom, type Random } from '../../core/random.ts';
+import type { WireDtype } from '../../formats/wire.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import type { Certificate } from '../../secagg/enrolment.ts';
 import type { Identity } from '../identity.ts';
@@ -21,20 +22,15 @@ import {
 } from './answers.ts';
 import { BACKOFF, type Backoff, delayAfter } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { readControl, zeroControl } from './control.ts';
 import { type Fetch, Http } from './http.ts';
-import { downloadModel, type Model } from './model.ts';
+import { downloadFile, downloadModel, type Model, type Via } from './model.ts';
 import { News, type NewsItem, type OpenSocket } from './news.ts';
 import type { Participation } from './participation.ts';
 import type { TakePart } from './secure.ts';
 import { Session } from './session.ts';
 import type { Train } from './train.ts';
-import {
-  chooseDtype,
-  type LocalUpdate,
-  prepareUpdate,
-  updateFile,
-  type WireDtype,
-} from './update.ts';
+import { chooseDtype, type LocalUpdate, prepareUpdate, updateFile } from './update.ts';
 import { type Receipt, upload } from './upload.ts';
 
 /** Options of {@link FederationClient.connect}. */
@@ -123,6 +119,8 @@ export class FederationClient {
   readonly #session: Session;
   readonly #news: News | undefined;
   readonly #status: { current: ClientStatus };
+  /** The last round in which an update was taken. */
+  #committed = 0;
 
   private constructor(parts: {
     info: RunInfo;
@@ -194,14 +192,25 @@ export class FederationClient {
     { model: sha256, modelBytes: bytes }: Pick<RoundTerms, 'model' | 'modelBytes'>,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Model> {
-    const { maxModelBytes = MAX_MODEL_BYTES } = this.#options;
-    if (bytes > maxModelBytes) {
-      const message = `the model has ${bytes} bytes, at most ${maxModelBytes} are fetched`;
-      throw new FederationError('protocol', message);
-    }
-    const { crypto } = this.#options;
-    const via = { http: this.#http, session: this.#session, crypto, signal: options.signal };
-    return downloadModel({ sha256, bytes }, via);
+    this.#requireSmall('model', bytes);
+    return downloadModel({ sha256, bytes }, this.#via(options.signal));
+  }
+
+  /**
+   * The server's control variate, where a round asks for changes of it; `undefined` in others.
+   *
+   * @throws {FederationError} as {@link model}.
+   */
+  async control(
+    { control }: Pick<RoundTerms, 'control'>,
+    options: { readonly model: Model; readonly signal?: AbortSignal },
+  ): Promise<ReadonlyMap<string, Float32Array> | undefined> {
+    const { model, signal } = options;
+    if (control === undefined) return undefined;
+    const { state: sha256, stateBytes: bytes } = control;
+    if (sha256 === undefined || bytes === undefined) return zeroControl(model.tensors);
+    this.#requireSmall('control variate', bytes);
+    return readControl(await downloadFile({ sha256, bytes }, this.#via(signal)), model);
   }
 
   /**
@@ -220,7 +229,8 @@ export class FederationClient {
     const { terms, model, signal } = options;
     const { identity, crypto, parallel = 4, dtype: wish, nonFinite = false } = this.#options;
     const dtype = chooseDtype(terms.dtypes, wish);
-    const file = updateFile(model.tensors, update, { dtype, nonFinite });
+    const controlScale = terms.control?.scale;
+    const file = updateFile(model.tensors, update, { dtype, nonFinite, controlScale });
     const { run } = this.info;
     const now = this.#http.serverNow;
     const prepared = await prepareUpdate(file, update, {
@@ -333,10 +343,9 @@ export class FederationClient {
     if (secure === undefined) {
       return { round, outcome: 'declined', reason: 'this client takes no part under masks' };
     }
-    this.#tell('downloading', round, `the model, ${terms.modelBytes} bytes`);
     try {
-      const model = await this.model(terms, { ...(signal && { signal }) });
-      return await secure({
+      const { train: give, model } = await this.#task(terms, { train, signal });
+      const part = await secure({
         terms,
         model,
         identity,
@@ -346,7 +355,7 @@ export class FederationClient {
         http: this.#http,
         session: this.#session,
         clock: this.#clock,
-        train: (inner) => trained(train, { round, model, terms, signal: inner }),
+        train: give,
         upload: async (file, inner) => {
           const options = { terms, identity, crypto, run: this.info.run, dtype: MASKED } as const;
           const now = this.#http.serverNow;
@@ -356,6 +365,8 @@ export class FederationClient {
         },
         tell: (text) => this.#tell('uploading', round, text),
       });
+      if (part.outcome === 'committed') this.#committed = round;
+      return part;
     } catch (error) {
       signal?.throwIfAborted();
       return leftOut(round, error);
@@ -367,16 +378,44 @@ export class FederationClient {
     { train, signal }: { readonly train: Train; readonly signal: AbortSignal },
   ): Promise<Participation> {
     const { round } = terms;
-    this.#tell('downloading', round, `the model, ${terms.modelBytes} bytes`);
-    const model = await this.model(terms, { signal });
+    const { train: give, model } = await this.#task(terms, { train, signal });
     this.#tell('training', round, `until ${new Date(terms.deadline).toISOString()} at most`);
-    const update = await trained(train, { round, model, terms, signal });
+    const update = await give(signal);
     if (update === undefined) {
       return { round, outcome: 'declined', reason: 'training gave no update' };
     }
     this.#tell('uploading', round, 'the update');
     const receipt = await this.submit(update, { terms, model, signal });
+    this.#committed = round;
     return { round, outcome: 'committed', receipt };
+  }
+
+  /** What training works on, and training on it. */
+  async #task(
+    terms: RoundTerms,
+    { train, signal }: Pick<ParticipateOptions, 'train' | 'signal'>,
+  ): Promise<{
+    readonly model: Model;
+    readonly train: (signal: AbortSignal) => Promise<LocalUpdate | undefined>;
+  }> {
+    const { round } = terms;
+    this.#tell('downloading', round, `the model, ${terms.modelBytes} bytes`);
+    const model = await this.model(terms, { ...(signal && { signal }) });
+    const control = await this.control(terms, { model, ...(signal && { signal }) });
+    const task = { round, model, terms, committed: this.#committed, ...(control && { control }) };
+    return { model, train: (inner) => trained(train, { ...task, signal: inner }) };
+  }
+
+  #via(signal: AbortSignal | undefined): Via {
+    const { crypto } = this.#options;
+    return { http: this.#http, session: this.#session, crypto, signal };
+  }
+
+  #requireSmall(what: string, bytes: number): void {
+    const { maxModelBytes = MAX_MODEL_BYTES } = this.#options;
+    if (bytes <= maxModelBytes) return;
+    const message = `the ${what} has ${bytes} bytes, at most ${maxModelBytes} are fetched`;
+    throw new FederationError('protocol', message);
   }
 
   #tell(doing: ClientStatus['doing'], round: number, text: string): void {

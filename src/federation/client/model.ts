@@ -38,25 +38,36 @@ const ATTEMPTS = 3;
 const SLOWEST = 16 * 2 ** 10;
 const LEAST_TIMEOUT_MS = 30_000;
 
+/** A file of a server. */
+export interface Wanted {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** The way to it. */
+export interface Via {
+  readonly http: Http;
+  readonly session: Session;
+  readonly crypto: Pick<CryptoProvider, 'sha256'>;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * The model of that name. What a cut connection has brought is not fetched again.
  *
  * @throws {FederationError} `wrong-model` if its bytes have another hash, three times over; `protocol`
  *   if it is no safetensors file.
  */
-export async function downloadModel(
-  wanted: { readonly sha256: string; readonly bytes: number },
-  via: {
-    readonly http: Http;
-    readonly session: Session;
-    readonly crypto: Pick<CryptoProvider, 'sha256'>;
-    readonly signal?: AbortSignal | undefined;
-  },
-): Promise<Model> {
+export async function downloadModel(wanted: Wanted, via: Via): Promise<Model> {
+  return readModel(await downloadFile(wanted, via), wanted.sha256);
+}
+
+/** A file whose bytes have the hash that they should have. @throws as {@link downloadModel}. */
+export async function downloadFile(wanted: Wanted, via: Via): Promise<Uint8Array> {
   for (let attempt = 1; ; attempt++) {
     const file = await download(wanted, via);
     const came = hex(via.crypto.sha256(file));
-    if (came === wanted.sha256) return readModel(file, came);
+    if (came === wanted.sha256) return file;
     if (attempt === ATTEMPTS) {
       const message = `model ${wanted.sha256} came with the hash ${came}, ${ATTEMPTS} times`;
       throw new FederationError('wrong-model', message);
@@ -65,8 +76,8 @@ export async function downloadModel(
 }
 
 async function download(
-  { sha256, bytes }: { readonly sha256: string; readonly bytes: number },
-  { http, session, signal }: Parameters<typeof downloadModel>[1],
+  { sha256, bytes }: Wanted,
+  { http, session, signal }: Via,
 ): Promise<Uint8Array> {
   const path = `/v1/models/${sha256}`;
   const file = new Uint8Array(bytes);

@@ -22,8 +22,8 @@ export interface NewsItem {
 export interface Socket {
   /** Called once it is open. */
   onopen: ((event: never) => void) | null;
-  /** Called with what the server tells. */
-  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  /** Called with what the server tells, an object with its `data`. Typed so that a platform's own fits. */
+  onmessage: ((event: never) => void) | null;
   /** Called once it is closed. */
   onclose: ((event: never) => void) | null;
   /** Called where it fails. */
@@ -131,7 +131,7 @@ export class News {
         this.#hints++;
         this.#wake();
       };
-      socket.onmessage = ({ data }) => this.#take(data);
+      socket.onmessage = ({ data }: { readonly data: unknown }) => this.#take(data);
       socket.onclose = end;
       socket.onerror = end;
     });

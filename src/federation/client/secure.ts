@@ -11,7 +11,7 @@
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { FederationError } from '../../core/errors.ts';
 import { bytesSource } from '../../formats/byte-source.ts';
-import { layoutOf } from '../../formats/layout.ts';
+import { type Layout, layoutOf } from '../../formats/layout.ts';
 import { tensorRow } from '../../formats/rows.ts';
 import { readSafetensorsHeader } from '../../formats/safetensors.ts';
 import { type ClientOptions, type InputTerms, SecureClient } from '../../secagg/client.ts';
@@ -34,6 +34,7 @@ import { hex, KEY_BYTES } from '../../secagg/suite.ts';
 import { encodePrivately, type NoiseBackend } from '../../secure-noise.ts';
 import type { Identity } from '../identity.ts';
 import { noiseOf, secureFederation } from '../secure-terms.ts';
+import { updateLayout } from '../update-layout.ts';
 import type { RoundTerms, RunInfo } from './answers.ts';
 import type { Clock } from './clock.ts';
 import { type Http, readBody } from './http.ts';
@@ -196,7 +197,7 @@ class SecurePart {
         serverKey,
         federation,
         model: hexToBytes(terms.model),
-        dimensions: (await layoutIn(model)).layout.cols,
+        dimensions: (await layoutIn(model, terms)).cols,
         patience: patienceFor(config),
       },
       crypto,
@@ -224,12 +225,12 @@ class SecurePart {
 
   /** The update in words of the grid, with its share of noise if there is one. */
   async #input({ config, canary: ctxConstants }: InputTerms): Promise<Uint32Array> {
-    const { model, crypto, tell } = this.#task;
+    const { model, terms, crypto, tell } = this.#task;
     const { codec = hostCodec(), noiseBackend } = this.#options;
     const trained = await this.#training;
     if (trained === undefined) throw new NoUpdate();
     tell('masking the update');
-    const update = await rowOf(model, trained);
+    const update = await rowOf(trained, { model, terms });
     const key = crypto.randomBytes(KEY_BYTES);
     try {
       const noise = noiseOf(config);
@@ -350,16 +351,21 @@ function patienceFor({ deadlines }: RoundConfig): Patience {
   };
 }
 
-async function layoutIn({ file, sha256 }: Model) {
-  const header = await readSafetensorsHeader(bytesSource(`model ${sha256.slice(0, 12)}`, file));
-  return { header, layout: layoutOf([], { base: header }) };
+/** What an update of the round is, tensor by tensor. */
+async function layoutIn({ file, sha256 }: Model, { control }: RoundTerms): Promise<Layout> {
+  const base = await readSafetensorsHeader(bytesSource(`model ${sha256.slice(0, 12)}`, file));
+  return updateLayout(layoutOf([], { base }), control === undefined ? 1 : 2);
 }
 
 /** An update as one row, in the order in which servers read files. */
-async function rowOf(model: Model, update: LocalUpdate): Promise<Float32Array> {
-  const file = updateFile(model.tensors, update, { dtype: 'F32' });
+async function rowOf(
+  update: LocalUpdate,
+  { model, terms }: Pick<SecureTask, 'model' | 'terms'>,
+): Promise<Float32Array> {
+  const controlScale = terms.control?.scale;
+  const file = updateFile(model.tensors, update, { dtype: 'F32', controlScale });
   const source = bytesSource('update', file);
-  const { layout } = await layoutIn(model);
+  const layout = await layoutIn(model, terms);
   const row = new Float32Array(layout.cols);
   await tensorRow(source, await readSafetensorsHeader(source), layout).read(0, layout.cols, row);
   file.fill(0);

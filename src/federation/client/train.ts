@@ -14,6 +14,10 @@ export interface TrainingTask {
   /** The model that updates are differences to. Its arrays may be written to. */
   readonly model: Model;
   readonly terms: RoundTerms;
+  /** The server's control variate, by tensor, where the round asks for its change. May be written to. */
+  readonly control?: ReadonlyMap<string, Float32Array>;
+  /** The last round in which an update of this client was taken; 0 if none was since it connected. */
+  readonly committed: number;
   /** Aborted once the round does not take the update any more. */
   readonly signal: AbortSignal;
 }

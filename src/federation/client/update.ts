@@ -7,23 +7,20 @@
 
 import { assertInteger, show } from '../../core/assert.ts';
 import { FederationError } from '../../core/errors.ts';
+import { blockScales, encodeBlocks, scalesName } from '../../formats/blocks.ts';
 import { LITTLE_ENDIAN } from '../../formats/dtype.ts';
 import { narrowToBrainFloats, narrowToHalves } from '../../formats/narrow.ts';
 import { quote } from '../../formats/quote.ts';
-import { planSafetensors } from '../../formats/safetensors.ts';
+import { planSafetensors, type TensorInfo } from '../../formats/safetensors.ts';
+import { type WireDtype, wireDtypes } from '../../formats/wire.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import { hex } from '../../secagg/suite.ts';
 import type { Identity } from '../identity.ts';
 import { chunkCount, merkleRootOf } from '../merkle.ts';
 import { type MASKED, type SignedStatement, signStatement, statementId } from '../statement.ts';
+import { partName } from '../update-layout.ts';
 import type { RoundTerms } from './answers.ts';
 import type { Tensors } from './model.ts';
-
-/** Number types that this client writes. */
-export const WIRE_DTYPES: readonly WireDtype[] = ['F32', 'F16', 'BF16'];
-
-/** A number type of update files that this client writes. */
-export type WireDtype = 'F32' | 'F16' | 'BF16';
 
 /** What training gives. */
 export interface LocalUpdate {
@@ -34,6 +31,12 @@ export interface LocalUpdate {
   readonly difference: ReadonlyMap<string, Float32Array> | Readonly<Record<string, Float32Array>>;
   /** Samples that it was computed on. >= 1 */
   readonly samples: number;
+  /** Change of the client's control variate, tensor by tensor, where the round asks for it. */
+  readonly control?: ReadonlyMap<string, Float32Array> | Readonly<Record<string, Float32Array>>;
+  /** Local steps, where the round asks for them. >= 1 */
+  readonly steps?: number;
+  /** Loss of the round's model on the client's examples, where the round asks for it. >= 0 */
+  readonly loss?: number;
   /** The norm that it was clipped to, if it was. */
   readonly clipNorm?: number;
 }
@@ -50,11 +53,11 @@ export interface PreparedUpdate {
 /** Of the types that the round takes, the one that is wished for, or the first that is known. */
 export function chooseDtype(taken: readonly string[], wish?: WireDtype): WireDtype {
   const known = taken.filter((dtype): dtype is WireDtype =>
-    (WIRE_DTYPES as readonly string[]).includes(dtype),
+    (wireDtypes as readonly string[]).includes(dtype),
   );
   if (wish !== undefined && known.includes(wish)) return wish;
   if (known[0] !== undefined) return known[0];
-  const message = `the round takes ${taken.join(', ')}; this client writes ${WIRE_DTYPES.join(', ')}`;
+  const message = `the round takes ${taken.join(', ')}; this client writes ${wireDtypes.join(', ')}`;
   throw new FederationError('protocol', message);
 }
 
@@ -63,6 +66,8 @@ export interface UpdateFileOptions {
   readonly dtype: WireDtype;
   /** Whether NaN and infinities are sent: every server's screen turns them away. Default false. */
   readonly nonFinite?: boolean;
+  /** What the change of a control variate is multiplied by, where the round asks for it. */
+  readonly controlScale?: number | undefined;
 }
 
 /**
@@ -74,62 +79,115 @@ export interface UpdateFileOptions {
 export function updateFile(
   model: Tensors,
   update: LocalUpdate,
-  { dtype, nonFinite = false }: UpdateFileOptions,
+  { dtype, nonFinite = false, controlScale }: UpdateFileOptions,
 ): Uint8Array {
   if (!LITTLE_ENDIAN) throw new FederationError('bad-update', 'needs a little-endian machine');
-  const given = differenceOf(update);
-  const stranger = [...given.keys()].find((name) => !model.has(name));
-  if (stranger !== undefined) throw badUpdate(stranger, 'the model has no such tensor');
-  const infos = [...model].map(([name, { shape }]) => ({ name, dtype, shape }));
-  const { head, tensors } = planSafetensors(infos);
-  const file = new Uint8Array(tensors.at(-1)?.to ?? head.length);
+  const parts = [tensorsOf('difference', update.difference, model)];
+  if (controlScale !== undefined) {
+    const control = tensorsOf('control', update.control, model);
+    parts.push(new Map([...control].map(([name, row]) => [name, scaled(row, controlScale)])));
+  }
+  const written = parts.flatMap((tensors, part) =>
+    [...model].flatMap(([name, { shape }]) =>
+      writtenTensors(tensors.get(name)!, { name: partName(name, part), shape, dtype, nonFinite }),
+    ),
+  );
+  const { head, tensors: places } = planSafetensors(written);
+  const file = new Uint8Array(places.reduce((end, { to }) => Math.max(end, to), head.length));
   file.set(head);
-  for (const { name, from } of tensors) {
-    const values = given.get(name);
-    const needed = model.get(name)!.values.length;
-    if (!(values instanceof Float32Array) || values.length !== needed) {
-      const came = values instanceof Float32Array ? `${values.length}` : show(values);
-      throw badUpdate(name, `needs a Float32Array of ${needed}, got ${came}`);
-    }
-    const written = narrowed(values, dtype);
-    const wrong = nonFinite ? undefined : firstWrong(values, written, dtype);
-    if (wrong !== undefined) throw badUpdate(name, wrong);
-    file.set(new Uint8Array(written.buffer, written.byteOffset, written.byteLength), from);
+  const starts = new Map(places.map(({ name, from }) => [name, from]));
+  for (const { name, values } of written) {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    file.set(bytes, starts.get(name)!);
   }
   return file;
 }
 
-function differenceOf({ difference }: LocalUpdate): ReadonlyMap<string, Float32Array> {
-  if (difference instanceof Map) return difference;
-  if (typeof difference === 'object' && difference !== null) {
-    return new Map(Object.entries(difference));
+/** What training gave for each tensor of the model. */
+function tensorsOf(
+  what: 'difference' | 'control',
+  given: LocalUpdate['difference'] | undefined,
+  model: Tensors,
+): ReadonlyMap<string, Float32Array> {
+  if (typeof given !== 'object' || given === null) {
+    const message = `the ${what} must hold tensors by name, got ${show(given)}`;
+    throw new FederationError('bad-update', message);
   }
-  const message = `the difference must hold tensors by name, got ${show(difference)}`;
-  throw new FederationError('bad-update', message);
+  const found = given instanceof Map ? given : new Map<string, unknown>(Object.entries(given));
+  const stranger = [...found.keys()].find((name) => !model.has(name));
+  if (stranger !== undefined) throw badUpdate(stranger, 'the model has no such tensor');
+  for (const [name, { values }] of model) {
+    const came = found.get(name);
+    if (came instanceof Float32Array && came.length === values.length) continue;
+    const got = came instanceof Float32Array ? `${came.length}` : show(came);
+    const where = what === 'difference' ? '' : `of the ${what} `;
+    throw badUpdate(name, `${where}needs a Float32Array of ${values.length}, got ${got}`);
+  }
+  return found as ReadonlyMap<string, Float32Array>;
 }
 
-function narrowed(values: Float32Array, dtype: WireDtype): Float32Array | Uint16Array {
+function scaled(row: Float32Array, factor: number): Float32Array {
+  return factor === 1 ? row : row.map((value) => factor * value);
+}
+
+/** A tensor of the file. */
+interface WrittenTensor extends TensorInfo {
+  readonly values: ArrayBufferView;
+}
+
+function writtenTensors(
+  values: Float32Array,
+  options: Omit<TensorInfo, 'dtype'> & {
+    readonly dtype: WireDtype;
+    readonly nonFinite: boolean;
+  },
+): WrittenTensor[] {
+  const { name, shape, dtype, nonFinite } = options;
+  if (dtype === 'I8') {
+    const scales = blockScales(values, (entry) => {
+      throw badUpdate(name, wrongEntry(values, entry, dtype));
+    });
+    const integers = encodeBlocks(values, scales);
+    return [
+      { name, dtype, shape, values: integers },
+      { name: scalesName(name), dtype: 'F16', shape: [scales.length], values: scales },
+    ];
+  }
+  const written = narrowed(values, dtype);
+  const wrong = nonFinite ? -1 : firstWrong(values, written, dtype);
+  if (wrong >= 0) throw badUpdate(name, wrongEntry(values, wrong, dtype));
+  return [{ name, dtype, shape, values: written }];
+}
+
+function narrowed(
+  values: Float32Array,
+  dtype: Exclude<WireDtype, 'I8'>,
+): Float32Array | Uint16Array {
   if (dtype === 'F32') return values;
   const narrow = new Uint16Array(values.length);
   (dtype === 'F16' ? narrowToHalves : narrowToBrainFloats)(values, narrow);
   return narrow;
 }
 
-/** What keeps the values from being sent, in words. */
+function wrongEntry(values: Float32Array, entry: number, dtype: WireDtype): string {
+  const value = values[entry]!;
+  return Number.isFinite(value)
+    ? `entry ${entry} is ${value}, beyond the range of ${dtype}`
+    : `entry ${entry} is ${value}: has training diverged?`;
+}
+
+/** The first entry that cannot be sent; -1 if all can. */
 function firstWrong(
   values: Float32Array,
   written: Float32Array | Uint16Array,
   dtype: WireDtype,
-): string | undefined {
+): number {
   const infinity = dtype === 'F16' ? 0x7c00 : 0x7f80;
   for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (!Number.isFinite(value)) return `entry ${i} is ${value}: has training diverged?`;
-    if (dtype !== 'F32' && (written[i]! & infinity) === infinity) {
-      return `entry ${i} is ${value}, beyond the range of ${dtype}`;
-    }
+    if (!Number.isFinite(values[i]!)) return i;
+    if (dtype !== 'F32' && (written[i]! & infinity) === infinity) return i;
   }
-  return undefined;
+  return -1;
 }
 
 function badUpdate(name: string, what: string): FederationError {
@@ -152,7 +210,7 @@ const LIFETIME_MS = 12 * 3600 * 1000;
 /** The file with its signed statement. */
 export async function prepareUpdate(
   file: Uint8Array,
-  update: Pick<LocalUpdate, 'samples' | 'clipNorm'>,
+  update: Pick<LocalUpdate, 'samples' | 'clipNorm' | 'steps' | 'loss'>,
   options: StatementOptions & { readonly terms: RoundTerms },
 ): Promise<PreparedUpdate> {
   const { terms, run, identity, crypto, now, dtype } = options;
@@ -170,10 +228,26 @@ export async function prepareUpdate(
     samples: samplesOf(update.samples),
     ...(clipNorm !== undefined && { clipNorm }),
     expires: Math.max(now, Math.min(terms.deadline, now + LIFETIME_MS)),
+    ...claimsOf(update, terms),
   };
   const signed = await signStatement(statement, identity);
   const chunks = chunkCount({ length: file.length, chunkSize });
   return { file, signed, id: statementId(statement, crypto), chunks };
+}
+
+/** What the round asks for, and nothing else: the rest is the client's own business. */
+function claimsOf(
+  update: Pick<LocalUpdate, 'steps' | 'loss'>,
+  { claims }: RoundTerms,
+): Pick<LocalUpdate, 'steps' | 'loss'> {
+  const told = claims.map((name) => {
+    const value = name === 'steps' || name === 'loss' ? update[name] : undefined;
+    const isFit = Number.isFinite(value) && value! >= 0;
+    if (isFit && (name !== 'steps' || Number.isInteger(value))) return [name, value];
+    const needed = `the round asks for ${name}, a number that is not negative`;
+    throw new FederationError('bad-update', `${needed}: training gave ${show(value)}`);
+  });
+  return Object.fromEntries(told);
 }
 
 function samplesOf(samples: number): number {

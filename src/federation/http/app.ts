@@ -30,6 +30,7 @@ import { TokenBuckets } from './flow.ts';
 import { Lanes } from './lanes.ts';
 import { Metrics } from './metrics.ts';
 import { openApi } from './openapi.ts';
+import { admitOrigins } from './origins.ts';
 import { type Place, Problem, type ProblemDetails, problemOf } from './problems.ts';
 import {
   challengeRequest,
@@ -51,6 +52,8 @@ export interface AppOptions {
   readonly pace?: Pace;
   /** Of the program. */
   readonly version: string;
+  /** Pages of these origins may take part. Default: none. */
+  readonly origins?: readonly string[];
 }
 
 type Env = { Bindings: HttpBindings };
@@ -117,6 +120,8 @@ export class FederationApp {
   #routes(): Hono<Env> {
     const app = new Hono<Env>();
     const options = this.#options;
+    const { origins = [] } = options;
+    if (origins.length > 0) app.use('/v1/*', admitOrigins(origins));
     app.use(async (c, next) => {
       const begun = performance.now();
       await next();
@@ -355,8 +360,10 @@ export class FederationApp {
   async #view(client: string): Promise<RoundBody> {
     const { coordinator } = this.#options;
     const { config } = coordinator;
-    const { status, finished, model, modelBytes, deadline, selected, committed } =
-      await coordinator.view(client);
+    const view = await coordinator.view(client);
+    const { status, finished, model, modelBytes, deadline, selected, committed } = view;
+    const { clientScalars, parts, controlScale } = coordinator.optimizer;
+    const { state, stateBytes } = view;
     return {
       round: status.round,
       phase: finished !== undefined ? 'finished' : status.phase,
@@ -372,6 +379,14 @@ export class FederationApp {
       dtypes: coordinator.dtypes,
       sampleCap: config.limits.samplesCap,
       ...(config.privacy?.kind === 'local' && { clipNorm: config.privacy.clipNorm }),
+      claims: clientScalars.map(({ name }) => name),
+      ...(parts > 1 && {
+        control: {
+          scale: controlScale,
+          ...(state !== undefined && { state }),
+          ...(stateBytes !== undefined && { stateBytes }),
+        },
+      }),
       ...(coordinator.secure && { secure: true }),
       training: config.training ?? {},
     };

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import type { Coordinator } from '../coordinator.ts';
 import type { LoggedEvent } from '../store/chain.ts';
 import type { FederationApp } from './app.ts';
+import { maySubscribe } from './origins.ts';
 import { Problem } from './problems.ts';
 
 const greeting = z.strictObject({ token: z.string().min(1).max(1024) });
@@ -35,7 +36,11 @@ export class NewsServer {
 
   constructor(
     server: Server,
-    { coordinator, app }: { coordinator: Coordinator; app: FederationApp },
+    {
+      coordinator,
+      app,
+      origins = [],
+    }: { coordinator: Coordinator; app: FederationApp; origins?: readonly string[] },
   ) {
     this.#coordinator = coordinator;
     this.#app = app;
@@ -43,6 +48,10 @@ export class NewsServer {
       const path = (request.url ?? '').split('?', 1)[0];
       if (path !== '/v1/events' || this.#server.clients.size >= MOST_LINES) {
         socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+        return;
+      }
+      if (!maySubscribe(request.headers, origins)) {
+        socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
         return;
       }
       this.#server.handleUpgrade(request, socket, head, (line) => this.#greet(line));

@@ -41,6 +41,7 @@ export const PROBLEMS = {
   'wrong-dtype': 422,
   'wrong-tensors': 422,
   'wrong-clip': 422,
+  claims: 422,
   expired: 422,
   samples: 422,
   'bad-key': 422,

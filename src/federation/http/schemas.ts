@@ -6,6 +6,7 @@
  */
 
 import { z } from 'zod';
+import type { ClientScalarName } from '../optimizers/client-scalars.ts';
 import type { RoundStatus } from '../round.ts';
 
 /** `POST /v1/challenge` */
@@ -56,6 +57,8 @@ export interface StatementRequest {
   readonly samples: number;
   readonly clipNorm?: number | null;
   readonly expires: number;
+  readonly steps?: number;
+  readonly loss?: number;
   readonly signature: string;
 }
 
@@ -75,9 +78,22 @@ export interface RoundBody {
   readonly dtypes: string[];
   readonly sampleCap: number;
   readonly clipNorm?: number;
+  /** What every statement must claim beside its samples. */
+  readonly claims: ClientScalarName[];
+  /** Where clients send the change of their control variate, too. */
+  readonly control?: ControlBody;
   /** Whether updates are masked. */
   readonly secure?: boolean;
   readonly training: Record<string, unknown>;
+}
+
+/** What clients need for control variates. */
+export interface ControlBody {
+  /** What they multiply the change by before they send it. */
+  readonly scale: number;
+  /** The server's variate, a file like models; zeros where there is none yet. */
+  readonly state?: string;
+  readonly stateBytes?: number;
 }
 
 const hexOf = (bytes: number): z.ZodString =>
@@ -151,6 +167,8 @@ export const statementRequest: z.ZodType<StatementRequest> = z.strictObject({
   samples: count,
   clipNorm: z.number().min(0).nullable().exactOptional(),
   expires: time,
+  steps: z.number().min(0).exactOptional(),
+  loss: z.number().min(0).exactOptional(),
   signature,
 });
 
@@ -212,6 +230,10 @@ export const roundAnswer: z.ZodType<RoundBody> = z.object({
   dtypes: z.array(z.string()),
   sampleCap: count,
   clipNorm: z.number().exactOptional(),
+  claims: z.array(z.enum(['steps', 'loss'])),
+  control: z
+    .object({ scale: z.number(), state: hash.exactOptional(), stateBytes: count.exactOptional() })
+    .exactOptional(),
   secure: z.boolean().exactOptional().describe('whether updates are masked'),
   training: z.record(z.string(), z.unknown()),
 });

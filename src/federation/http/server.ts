@@ -14,6 +14,7 @@ import type { LoggedEvent } from '../store/chain.ts';
 import { FederationApp } from './app.ts';
 import type { Pace } from './body.ts';
 import { NewsServer } from './news.ts';
+import { assertOrigin } from './origins.ts';
 
 /** How a server is started. */
 export interface ServerOptions {
@@ -27,6 +28,8 @@ export interface ServerOptions {
   readonly version: string;
   /** How slow bodies may be. */
   readonly pace?: Pace;
+  /** Pages of these origins may take part, such as `https://app.example`. Default: none. */
+  readonly origins?: readonly string[];
 }
 
 /** Connections at once. */
@@ -37,6 +40,7 @@ const SWEEP_MS = 60_000;
 
 /** A server that listens. */
 export class FederationServer {
+  /** @internal */
   readonly app: FederationApp;
   readonly #server: Server;
   readonly #news: NewsServer;
@@ -44,7 +48,15 @@ export class FederationServer {
 
   private constructor(options: ServerOptions) {
     const { coordinator, crypto, log, version, pace } = options;
-    this.app = new FederationApp({ coordinator, crypto, log, version, ...(pace && { pace }) });
+    const origins = (options.origins ?? []).map(assertOrigin);
+    this.app = new FederationApp({
+      coordinator,
+      crypto,
+      log,
+      version,
+      origins,
+      ...(pace && { pace }),
+    });
     const listener = getRequestListener(
       this.app.hono.fetch as Parameters<typeof getRequestListener>[0],
       {
@@ -65,12 +77,17 @@ export class FederationServer {
       (request, response) => void listener(request, response),
     );
     this.#server.maxConnections = MOST_CONNECTIONS;
-    this.#news = new NewsServer(this.#server, { coordinator, app: this.app });
+    this.#news = new NewsServer(this.#server, { coordinator, app: this.app, origins });
     this.#sweeps = setInterval(() => this.app.sessions.sweep(coordinator.now()), SWEEP_MS);
     this.#sweeps.unref();
   }
 
-  /** Listens. @throws the system's own error if the port cannot be had. */
+  /**
+   * Listens.
+   *
+   * @throws the system's own error if the port cannot be had.
+   * @throws {TypeError} if an origin is none.
+   */
   static async start(options: ServerOptions): Promise<FederationServer> {
     const own = new FederationServer(options);
     const { host = '127.0.0.1', port } = options;

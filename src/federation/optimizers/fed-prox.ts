@@ -13,7 +13,7 @@ import { assertFinite } from '../../core/assert.ts';
 /** What the term is made of. */
 export interface ProximalTerm {
   /** The client’s parameters, w. */
-  readonly parameters: Float32Array;
+  readonly parameters: Float32Array | Float64Array;
   /** The model of the round, w_t: where the client began. */
   readonly global: Float32Array;
   /** μ, at least 0. */
@@ -33,7 +33,10 @@ export function proximalLoss(term: ProximalTerm): number {
  *
  * @throws {TypeError | RangeError} if lengths differ or μ is negative.
  */
-export function addProximalGradient(gradient: Float32Array, term: ProximalTerm): void {
+export function addProximalGradient(
+  gradient: Float32Array | Float64Array,
+  term: ProximalTerm,
+): void {
   const { parameters, global, mu } = checked(term);
   if (gradient.length !== parameters.length) {
     throw new RangeError(`gradient must have ${parameters.length} entries, got ${gradient.length}`);

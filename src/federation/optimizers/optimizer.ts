@@ -74,6 +74,8 @@ export interface Optimizer {
   readonly slots: readonly Slot[];
   /** How many rows of the model’s length make up the row of a client, one behind the other. */
   readonly parts: number;
+  /** What clients multiply the second part by before they send it; 1 where there is none. */
+  readonly controlScale: number;
   /** What every client must say beside its row. */
   readonly clientScalars: readonly ClientScalar[];
   /**
@@ -109,6 +111,7 @@ export interface OptimizerBody {
   readonly name: string;
   readonly slots?: readonly Slot[];
   readonly parts?: number;
+  readonly controlScale?: number;
   readonly clientScalars?: readonly ClientScalar[];
   readonly rowFactor?: (client: Participant) => number;
   /** How columns advance in a step that follows `steps` others. */
@@ -117,11 +120,13 @@ export interface OptimizerBody {
 
 /** An optimiser out of what it does to columns. */
 export function optimizer(body: OptimizerBody): Optimizer {
-  const { name, slots = [], parts = 1, clientScalars = [], rowFactor = () => 1, advance } = body;
+  const { name, slots = [], parts = 1, controlScale = 1, advance } = body;
+  const { clientScalars = [], rowFactor = () => 1 } = body;
   return {
     name,
     slots,
     parts,
+    controlScale,
     clientScalars,
     rowFactor,
     step(input, round = {}) {

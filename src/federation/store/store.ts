@@ -176,6 +176,7 @@ export class Store {
   readonly run: string;
   readonly config: Json;
   readonly blobs: Blobs;
+  /** @internal */
   readonly uploads: Uploads;
   readonly #parts: StoreParts;
   #recovery: Recovery = { swept: 0 };

@@ -11,17 +11,17 @@ import { PldAccountant } from './pld.ts';
 import { RdpAccountant } from './rdp.ts';
 import { ZcdpAccountant } from './zcdp.ts';
 
-/** A new accountant of each name. */
-export const ACCOUNTANTS = {
-  rdp: (): Accountant => new RdpAccountant(),
-  pld: (): Accountant => new PldAccountant(),
-  gaussian: (): Accountant => new GaussianAccountant(),
-  zcdp: (): Accountant => new ZcdpAccountant(),
-  gdp: (): Accountant => new GdpAccountant(),
-} as const;
-
 /** The name of an accountant. */
-export type AccountantName = keyof typeof ACCOUNTANTS;
+export type AccountantName = 'rdp' | 'pld' | 'gaussian' | 'zcdp' | 'gdp';
+
+/** A new accountant of each name. */
+export const ACCOUNTANTS: { readonly [N in AccountantName]: () => Accountant } = {
+  rdp: () => new RdpAccountant(),
+  pld: () => new PldAccountant(),
+  gaussian: () => new GaussianAccountant(),
+  zcdp: () => new ZcdpAccountant(),
+  gdp: () => new GdpAccountant(),
+};
 
 /** All names. */
 export const ACCOUNTANT_NAMES: readonly AccountantName[] = Object.keys(

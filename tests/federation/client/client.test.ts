@@ -251,7 +251,7 @@ describe('an upload', () => {
   });
 
   test('is in the first type that is known where nothing is wished for', async () => {
-    await using server = await start({ model: await modelOf(5), dtypes: ['I8', 'BF16', 'F32'] });
+    await using server = await start({ model: await modelOf(5), dtypes: ['F64', 'BF16', 'F32'] });
     using client = await connected(server.url);
     await all(client.participate({ train: adding(1) }));
     expect(server.taken.get(1)![0]!.statement.dtype).toBe('BF16');

@@ -8,12 +8,14 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { FederationClient } from '../../../src/federation/client/client.ts';
-import type { OpenSocket, Socket } from '../../../src/federation/client/news.ts';
+import { readModel } from '../../../src/federation/client/model.ts';
+import type { OpenSocket } from '../../../src/federation/client/news.ts';
 import type { Train } from '../../../src/federation/client/train.ts';
 import { Identity } from '../../../src/federation/identity.ts';
 import {
   configOf,
   MODEL_COLS,
+  modelFile,
   nodeCrypto,
   ServedRun,
   temporaryFolder,
@@ -29,7 +31,47 @@ function adding(by: number): Train {
   });
 }
 
-const openSocket: OpenSocket = (url) => new WebSocket(url) as unknown as Socket;
+const openSocket: OpenSocket = (url) => new WebSocket(url);
+
+test('an update in I8 is read as blocks: no entry is off by more than half a step of its block', async () => {
+  const crypto = await nodeCrypto();
+  await using folder = await temporaryFolder();
+  const more = 600;
+  const config = configOf({
+    rounds: 1,
+    round: { wanted: 1, quorum: 1 },
+    wire: { dtypes: ['I8'] },
+  });
+  const model = await modelFile([0, 0, 0, 0, 0, 0, 0], more);
+  await using run = await ServedRun.start({ folder: join(folder.path, 'run'), config, model });
+  using client = await FederationClient.connect({
+    url: run.url,
+    identity: await Identity.create(crypto),
+    crypto,
+  });
+  const sent = Float32Array.from({ length: more }, (_, i) => Math.sin(i) * 2 ** -(i >> 8));
+  const train: Train = ({ model: { tensors } }) => ({
+    difference: new Map(
+      [...tensors].map(([name, { values }]) => [name, name === 'c' ? sent : values.map(() => 0)]),
+    ),
+    samples: 10,
+  });
+  for await (const { outcome } of client.participate({ train })) expect(outcome).toBe('committed');
+  const { body } = run.events.find(({ type }) => type === 'round.published')!;
+  await using source = await run.store.blobs.open(String(body.model));
+  const file = await source.read(0, source.size);
+  const got = (await readModel(file, String(body.model))).tensors.get('c')!.values;
+  for (const [i, value] of got.entries()) {
+    const block = sent.subarray(i - (i % 256), i - (i % 256) + 256);
+    const largest = Math.max(...block.map(Math.abs));
+    // A step is at most (1 + 2⁻¹⁰)·largest/127; roundings of f32 are far below that slack.
+    expect(Math.abs(value - sent[i]!)).toBeLessThanOrEqual(((1 + 2 ** -9) * largest) / 254);
+  }
+  const { body: declared } = run.events.find(({ type }) => type === 'update.declared')!;
+  expect(declared.dtype).toBe('I8');
+  // 607 bytes of integers, five scales of two bytes, and a header.
+  expect(Number(declared.bytes)).toBeLessThan(607 + 10 + 600);
+});
 
 test('two clients, one with news and f16, train two rounds, and one comes back after a new start', async () => {
   const crypto = await nodeCrypto();

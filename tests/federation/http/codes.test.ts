@@ -378,6 +378,18 @@ test('403 quarantined, where clients may join late; 422 wrong-clip, where they c
   expect(told(reply)).toBe('403 quarantined');
 });
 
+test('422 claims, where the optimiser asks for some', async () => {
+  await using own = await temporaryFolder();
+  const config = configOf({ optimizer: 'fed-nova:maxSteps=9', round: { wanted: 1 } });
+  await using nova = await ServedRun.start({ folder: own.path, config });
+  const one = await TestClient.joined(nova.url);
+  const now = await one.round();
+  expect(now.claims).toEqual(['steps']);
+  expect(told(await one.declare(one.statement(file, now)))).toBe('422 claims');
+  expect(told(await one.declare(one.statement(file, now, { steps: 10 })))).toBe('422 claims');
+  expect((await one.declare(one.statement(file, now, { steps: 9 }))).status).toBe(201);
+});
+
 test('409 superseded: whoever sends a chunk anew takes over from a request that hangs', async () => {
   await using own = await temporaryFolder();
   const model = await modelFile([0, 0, 0, 0, 0, 0, 0]);

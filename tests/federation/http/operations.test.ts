@@ -57,6 +57,8 @@ test('news needs a token as the first message', async () => {
 });
 
 test('news tells of rounds, of the end, and of a penalty to whom it concerns', async () => {
+  // News of its opening would depend on who is first.
+  await client.round();
   const [mine, others] = [client, other].map(({ token }) => line(JSON.stringify({ token })));
   await new Promise((done) => setTimeout(done, 200));
   await run.coordinator.penalise(client.identity.id, 'conduct', 'for the test');

@@ -8,11 +8,11 @@ import { fedAvgM } from '../../../src/federation/optimizers/fed-avg-m.ts';
 import { fedNova } from '../../../src/federation/optimizers/fed-nova.ts';
 import { fedYogi } from '../../../src/federation/optimizers/fed-yogi.ts';
 import { qFedAvg } from '../../../src/federation/optimizers/q-fed-avg.ts';
+import { scaffold } from '../../../src/federation/optimizers/scaffold.ts';
 import {
   controlChange,
   correctGradient,
-  scaffold,
-} from '../../../src/federation/optimizers/scaffold.ts';
+} from '../../../src/federation/optimizers/scaffold-client.ts';
 import { models, type Trace, trace } from './support.ts';
 
 /** Rounding of a number below 16 to f32 moves it by at most 2⁻²¹; states are rounded before. */

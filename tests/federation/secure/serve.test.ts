@@ -4,9 +4,10 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createBackend } from '../../../src/backend/create-node.ts';
+import type { Train } from '../../../src/federation/client/train.ts';
 import { wordBytes, wordsIn } from '../../../src/federation/secure-record.ts';
 import { SLOTS } from '../../../src/secagg/suite.ts';
-import { ServedRun, temporaryFolder } from '../../support/federation-server.ts';
+import { ServedRun, temporaryFolder, valuesIn } from '../../support/federation-server.ts';
 import { bytesOf, checkedRound, problemsOf, sumsIn } from '../../support/secure-check.ts';
 import { giving, Player, secureConfigOf } from '../../support/secure-clients.ts';
 
@@ -128,3 +129,36 @@ test('groups, noise in shares, a median and dropouts: the model is that of the p
   expect(kinds.filter((kind) => order.includes(kind))).toEqual(order);
   expect(await problemsOf(run)).toEqual([]);
 }, 60_000);
+
+test('scaffold under masks: (Δ, Δc) is one row on the grid, and verifies', async () => {
+  await using folder = await temporaryFolder();
+  const config = secureConfigOf(4, { optimizer: 'scaffold:controlScale=0.5', rounds: 2 });
+  await using run = await ServedRun.start({ folder: join(folder.path, 'run'), config });
+  const players = await joined(run, 4);
+  const seen: (readonly [round: number, committed: number, control: number])[] = [];
+  const moving =
+    (by: number): Train =>
+    ({ model: { tensors }, round, committed, control }) => {
+      const filled = (value: number) =>
+        new Map([...tensors].map(([name, { values }]) => [name, values.map(() => value)]));
+      for (const value of control!.get('a')!) seen.push([round, committed, value]);
+      return { difference: filled(by / 4), control: filled(by / 2), samples: 10 };
+    };
+  const parts = await Promise.all(players.map((player, i) => player.play(moving(i % 3))));
+  expect(parts.flat().map(({ outcome }) => outcome)).toEqual(Array(8).fill('committed'));
+  // A step of the grid is about 4·2⁻²³ long, and no entry is off by more than one; the variate's are halves.
+  const most = 2 ** -20;
+  // Of 0, 1, 2 and 0 the mean is 3/4: the variate is 3/8 after a round, as all of four took part.
+  expect(new Set(seen.map(([round, committed]) => `${round} ${committed}`))).toEqual(
+    new Set(['1 0', '2 1']),
+  );
+  for (const [round, , value] of seen) {
+    expect(Math.abs(value - (round === 1 ? 0 : 3 / 8))).toBeLessThan(most);
+  }
+  const { body } = run.events.findLast(({ type }) => type === 'round.published')!;
+  // The first model is 1 … 7; each of two rounds adds 3/16, and f32 rounds twice below 8.
+  for (const [i, value] of (await valuesIn(await bytesOf(run, String(body.model)))).entries()) {
+    expect(Math.abs(value - (i + 1 + 3 / 8))).toBeLessThan(most + 2 ** -21);
+  }
+  expect([await problemsOf(run, 1), await problemsOf(run, 2)]).toEqual([[], []]);
+});

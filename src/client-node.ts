@@ -1,6 +1,6 @@
 /**
- * Aggregis, federations: a client that trains in the rounds of a coordinator. The entry
- * `aggregis/federation` under Node. All that browsers have, with identities in files.
+ * Aggregis, the client of a federation: trains in the rounds of a coordinator. The entry
+ * `aggregis/client` under Node. All that browsers have, with identities in files.
  *
  * @module
  */
@@ -8,8 +8,8 @@
 import { nodeSpawner } from './core/spawn-node.ts';
 import { type TrainInWorker, trainInWorkerWith } from './federation/client/worker-trainer.ts';
 
+export * from './client-portable.ts';
 export { openIdentity, readIdentity, saveIdentity } from './federation/identity-file.ts';
-export * from './federation-portable.ts';
 export { createNodeCrypto as createCrypto } from './secagg/crypto/create-node.ts';
 
 /** Trains in a thread: see {@link TrainInWorker}. */
