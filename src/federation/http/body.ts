@@ -39,14 +39,14 @@ export interface BatchOptions {
   readonly pace?: Pace;
   /** Bytes after which a batch is full. */
   readonly bytes?: number;
-  /** What becomes of larger batches that are not full soon. */
+  /** What becomes of batches that are not full soon. */
   readonly eager?: Eager;
 }
 
-/** How long a batch of more than {@link BATCH_BYTES} is waited for. */
+/** How long a full batch is waited for, however large. */
 export interface Eager {
   readonly ms: number;
-  /** Called if the body takes longer: from then on its batches are of {@link BATCH_BYTES}. */
+  /** Called once if the body takes longer: from then on its batches are of {@link BATCH_BYTES} at most. */
   readonly onSlow: () => void;
 }
 
@@ -95,7 +95,7 @@ class Gathering {
   ) {
     this.#body = body;
     this.#bytes = bytes;
-    this.#eager = bytes > BATCH_BYTES ? eager : undefined;
+    this.#eager = eager;
     body.on('data', this.#onData).once('end', this.#onEnd).on('error', this.#onError);
     body.once('close', this.#onClose);
     if (body.readableEnded) this.#onEnd();
@@ -151,7 +151,7 @@ class Gathering {
 
   /** Goes on in batches of the common size. */
   #slowDown(): void {
-    this.#bytes = BATCH_BYTES;
+    this.#bytes = Math.min(this.#bytes, BATCH_BYTES);
     this.#eager?.onSlow();
     this.#eager = undefined;
     this.#handOnIfFull();
