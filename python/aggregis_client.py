@@ -31,6 +31,7 @@ import json
 import os
 import random
 import re
+import ssl
 import struct
 import sys
 import tempfile
@@ -365,8 +366,8 @@ def write_safetensors(tensors, dtype="F32"):
 class FederationError(Exception):
     """A client cannot take part.
 
-    `code`: `refused` (then `refusal` is the server's own code), `unreachable`, `protocol`, `wrong-model`,
-    `bad-update`.
+    `code`: `refused` (then `refusal` is the server's own code), `unreachable`, `untrusted`, `protocol`,
+    `wrong-model`, `bad-update`.
     """
 
     def __init__(self, code, message, status=None, refusal=None):
@@ -389,19 +390,66 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def _tls_context(cafile, fingerprint, certificate):
+    """Whom to trust: a certificate by its fingerprint alone, or what `cafile` or the system vouches for."""
+    context = ssl.create_default_context(cafile=cafile)
+    if fingerprint is not None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        context.load_cert_chain(*certificate)
+    return context
+
+
+def _read_fingerprint(text):
+    digits = re.sub(r"^sha256:", "", text, flags=re.IGNORECASE).replace(":", "").lower()
+    if not _HEX_32.fullmatch(digits):
+        raise ValueError(f"a fingerprint is a SHA-256 in hex, 64 digits, got {text!r}")
+    return digits
+
+
+class _Pinned(urllib.request.HTTPSHandler):
+    """HTTPS to a server that shows who it is before anything is sent."""
+
+    def __init__(self, context, fingerprint):
+        super().__init__(context=context)
+        self._trust, self._fingerprint = context, fingerprint
+
+    def https_open(self, request):
+        fingerprint = self._fingerprint
+
+        class Connection(http.client.HTTPSConnection):
+            def connect(self):
+                super().connect()
+                if fingerprint is None:
+                    return
+                found = hashlib.sha256(self.sock.getpeercert(binary_form=True) or b"").hexdigest()
+                if found != fingerprint:
+                    self.close()
+                    message = f"the server has the fingerprint {found}, not {fingerprint}"
+                    raise FederationError("untrusted", message)
+
+        return self.do_open(Connection, request, context=self._trust)
+
+
 _LATER = {408, 425, 429, 500, 502, 503, 504, 507}
 _MAX_JSON = 4 * 2**20
 
 
 class _Http:
-    def __init__(self, url, patience, rng, on_wait, backoff):
+    def __init__(self, url, patience, rng, on_wait, backoff, context=None, fingerprint=None):
         scheme = urllib.parse.urlsplit(url).scheme
         if scheme not in ("http", "https"):
             raise ValueError(f"url must be one of http: or https:, got {url!r}")
         self.base = url.rstrip("/")
         self.patience, self.rng, self.on_wait, self.backoff = patience, rng, on_wait, backoff
         self.skew = 0.0
-        self._opener = urllib.request.build_opener(_StayHere)
+        handlers = [_StayHere]
+        if scheme == "https":
+            handlers.append(_Pinned(context or ssl.create_default_context(), fingerprint))
+        elif context is not None:
+            raise ValueError(f"trust goes with a url of https:, got {url!r}")
+        self._opener = urllib.request.build_opener(*handlers)
 
     def now(self):
         """The server's clock as far as its answers told, in milliseconds since 1970."""
@@ -442,6 +490,10 @@ class _Http:
             with error:
                 raise self._refusal(method, path, error) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
+            cause = getattr(error, "reason", error)
+            refused = isinstance(cause, ssl.SSLError) and "CERTIFICATE" in (cause.reason or "")
+            if refused or isinstance(cause, ssl.SSLCertVerificationError):
+                raise FederationError("untrusted", f"the server is not trusted: {cause}") from error
             raise _Transient(f"the connection failed ({error})") from error
 
     def _refusal(self, method, path, error):
@@ -532,13 +584,25 @@ class FederationClient:
         backoff=(0.25, 15.0),
         max_model_bytes=4 * 2**30,
         non_finite=False,
+        cafile=None,
+        fingerprint=None,
+        certificate=None,
     ):
+        """Finds the run and enrols.
+
+        Over https, `fingerprint` (SHA-256 in hex) trusts that certificate alone, `cafile` those that it signs;
+        `certificate` is a pair of PEM files, for servers that ask for one.
+        """
         if dtype is not None and dtype not in _WIRE:
             raise ValueError(f"dtype must be one of {', '.join(_WIRE)}, got {dtype!r}")
         self.identity, self.dtype = identity, dtype
         self.max_model_bytes, self.non_finite = max_model_bytes, non_finite
         self._tell = on_status or (lambda text: None)
-        self._http = _Http(url, patience, rng or random.SystemRandom(), self._tell, backoff)
+        pin = None if fingerprint is None else _read_fingerprint(fingerprint)
+        asked = cafile is not None or pin is not None or certificate is not None
+        trust = _tls_context(cafile, pin, certificate) if asked else None
+        source = rng or random.SystemRandom()
+        self._http = _Http(url, patience, source, self._tell, backoff, trust, pin)
         self._token, self._token_ends = None, 0
         self._committed = 0
         self._tell(f"enrolling at {self._http.base}")
@@ -825,14 +889,27 @@ def main(words=None):
     parser.add_argument("--dtype", choices=_WIRE, help="number type to send")
     parser.add_argument("--rounds", type=int, help="leave after so many rounds")
     parser.add_argument("--patience", type=float, default=600.0, help="seconds to try what fails")
+    parser.add_argument("--fingerprint", metavar="SHA256", help="trust this certificate alone")
+    parser.add_argument("--tls-ca", metavar="FILE", help="who signs the server's certificate, PEM")
+    parser.add_argument("--tls-cert", metavar="FILE", help="certificate of this client, PEM")
+    parser.add_argument("--tls-key", metavar="FILE", help="its key, PEM")
     options = parser.parse_args(words)
+    if (options.tls_cert is None) != (options.tls_key is None):
+        parser.error("--tls-cert and --tls-key go together")
+    certificate = (options.tls_cert, options.tls_key) if options.tls_cert else None
     spec = importlib.util.spec_from_file_location("aggregis_training", options.train)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     identity = Identity.open(options.key) if options.key else Identity.create()
     try:
         client = FederationClient(
-            options.url, identity, dtype=options.dtype, patience=options.patience
+            options.url,
+            identity,
+            dtype=options.dtype,
+            patience=options.patience,
+            cafile=options.tls_ca,
+            fingerprint=options.fingerprint,
+            certificate=certificate,
         )
         print(json.dumps({"event": "joined", "client": identity.id, "run": client.run}), flush=True)
         for part in client.participate(module.train, options.rounds):

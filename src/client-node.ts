@@ -9,6 +9,7 @@ import { nodeSpawner } from './core/spawn-node.ts';
 import { type TrainInWorker, trainInWorkerWith } from './federation/client/worker-trainer.ts';
 
 export * from './client-portable.ts';
+export { nodeFetch, type ServerTrust } from './federation/client/node-fetch.ts';
 export { openIdentity, readIdentity, saveIdentity } from './federation/identity-file.ts';
 export { createNodeCrypto as createCrypto } from './secagg/crypto/create-node.ts';
 

@@ -31,6 +31,7 @@ export type { Fetch } from './federation/client/http.ts';
 export type { Model, Tensor, Tensors } from './federation/client/model.ts';
 export type { NewsItem, OpenSocket, Socket } from './federation/client/news.ts';
 export type { Participation } from './federation/client/participation.ts';
+export { type RotationOptions, rotateKey } from './federation/client/rotation.ts';
 export { type SecureOptions, type TakePart, underMasks } from './federation/client/secure.ts';
 export type { Train, TrainingTask } from './federation/client/train.ts';
 export type { LocalUpdate } from './federation/client/update.ts';

@@ -104,6 +104,7 @@ const NODE_ONLY: readonly RegExp[] = [
   /^cli\//,
   /^federation\/(http|store)\//,
   /^federation\/identity-file\.ts$/,
+  /^federation\/client\/node-fetch\.ts$/,
   /^formats\/node-files\.ts$/,
   /^lab\/(data-files|run-folder|conformance\/golden-files)\.ts$/,
   /^privacy\/ledger\/file-ledger\.ts$/,

@@ -1,9 +1,13 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../src/federation/config.ts';
+import { servedProblems } from '../src/federation/served-config.ts';
 import { temporaryFolder } from './support/model-files.ts';
 import { compiled } from './support/program.ts';
 
@@ -13,6 +17,7 @@ const PAGES = [
   'ARCHITECTURE.md',
   'docs/clients.md',
   'docs/ADDING-A-RULE.md',
+  'docs/operations.md',
   'docs/privacy.md',
   'docs/secure-aggregation.md',
 ];
@@ -53,6 +58,16 @@ async function typed(commands: string): Promise<{ stdout: string; folder: string
   return { stdout, folder };
 }
 
+/** A port that nobody listens at. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 describe('README.md', () => {
   test('shows ten lines that run, and the attackers do not move them', async () => {
     const [tenLines, ...others] = blocks('README.md', 'ts');
@@ -71,12 +86,24 @@ describe('README.md', () => {
 
   test('shows commands that work, one after the other', async () => {
     const sessions = blocks('README.md', 'sh').filter((code) => code.includes('--no-install'));
-    expect(sessions).toHaveLength(1);
+    expect(sessions).toHaveLength(2);
     const { stdout, folder } = await typed(sessions[0]!);
     expect(existsSync(join(folder, 'global.safetensors'))).toBe(true);
     expect(stdout).toContain('nnm+trimmed-mean over 8 of 8 updates');
     // Three processes, one of which trains and compiles shaders.
   }, 180_000);
+
+  test('shows a federation that works, from its first round to its check', async () => {
+    const [, federation] = blocks('README.md', 'sh').filter((code) =>
+      code.includes('--no-install'),
+    );
+    const port = String(await freePort());
+    const { stdout } = await typed(
+      federation!.replace('serve', `serve --port ${port} --linger 1`).replaceAll('8790', port),
+    );
+    expect(stdout).toMatch(/round 2: model [0-9a-f]{12}, reads \d/);
+    expect(stdout).toMatch(/^ok +models +2 aggregates by mean; 2 models by fed-avg, bit for bit$/m);
+  }, 120_000);
 
   test('names scripts of package.json where it says npm', () => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -108,6 +135,15 @@ describe('the figures of README.md', () => {
   test('are those of the report that lies in bench/results', async () => {
     const script = join(ROOT, 'scripts/bench-table.ts');
     await run(process.execPath, ['--import', import.meta.resolve('tsx'), script, '--check']);
+  });
+});
+
+describe('operations.md', () => {
+  test('shows a configuration that can be served', () => {
+    const [text] = blocks('docs/operations.md', 'json');
+    const given = text!.replace(/<64 [^>]*>/, '0f'.repeat(32));
+    const { config } = parseConfig(JSON.parse(given), servedProblems);
+    expect(config).toMatchObject({ name: 'wards', rounds: 50 });
   });
 });
 

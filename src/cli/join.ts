@@ -30,9 +30,10 @@ import { parseCount, parsePositive, parseWhole } from './arguments.ts';
 import { ofOption, UsageError } from './failure.ts';
 import { interruptible } from './interruptible.ts';
 import { type SecureFlags, secureJoining, withSecureOptions } from './join-secure.ts';
+import { addTrustOptions, clientFetch, type TrustFlags } from './tls-options.ts';
 
 /** The options as commander gives them. */
-interface Flags extends SecureFlags {
+interface Flags extends SecureFlags, TrustFlags {
   readonly data?: string;
   readonly part?: Part;
   readonly alpha: number;
@@ -103,7 +104,7 @@ export function joinCommand(): Command {
     .addOption(new Option('--dtype <type>', 'number type to send').choices([...wireDtypes]))
     .option('--rounds <n>', 'leave after so many rounds', parseCount)
     .option('--patience <seconds>', 'how long to try what fails', parsePositive, 600);
-  return withSecureOptions(command)
+  return addTrustOptions(withSecureOptions(command))
     .option('--json', 'tell what happens as lines of JSON')
     .addHelpText('after', DETAILS)
     .action(run);
@@ -153,6 +154,7 @@ async function join(joining: Joining): Promise<void> {
   const { url, flags, crypto, signal } = joining;
   const { key, dtype, rounds, patience } = flags;
   const identity = key ? await openIdentity(key, crypto) : await Identity.create(crypto);
+  const fetch = await clientFetch(url, flags);
   const teller = new Teller(flags);
   // Before anything is asked of the coordinator: what is wrong here is told at once.
   await using training = await trainingOf(joining);
@@ -168,6 +170,7 @@ async function join(joining: Joining): Promise<void> {
     secure: secure.take,
     onStatus: (status) => teller.status(status),
     ...(dtype && { dtype }),
+    ...(fetch && { fetch }),
   });
   teller.joined(client);
   const train = training.for(client);

@@ -53,6 +53,27 @@ const commands: ReadonlyMap<string, Listed> = new Map([
     },
   ],
   [
+    'keys',
+    {
+      summary: "show or change a client's key",
+      load: async () => (await import('./keys.ts')).keysCommand(),
+    },
+  ],
+  [
+    'admin',
+    {
+      summary: 'pause a coordinator, end its round, put a client out',
+      load: async () => (await import('./admin.ts')).adminCommand(),
+    },
+  ],
+  [
+    'report',
+    {
+      summary: 'show what happened in a run, and verify it',
+      load: async () => (await import('./report.ts')).reportCommand(),
+    },
+  ],
+  [
     'conformance',
     {
       summary: 'run golden vectors against the rules, stages and attacks of this version',

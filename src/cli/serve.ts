@@ -13,6 +13,7 @@ import type { Backend } from '../backend/kernels.ts';
 import type { Json } from '../core/canonical-json.ts';
 import { parseConfig } from '../federation/config.ts';
 import { Coordinator } from '../federation/coordinator.ts';
+import { AdminServer } from '../federation/http/admin.ts';
 import { type LogLevel, requestLog } from '../federation/http/log.ts';
 import { assertOrigin } from '../federation/http/origins.ts';
 import { FederationServer } from '../federation/http/server.ts';
@@ -39,14 +40,16 @@ import {
   threadsOption,
 } from './arguments.ts';
 import { Interrupted, UsageError } from './failure.ts';
+import { addSinkOptions, type SinkFlags, Sinks } from './sinks.ts';
+import { addTlsOptions, fingerprintTo, serverTls, type TlsFlags } from './tls-options.ts';
 import { version } from './version.ts';
 
 /** The options as commander gives them. */
-interface Flags extends BackendFlags {
+interface Flags extends BackendFlags, TlsFlags, SinkFlags {
   readonly config?: string;
   readonly run: string;
   readonly resume?: true;
-  readonly host: string;
+  readonly host?: string;
   readonly port: number;
   readonly clients?: number;
   readonly rounds?: number;
@@ -72,7 +75,9 @@ and loses nothing either.
 
 Clients in browsers are let in by the origin of their page: --origin https://app.example, none by default.
 
-The server speaks HTTP without TLS: put a proxy that does before it for others than this machine.
+The server speaks HTTP to this machine alone. For others, --tls-cert and --tls-key bring a certificate; or --lan
+makes one, kept in the folder of the run, listens to the local network and tells its fingerprint: clients join with
+--fingerprint and trust that certificate alone.
 
 Exit codes:
   0    all rounds are done
@@ -85,13 +90,13 @@ A stack trace is printed with AGGREGIS_DEBUG=1.`;
 
 /** The command. */
 export function serveCommand(): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .summary('coordinate a federation: take updates in, send models out')
     .description('Coordinates a federation: takes updates in, aggregates them, sends models out.')
     .option('--config <file>', 'what to run, JSON or a module (default: the digits task)')
     .option('--run <folder>', 'where the run is kept', 'aggregis-run')
     .option('--resume', 'go on with the run in the folder')
-    .option('--host <address>', 'address to listen at', '127.0.0.1')
+    .option('--host <address>', 'address to listen at (default: 127.0.0.1, with --lan 0.0.0.0)')
     .option('--port <number>', 'port, 0 for any that is free', parseWhole, 8790)
     .option('--clients <count>', 'clients of a round', parseCount)
     .option('--rounds <count>', 'rounds', parseCount)
@@ -110,6 +115,7 @@ export function serveCommand(): Command {
     .option('--json', 'tell what happens as lines of JSON')
     .addHelpText('after', DETAILS)
     .action(run);
+  return addSinkOptions(addTlsOptions(command));
 }
 
 async function run(flags: Flags): Promise<void> {
@@ -136,19 +142,24 @@ interface Served {
 }
 
 async function serve({ flags, store, config, backend, model }: Served): Promise<void> {
+  const tls = await serverTls(flags, flags.run);
   const teller = new Teller(flags, { store, config });
+  const warn = (message: string): void => teller.warn(message);
+  const sinks = await Sinks.open(flags, { store, config, warn });
   const crypto = await createNodeCrypto();
   let server: FederationServer | undefined;
+  let admin: AdminServer | undefined;
   const coordinator = await Coordinator.open({
     store,
     config,
     crypto,
     backend,
     masks: fastestMasks(),
-    enrolment: enrolmentOf(config, (message) => teller.warn(message)),
+    enrolment: enrolmentOf(config, warn),
     onEvent: (event) => {
       server?.happened(event);
       teller.happened(event);
+      sinks.happened(event);
     },
     onTrouble: (what, cause) => teller.warn(`${what}: ${String(cause)}`),
     ...(model && { model }),
@@ -158,17 +169,21 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
       coordinator,
       crypto,
       log: requestLog(flags.log, process.stderr),
-      host: flags.host,
+      host: flags.host ?? (flags.lan ? '0.0.0.0' : '127.0.0.1'),
       port: flags.port,
       ...(flags.origin && { origins: flags.origin }),
       version: version(),
+      ...(tls && { tls }),
     });
-    teller.listening(server.url);
+    admin = await AdminServer.start(coordinator);
+    teller.listening(server.urls, fingerprintTo(flags, tls));
     await untilOver(coordinator, { flags, teller });
   } finally {
+    await admin?.stop();
     await server?.stop();
     await coordinator.close();
     await teller.close();
+    await sinks.close();
     await crypto.close();
   }
 }
@@ -314,12 +329,27 @@ class Teller {
     this.#run = run;
   }
 
-  listening(url: string): void {
+  listening([url = '', ...others]: readonly string[], fingerprint?: string): void {
     const { store, config } = this.#run;
     const what = `${config.rounds} rounds, ${config.rule}, ${config.optimizer}`;
-    this.#say(
-      { event: 'listening', url, run: store.run, folder: this.#flags.run },
+    const trust = fingerprint === undefined ? {} : { fingerprint };
+    const lines = [
       `${url}  run ${store.run} in ${quote(this.#flags.run)}: ${what}`,
+      ...others.map((other) => `${other}  the same`),
+      ...(fingerprint === undefined
+        ? []
+        : [`fingerprint ${fingerprint}`, `  aggregis join ${url} --fingerprint ${fingerprint}`]),
+    ];
+    this.#say(
+      {
+        event: 'listening',
+        url,
+        ...(others.length > 0 && { others }),
+        run: store.run,
+        folder: this.#flags.run,
+        ...trust,
+      },
+      lines.join('\n'),
     );
   }
 

@@ -178,6 +178,8 @@ export type FederationErrorCode =
   | 'refused'
   /** No answer, or none but "later", for as long as the client was to try. */
   | 'unreachable'
+  /** The server is not the one that was meant, or does not know the client's certificate. */
+  | 'untrusted'
   /** What came is not of the protocol. */
   | 'protocol'
   /** A model whose bytes are not those that were announced. */

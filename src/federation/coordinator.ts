@@ -16,6 +16,7 @@ import type { Backend } from '../backend/kernels.ts';
 import { FormatError, StoreError } from '../core/errors.ts';
 import { createRandom } from '../core/random.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
+import { wireLength } from '../formats/wire.ts';
 import { hostCodec } from '../secagg/codec.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { type Masks, referenceMasks } from '../secagg/masks.ts';
@@ -50,9 +51,9 @@ import {
   type RoundStatus,
   type RoundWork,
 } from './round.ts';
-import { RoundWorker } from './round-work.ts';
+import { factsOf, RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
-import { countedClients, emptyRun, fold, isOver, type RunState } from './run-state.ts';
+import { emptyRun, fold, isOver, type RunState } from './run-state.ts';
 import type { Decided } from './secure-host.ts';
 import { planSecure, sharesOf } from './secure-plan.ts';
 import { SecureRounds } from './secure-rounds.ts';
@@ -205,7 +206,7 @@ export class Coordinator {
   /**
    * Takes a run up where its log ends. A run of which nothing has happened begins with `model`.
    *
-   * @throws {FormatError} if the log cannot be folded, or the model is missing or none.
+   * @throws {FormatError} if the log cannot be folded, or the model is missing, none, or cannot be sent.
    * @throws {StoreError | PrivacyError} if the store or the ledger cannot be used.
    */
   static async open(
@@ -224,6 +225,8 @@ export class Coordinator {
     await using source = await store.blobs.open(state.model!);
     const { parts } = parseOptimizer(config.optimizer).optimizer;
     const { update } = await openModel(source, parts);
+    // No update could be sent if scales had the name of a tensor.
+    for (const dtype of config.wire.dtypes) wireLength({ layout: update, dtype });
     const { privacy } = config;
     const privateRounds =
       privacy?.kind === 'central' && privacy.noise === 'server'
@@ -420,11 +423,12 @@ export class Coordinator {
   /** Takes a signed statement, and makes room for the update. @internal */
   async declare(sender: string, signed: SignedStatement): Promise<Outcome<DeclaredUpdate>> {
     const { statement } = signed;
+    const record = this.#registry.get(sender);
     const accepted = await checkStatement(signed, {
       run: this.store.run,
       open: await this.#openRound(statement),
       sender,
-      record: this.#registry.get(sender),
+      record,
       limits: {
         ...STATEMENT_LIMITS,
         maxLength: this.config.limits.updateBytes,
@@ -442,6 +446,10 @@ export class Coordinator {
     if (open?.policy.lateJoin === true && !open.members.has(sender)) {
       const joined = await this.#handle({ kind: 'join', client: sender });
       if (!joined.ok) return refusedBy(joined);
+    }
+    if (this.state.clients.get(sender)?.key !== record?.key) {
+      const message = 'the key was changed while this came: sign with the new one';
+      return { ok: false, code: 'bad-signature', status: 403, message };
     }
     const before = this.#declared(sender);
     const { round, length, chunkSize, root, dtype, samples } = statement;
@@ -895,16 +903,11 @@ export class Coordinator {
 
   async #worked(work: RoundWork, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const { round, clients } = this.state;
+    const reference = this.#lastAggregate;
     let result: RoundInput;
     try {
-      result = await this.#worker.do(work, {
-        participants: countedClients(round!),
-        population: clients.size,
-        model: round!.model,
-        signal,
-        ...(this.#lastAggregate !== undefined && { reference: this.#lastAggregate }),
-      });
+      const facts = factsOf(this.state, { signal, ...(reference !== undefined && { reference }) });
+      result = await this.#worker.do(work, facts);
     } catch (error) {
       if (signal.aborted) return;
       throw error;

@@ -164,7 +164,7 @@ function statisticOf(config: RunConfig): PrivateStatistic {
   return { kind: 'rule', rule: parseRule(config.rule) as Releasable<Rule>, rows };
 }
 
-/** What holds charges against the budget. */
+/** What holds charges against the budget. @param event - Of each release. */
 export function filterOf(
   { epsilon, delta, accountant }: CentralPrivacy,
   event: PrivacyEvent,

@@ -32,6 +32,7 @@ import { fixedMembers, type PrivateRounds } from './private-rounds.ts';
 import type { RoundInput, RoundWork } from './round.ts';
 import { participantsIn, prepareRows } from './round-participants.ts';
 import type { RunConfig } from './run-config.ts';
+import { countedClients, type RunState } from './run-state.ts';
 import type { ShareBudget } from './share-budget.ts';
 import type { Store } from './store/store.ts';
 
@@ -66,6 +67,19 @@ export interface WorkFacts {
   /** The model that the round's updates are differences to, a blob. */
   readonly model: string;
   readonly signal: AbortSignal;
+}
+
+/** The facts of the round that a run is in. */
+export function factsOf(
+  { round, clients }: RunState,
+  more: Pick<WorkFacts, 'signal' | 'reference'>,
+): WorkFacts {
+  return {
+    participants: countedClients(round!),
+    population: clients.size,
+    model: round!.model,
+    ...more,
+  };
 }
 
 type Work<K extends RoundWork['kind']> = Extract<RoundWork, { readonly kind: K }>;
@@ -195,7 +209,7 @@ export class RoundWorker {
         restart: () => {},
         ...(before !== undefined && { reference: before }),
       });
-      report = { rule: config.rule, kernels, clients };
+      report = { rule: config.rule, backend: backend.info, kernels, clients };
       await writeAggregate(append, rowOf(value), { update, metadata: metadata(clients) });
     });
     const kept = await this.#reported(report);

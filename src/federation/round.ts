@@ -694,7 +694,7 @@ function sameDeclaration(a: Declaration, b: Declaration): boolean {
 }
 
 /** The work of the present phase; the same whenever it is asked for. */
-function workOf({ round, optimizer }: RunState): RoundWork | undefined {
+export function workOf({ round, optimizer }: RunState): RoundWork | undefined {
   if (round === undefined) return undefined;
   const number = round.round;
   switch (round.phase) {

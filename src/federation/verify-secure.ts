@@ -13,8 +13,6 @@ import { z } from 'zod';
 import type { Backend } from '../backend/kernels.ts';
 import { canonicalJson, type Json } from '../core/canonical-json.ts';
 import { FormatError } from '../core/errors.ts';
-import type { Append } from '../formats/byte-source.ts';
-import type { FileSource } from '../formats/node-files.ts';
 import { parseRecords } from '../privacy/ledger/records.ts';
 import { decodeBitmap } from '../secagg/bitmap.ts';
 import { parsed } from '../secagg/bytes.ts';
@@ -28,19 +26,17 @@ import { buildTree, type Entry, readEntry, rootOf, sortEntries } from '../secagg
 import { hex, KEY_BYTES, SLOTS, sameBytes } from '../secagg/suite.ts';
 import { viewHash } from '../secagg/view.ts';
 import { parseConfig as parseRunConfig } from './config.ts';
-import { compareClients, type OpenedSum, parseEvent, type TimedEvent } from './events.ts';
+import { compareClients } from './events.ts';
 import { openModel, rowOf, writeAggregate } from './model-file.ts';
 import { parseOptimizer } from './optimizers/spec.ts';
-import { reputationOptions } from './reputation.ts';
-import { RoundMachine, type RoundWork } from './round.ts';
-import { RoundWorker, type WorkBlobs } from './round-work.ts';
+import { RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
-import { countedClients, emptyRun, fold, type RoundState, type RunState } from './run-state.ts';
+import { countedClients, type RoundState } from './run-state.ts';
 import { planSecure } from './secure-plan.ts';
 import { type SecureRecordOfRound, type SumRecord, samplesOf, wordsIn } from './secure-record.ts';
 import { secureFederation } from './secure-terms.ts';
-import { sha256 } from './store/sha256.ts';
-import type { Store } from './store/store.ts';
+import { DryBlobs } from './store/dry-blobs.ts';
+import { type MaskedRun, maskedRounds, type ToldRound } from './verify/masked-rounds.ts';
 
 /** What verification needs. */
 export interface VerifyOptions {
@@ -52,6 +48,8 @@ export interface VerifyOptions {
 /** What came of it. */
 export interface SecureVerdict {
   readonly round: number;
+  /** Place of the event by which the round was published. */
+  readonly event: number;
   /** Sums that were opened, and clients in them. */
   readonly sums: number;
   readonly inputs: number;
@@ -59,6 +57,8 @@ export interface SecureVerdict {
   readonly server: string;
   /** The charge that the sums were released under, where they hold noise. */
   readonly charge?: number;
+  /** Whether the model was made of its sums again. */
+  readonly isRemade: boolean;
   /** What does not hold, in words; none if all does. */
   readonly problems: readonly string[];
 }
@@ -95,118 +95,72 @@ const recordSchema: z.ZodType<SecureRecordOfRound> = z.strictObject({
  * @throws {StoreError} `damaged` if a blob is missing.
  */
 export async function verifySecureRound(
-  store: Store,
+  run: MaskedRun,
   round: number,
-  options: VerifyOptions,
+  { backend, crypto }: VerifyOptions,
 ): Promise<SecureVerdict> {
-  const { config } = parseRunConfig(store.config);
-  const told = await replayed(store, { config, round });
-  const record = await recordIn(store, told.transcript);
-  const check = new Check({ store, config, round, ...told, record, ...options });
-  const problems = [...(await check.record()), ...check.charge(), ...(await check.outcome())];
-  const sums = told.sums.length;
-  const inputs = told.sums.reduce((sum, { clients }) => sum + clients.length, 0);
-  const { charge } = told.opened.round!;
-  const { server } = record;
-  return { round, sums, inputs, server, problems, ...(charge !== undefined && { charge }) };
-}
-
-/** A round as its log tells it. */
-interface Told {
-  /** When its sums were open. */
-  readonly opened: RunState;
-  readonly sums: readonly OpenedSum[];
-  readonly transcript: string;
-  /** What is to be done then, and was to be done after it. */
-  readonly aggregate: Work<'aggregate'>;
-  readonly publish: Work<'publish'>;
-  readonly aggregated: string;
-  readonly published: { readonly model: string; readonly optimizer?: string };
-  /** The aggregate of the round before. */
-  readonly reference?: string;
-  readonly population: number;
-  /** Clients by the keys that they had when the round opened, and have had since. */
-  readonly owners: ReadonlyMap<string, string>;
-  readonly ledger: string;
-}
-
-type Work<K extends RoundWork['kind']> = Extract<RoundWork, { readonly kind: K }>;
-
-async function replayed(
-  store: Store,
-  { config, round }: { readonly config: RunConfig; readonly round: number },
-): Promise<Told> {
-  const states: { opened?: RunState } = {};
-  const found: Partial<Record<'aggregate' | 'publish', RoundWork>> = {};
-  const owners = new Map<string, string>();
-  const { evidence: _, ...reputation } = config.reputation ?? {};
-  const state = emptyRun(config.reputation === undefined ? {} : reputationOptions(reputation));
-  let [ledger, reference, last, aggregated, transcript] = ['', '', '', '', ''];
-  let sums: readonly OpenedSum[] = [];
-  let population = 0;
-  for await (const { time, type, body } of store.events()) {
-    const event = parseEvent(type, body);
-    fold(state, { time, event } as TimedEvent);
-    if (event.type === 'client.registered' || event.type === 'client.key-rotated') {
-      owners.set(event.body.key, event.body.client);
-    }
-    if (event.type === 'ledger.line') ledger += event.body.text;
-    if (event.type === 'round.aggregated') last = event.body.blob;
-    const isThis = 'round' in event.body && event.body.round === round;
-    if (event.type === 'round.unmasked' && isThis) {
-      ({ sums } = event.body);
-      transcript = event.body.transcript ?? '';
-      states.opened = { ...state, round: { ...state.round! } };
-      found.aggregate = workAt(state);
-    }
-    if (event.type === 'round.aggregated' && isThis) {
-      aggregated = event.body.blob;
-      population = state.clients.size;
-      found.publish = workAt(state);
-    }
-    if (event.type !== 'round.published') continue;
-    if (!isThis) {
-      reference = last;
-      continue;
-    }
-    const { opened } = states;
-    if (opened === undefined || transcript === '') break;
-    return {
-      opened,
-      sums,
-      transcript,
-      aggregate: found.aggregate as Work<'aggregate'>,
-      publish: found.publish as Work<'publish'>,
-      aggregated,
-      published: event.body,
-      ...(reference !== '' && { reference }),
-      population,
-      owners,
-      ledger,
-    };
+  for await (const told of maskedRounds(run)) {
+    if (told.round === round) return verdictOn(told, { run, crypto, backend });
   }
   throw new FormatError('malformed', `the run has published no round ${round} under masks`);
 }
 
-/** What a process that takes the run up here would do. */
-function workAt(state: RunState): RoundWork {
-  const own = { ...state, round: { ...state.round! } };
-  return new RoundMachine(own).resume(own.time).work!;
+/**
+ * Verifies each round that was published, in one pass over the log.
+ *
+ * @param options.backendOf - What made the aggregate of a round, `undefined` if that is not to be had: then its
+ *   model is not made again.
+ * @throws as {@link verifySecureRound}.
+ */
+export async function* verifySecureRounds(
+  run: MaskedRun,
+  {
+    crypto,
+    backendOf,
+  }: Pick<VerifyOptions, 'crypto'> & {
+    readonly backendOf: (round: ToldRound) => Promise<Backend | undefined>;
+  },
+): AsyncGenerator<SecureVerdict, void> {
+  for await (const told of maskedRounds(run)) {
+    yield await verdictOn(told, { run, crypto, backend: await backendOf(told) });
+  }
 }
 
-async function recordIn(store: Store, name: string): Promise<SecureRecordOfRound> {
-  await using source = await store.blobs.open(name);
-  const json = new TextDecoder().decode(await source.read(0, source.size));
-  const result = recordSchema.safeParse(JSON.parse(json));
+/** What a round is held against. */
+interface Means {
+  readonly run: MaskedRun;
+  readonly crypto: CryptoProvider;
+  readonly backend: Backend | undefined;
+}
+
+async function verdictOn(told: ToldRound, means: Means): Promise<SecureVerdict> {
+  const record = await recordIn(means.run, told.transcript);
+  const { config } = parseRunConfig(means.run.config);
+  const check = new Check({ config, ...told, record, ...means });
+  const problems = [...(await check.record()), ...check.charge(), ...(await check.outcome())];
+  const { charge } = told.opened.round!;
+  return {
+    round: told.round,
+    event: told.event,
+    sums: told.sums.length,
+    inputs: told.sums.reduce((sum, { clients }) => sum + clients.length, 0),
+    server: record.server,
+    ...(charge !== undefined && { charge }),
+    isRemade: means.backend !== undefined,
+    problems,
+  };
+}
+
+async function recordIn(run: MaskedRun, name: string): Promise<SecureRecordOfRound> {
+  const json = new TextDecoder().decode(await bytesOf(run, name));
+  const result = recordSchema.safeParse(jsonIn(json));
   if (result.success) return result.data;
   throw new FormatError('malformed', `the blob ${name} is no record of a round under masks`);
 }
 
 /** All that there is of a round. */
-interface Evidence extends Told, VerifyOptions {
-  readonly store: Store;
+interface Evidence extends ToldRound, Means {
   readonly config: RunConfig;
-  readonly round: number;
   readonly record: SecureRecordOfRound;
 }
 
@@ -220,17 +174,17 @@ class Check {
 
   /** Who was in the round, and what they consented to. */
   async record(): Promise<string[]> {
-    const { record, store, round, opened, crypto, sums } = this.#all;
+    const { record, run, round, opened, crypto, sums } = this.#all;
     const secure = parseConfig(hexToBytes(record.config));
     if (secure === undefined) return ['the configuration of the round is none'];
     const problems: string[] = [];
     const say = (holds: boolean, otherwise: string): void => {
       if (!holds) problems.push(otherwise);
     };
-    say(record.run === store.run && record.round === round, 'the record is of another round');
+    say(record.run === run.run && record.round === round, 'the record is of another round');
     say(secure.round === round, 'the configuration is of another round');
     say(hex(secure.model) === opened.round!.model, 'the configuration is on another model');
-    const federation = secureFederation(store.run, crypto);
+    const federation = secureFederation(run.run, crypto);
     say(sameBytes(secure.federation, federation), 'the configuration is of another run');
     const roster = entriesIn(record);
     if (roster === undefined) return [...problems, 'the roster is none'];
@@ -271,9 +225,10 @@ class Check {
   /** That the model follows from the sums. */
   async outcome(): Promise<string[]> {
     const all = this.#all;
-    const { store, config, backend, opened, aggregate, publish, published, aggregated } = all;
+    const { run, config, backend, opened, aggregate, publish, published, aggregated } = all;
+    if (backend === undefined) return [];
     const { round, reference, population } = all;
-    const worker = new RoundWorker({ store: { blobs: hashing(store) }, config, backend });
+    const worker = new RoundWorker({ store: { blobs: drily(run) }, config, backend });
     const facts = {
       participants: countedClients(opened.round!),
       population,
@@ -380,8 +335,8 @@ class Check {
     sum: SumRecord,
     { secure, roster, survivors }: Place & Pick<Sets, 'survivors'>,
   ): Promise<string[]> {
-    const { store, config, sums, owners, crypto, opened } = this.#all;
-    const words = wordsIn(await bytesOf(store, sum.words));
+    const { run, config, sums, owners, crypto, opened } = this.#all;
+    const words = wordsIn(await bytesOf(run, sum.words));
     const plan = encodingOf(secure);
     const canary = canaryOf(contextOf(secure, crypto), crypto);
     const encoded = { words, survivors: survivors.size, ctxConstants: canary };
@@ -389,11 +344,9 @@ class Check {
       return [`the slots of sum ${sum.cohort} are not those of ${survivors.size} inputs`];
     }
     const { mean, totalWeight } = decodeSum(plan, encoded);
-    await using source = await store.blobs.open(opened.round!.model);
+    await using source = await run.blobs.open(opened.round!.model);
     const model = await openModel(source, parseOptimizer(config.optimizer).optimizer.parts);
-    const { name } = await hashing(store).put((append) =>
-      writeAggregate(append, rowOf(mean), model),
-    );
+    const { name } = await drily(run).put((append) => writeAggregate(append, rowOf(mean), model));
     const clients = [...survivors]
       .map((index) => owners.get(hex(roster[index]!.identity)) ?? '')
       .sort(compareClients);
@@ -443,25 +396,22 @@ function bindingOf({
   return { context, root: rootOf(buildTree(roster, crypto), { context, clients }, crypto) };
 }
 
-/** Blobs that are read from the store, and hashed in place of being written. */
-function hashing(store: Store): WorkBlobs {
-  const put = async (body: (append: Append) => Promise<void>) => {
-    const parts: Uint8Array[] = [];
-    await body(async (bytes) => {
-      parts.push(bytes.slice());
-    });
-    return { name: hex(sha256(...parts)), size: parts.reduce((sum, part) => sum + part.length, 0) };
-  };
-  return {
-    open: (name) => store.blobs.open(name),
-    put,
-    putBytes: (bytes) => put((append) => append(bytes)),
-  };
+/** Blobs that are read, and hashed in place of being written. */
+function drily({ blobs }: MaskedRun): DryBlobs {
+  return new DryBlobs(blobs.folder);
 }
 
-async function bytesOf(store: Store, name: string): Promise<Uint8Array> {
-  await using source: FileSource = await store.blobs.open(name);
+async function bytesOf({ blobs }: MaskedRun, name: string): Promise<Uint8Array> {
+  await using source = await blobs.open(name);
   return source.read(0, source.size);
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function why(result: { readonly kind: string; readonly reason?: string }): string {

@@ -1,63 +1,10 @@
 /** `aggregis serve` as a process: a run to its end, kills, interrupts, and what is refused. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { TestClient, temporaryFolder } from '../support/federation-server.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
-
-/** A server that runs. */
-class Served implements AsyncDisposable {
-  readonly child: ChildProcess;
-  readonly news: Record<string, unknown>[] = [];
-  stderr = '';
-  readonly exit: Promise<unknown>;
-  #heard: () => void = () => {};
-
-  constructor(words: readonly string[]) {
-    const main = join(ROOT, 'src/cli/main.ts');
-    const args = ['--import', import.meta.resolve('tsx'), main, 'serve', ...words];
-    this.child = spawn(process.execPath, [...args, '--json', '--port', '0', '--linger', '0'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.exit = once(this.child, 'exit').then(([code, signal]) => code ?? signal);
-    createInterface({ input: this.child.stdout! }).on('line', (line) => {
-      this.news.push(JSON.parse(line));
-      this.#heard();
-    });
-    this.child.stderr!.on('data', (text) => {
-      this.stderr += String(text);
-    });
-  }
-
-  /** The first news of that kind. */
-  async told(event: string): Promise<Record<string, unknown>> {
-    for (;;) {
-      const found = this.news.find((one) => one.event === event);
-      if (found !== undefined) return found;
-      const next = new Promise<void>((done) => {
-        this.#heard = done;
-      });
-      const ended = this.exit.then(() => {
-        throw new Error(`ended before ${event}: ${this.stderr}`);
-      });
-      await Promise.race([next, ended]);
-    }
-  }
-
-  async url(): Promise<string> {
-    return String((await this.told('listening')).url);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill('SIGKILL');
-    await this.exit;
-  }
-}
+import { served } from '../support/served-process.ts';
 
 test('a run of digits that is killed between commit and close goes on with what was answered', async () => {
   await using folder = await temporaryFolder();
@@ -66,16 +13,8 @@ test('a run of digits that is killed between commit and close goes on with what 
   let update: string;
   let first: { update: string; sha256: string; event: number };
   {
-    await using server = new Served([
-      ...run,
-      '--clients',
-      '2',
-      '--rounds',
-      '2',
-      '--backend',
-      'wasm',
-    ]);
-    const url = await server.url();
+    await using server = served([...run, '--clients', '2', '--rounds', '2', '--backend', 'wasm']);
+    const url = String((await server.hears('listening')).url);
     one = await TestClient.joined(url);
     two = await TestClient.joined(url);
     const round = await one.round();
@@ -86,11 +25,11 @@ test('a run of digits that is killed between commit and close goes on with what 
     const declared = await two.declare(two.statement(file, round));
     update = declared.body.update;
     expect((await two.chunk(update, 0, file)).status).toBe(204);
-    server.child.kill('SIGKILL');
+    server.process.kill('SIGKILL');
     expect(await server.exit).toBe('SIGKILL');
   }
-  await using server = new Served([...run, '--resume']);
-  const url = await server.url();
+  await using server = served([...run, '--resume']);
+  const url = String((await server.hears('listening')).url);
   one = one.at(url);
   two = two.at(url);
   await one.begin();
@@ -105,17 +44,17 @@ test('a run of digits that is killed between commit and close goes on with what 
   for (const client of [one, two]) {
     expect((await client.submit(await client.nudge(next.model, 0.5), next)).status).toBe(200);
   }
-  expect(await server.told('finished')).toMatchObject({ reason: 'all 2 rounds are done' });
+  expect(await server.hears('finished')).toMatchObject({ reason: 'all 2 rounds are done' });
   expect(await server.exit).toBe(0);
-  const told = server.news.filter(({ event }) => event === 'published');
+  const told = server.told.filter(({ event }) => event === 'published');
   expect(told).toMatchObject([{ round: 1, accuracy: expect.any(Number) }, { round: 2 }]);
 }, 60_000);
 
 test('an interrupt before any round ends at once, and says how to go on', async () => {
   await using folder = await temporaryFolder();
-  await using server = new Served(['--run', join(folder.path, 'run')]);
-  await server.url();
-  server.child.kill('SIGINT');
+  await using server = served(['--run', join(folder.path, 'run')]);
+  await server.hears('listening');
+  server.process.kill('SIGINT');
   expect(await server.exit).toBe(130);
   expect(server.stderr).toContain('open enrolment');
   expect(server.stderr).toMatch(/to go on: aggregis serve --run \S+ --resume/);
@@ -132,7 +71,7 @@ test('a configuration that cannot be run is refused with all that is wrong with 
     optimizer: 'x',
   };
   await writeFile(config, JSON.stringify(wrong));
-  await using server = new Served(['--run', join(folder.path, 'run'), '--config', config]);
+  await using server = served(['--run', join(folder.path, 'run'), '--config', config]);
   expect(await server.exit).toBe(2);
   expect(server.stderr).toMatch(/rule: .*krumm.*optimizer: /);
 }, 30_000);

@@ -10,6 +10,7 @@ import type { RunConfigInput } from '../../src/federation/run-config.ts';
 import { updateLayout } from '../../src/federation/update-layout.ts';
 import { bytesSource } from '../../src/formats/byte-source.ts';
 import { layoutOf } from '../../src/formats/layout.ts';
+import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { digitsTrainer } from '../../src/lab/digits-client.ts';
 import { readsDigits, writeDigitsModel } from '../../src/lab/digits-task.ts';
 import { drawDigits } from '../../src/lab/glyphs.ts';
@@ -237,6 +238,23 @@ test('scaffold refuses updates without a control variate, and models that have n
     } as never,
   });
   expect(() => updateLayout(named, 2)).toThrow(/the model has a tensor "w.control"/);
+});
+
+test('a model with a tensor that scales would be called like is not served in I8', async () => {
+  const parts: Uint8Array[] = [];
+  await writeSafetensors(
+    async (bytes) => void parts.push(bytes.slice()),
+    ['w', 'w.scales'].map((name) => {
+      return { name, dtype: 'F32', shape: [1], data: [new Uint8Array(4)] } as const;
+    }),
+  );
+  await using folder = await temporaryFolder();
+  const options = { folder: join(folder.path, 'run'), model: Buffer.concat(parts) };
+  const odd = ServedRun.start({
+    ...options,
+    config: configOf({ wire: { dtypes: ['F32', 'I8'] } }),
+  });
+  await expect(odd).rejects.toThrow(/w\.scales/);
 });
 
 const digits: readonly (readonly [

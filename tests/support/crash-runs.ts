@@ -118,7 +118,7 @@ export async function crashRun(options: CrashOptions): Promise<CrashOutcome> {
     ];
     const server = await ServedProcess.tried(words, {
       before: PRELOAD,
-      isQuiet: true,
+      complaints: 'dropped',
       env: {
         ...(at && { AGGREGIS_KILL_AT: JSON.stringify(at) }),
         ...(mode === 'private' && { AGGREGIS_TEST_NOISE: '1' }),

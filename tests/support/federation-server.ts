@@ -10,6 +10,7 @@ import type { Backend } from '../../src/backend/kernels.ts';
 import { parseConfig } from '../../src/federation/config.ts';
 import { Coordinator, type CoordinatorOptions } from '../../src/federation/coordinator.ts';
 import type { Pace } from '../../src/federation/http/body.ts';
+import type { ServerTls } from '../../src/federation/http/certificate.ts';
 import { FederationServer } from '../../src/federation/http/server.ts';
 import { Identity, possessionToSign } from '../../src/federation/identity.ts';
 import { merkleRootOf } from '../../src/federation/merkle.ts';
@@ -85,6 +86,7 @@ export interface RunOptions {
   readonly retryMs?: number;
   readonly origins?: readonly string[];
   readonly logTo?: { write(line: string): void };
+  readonly tls?: ServerTls;
 }
 
 let sharedCrypto: Promise<CryptoProvider> | undefined;
@@ -179,6 +181,7 @@ export class ServedRun {
       version: '0.0.0-test',
       ...(options.origins && { origins: options.origins }),
       ...(pace && { pace }),
+      ...(options.tls && { tls: options.tls }),
     });
     return new ServedRun({ store, coordinator, server, events }, async () => {
       await server.stop(100);

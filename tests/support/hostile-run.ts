@@ -59,7 +59,7 @@ export async function hostileRun(options: HostileOptions): Promise<HostileFigure
   const model = await modelFile([0, 0, 0, 0, 0, 0, 0], MORE_COLS);
   await writeFile(join(folder, 'model.safetensors'), model);
   const words = ['--config', join(folder, 'config.json'), '--run', join(folder, 'run')];
-  const server = await ServedProcess.start(words, { isQuiet: true });
+  const server = await ServedProcess.start(words, { complaints: 'dropped' });
   try {
     const clients = await Promise.all(
       Array.from({ length: CLIENTS }, () => TestClient.joined(server.url)),

@@ -17,61 +17,92 @@ export interface StartOptions {
   /** A module that is loaded before it, by its URL. */
   readonly before?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Whether what it says to people is left out. */
-  readonly isQuiet?: boolean;
+  /** What becomes of what it says to people: it is passed on (the default), left out, or kept. */
+  readonly complaints?: 'shown' | 'dropped' | 'kept';
 }
 
+/** News in a line of JSON. */
+export type News = Record<string, unknown>;
+
 /** A server that runs. */
-export class ServedProcess {
+export class ServedProcess implements AsyncDisposable {
   readonly process: ChildProcess;
-  readonly port: number;
-  readonly url: string;
-  /** Its lines, parsed. */
-  readonly told: readonly Record<string, unknown>[];
+  /** Its lines, parsed, and as they were. */
+  readonly told: News[] = [];
+  stdout = '';
+  /** What it said to people, where that is kept. */
+  stderr = '';
   readonly exit: Promise<unknown>;
+  /** Where it listens, once it does. */
+  url = '';
+  #heard: () => void = () => {};
 
-  private constructor(parts: Pick<ServedProcess, 'process' | 'url' | 'told' | 'exit'>) {
-    this.process = parts.process;
-    this.url = parts.url;
-    this.port = Number(new URL(parts.url).port);
-    this.told = parts.told;
-    this.exit = parts.exit;
-  }
-
-  /**
-   * Starts it with words of the command line, and waits until it listens; `undefined` if it ends before.
-   * What `before` names is loaded first.
-   */
-  static async tried(
-    words: readonly string[],
-    options: StartOptions = {},
-  ): Promise<ServedProcess | undefined> {
-    const { before, env } = options;
+  /** Starts it with words of the command line; what `before` names is loaded first. */
+  constructor(words: readonly string[], { before, env, complaints = 'shown' }: StartOptions = {}) {
     const main = join(ROOT, 'src/cli/main.ts');
     const loaded = [import.meta.resolve('tsx'), ...(before === undefined ? [] : [before])];
     const node = [...loaded.flatMap((module) => ['--import', module]), main];
-    const child = spawn(process.execPath, [...node, 'serve', '--json', '--port', '0', ...words], {
-      stdio: ['ignore', 'pipe', options.isQuiet ? 'ignore' : 'inherit'],
+    const stderr = ({ shown: 'inherit', dropped: 'ignore', kept: 'pipe' } as const)[complaints];
+    this.process = spawn(process.execPath, [...node, 'serve', '--json', '--port', '0', ...words], {
+      stdio: ['ignore', 'pipe', stderr],
       env: { ...process.env, ...env },
     });
-    const exit = once(child, 'exit').then(([code, signal]) => code ?? signal);
-    const told: Record<string, unknown>[] = [];
-    const listening = new Promise<string>((resolve) => {
-      createInterface({ input: child.stdout! }).on('line', (line) => {
-        const news = JSON.parse(line) as Record<string, unknown>;
-        told.push(news);
-        if (news.event === 'listening') resolve(String(news.url));
-      });
+    // Not before all that it said has come.
+    this.exit = once(this.process, 'close').then(([code, signal]) => code ?? signal);
+    createInterface({ input: this.process.stdout! }).on('line', (line) => this.#take(line));
+    this.process.stderr?.on('data', (text) => {
+      this.stderr += String(text);
     });
-    const url = await Promise.race([listening, exit.then(() => undefined)]);
-    return url === undefined ? undefined : new ServedProcess({ process: child, url, told, exit });
+  }
+
+  /** Starts it and waits until it listens; `undefined` if it ends before. */
+  static async tried(
+    words: readonly string[],
+    options?: StartOptions,
+  ): Promise<ServedProcess | undefined> {
+    const server = new ServedProcess(words, options);
+    return (await server.#next('listening')) === undefined ? undefined : server;
   }
 
   /** As `tried`. @throws if it ends before it listens. */
   static async start(words: readonly string[], options?: StartOptions): Promise<ServedProcess> {
-    const server = await ServedProcess.tried(words, options);
-    if (server === undefined) throw new Error('the server ended before it listened');
+    const server = new ServedProcess(words, options);
+    await server.hears('listening');
     return server;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  /** The first news of that kind, when it is there. @throws if it ends before. */
+  async hears(event: string): Promise<News> {
+    const news = await this.#next(event);
+    if (news !== undefined) return news;
+    throw new Error(`the server ended before it told of ${event}: ${this.stderr}`);
+  }
+
+  async #next(event: string): Promise<News | undefined> {
+    for (;;) {
+      const found = this.told.find((one) => one.event === event);
+      if (found !== undefined || this.process.stdout!.closed) return found;
+      await new Promise<void>((done) => {
+        this.#heard = done;
+        this.process.stdout!.once('close', done);
+      });
+    }
+  }
+
+  #take(line: string): void {
+    this.stdout += `${line}\n`;
+    const news = JSON.parse(line) as News;
+    this.told.push(news);
+    if (news.event === 'listening') this.url = String(news.url);
+    this.#heard();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
   }
 
   /** Ends it at once. */
@@ -100,4 +131,9 @@ export class ServedProcess {
     // Fields 14 and 15, in ticks of 10 ms.
     return (Number(fields[11]) + Number(fields[12])) / 100;
   }
+}
+
+/** A server whose words to people are kept, and that ends with its run. */
+export function served(words: readonly string[]): ServedProcess {
+  return new ServedProcess([...words, '--linger', '0'], { complaints: 'kept' });
 }

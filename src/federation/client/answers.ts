@@ -172,6 +172,8 @@ export function readClient(body: unknown): string {
 export interface Token {
   readonly token: string;
   readonly expires: number;
+  /** How often the client's key was changed before. */
+  readonly rotations: number;
 }
 
 /** @throws {FederationError} `protocol`. */
@@ -180,6 +182,7 @@ export function readToken(body: unknown): Token {
   return {
     token: fields.text('token', /^[\x21-\x7e]{16,1024}$/),
     expires: fields.integer('expires'),
+    rotations: fields.has('rotations') ? fields.integer('rotations') : 0,
   };
 }
 

@@ -259,6 +259,8 @@ async function settled<T>(signal: AbortSignal, work: () => Promise<T>): Promise<
     return await work();
   } catch (cause) {
     if (signal.aborted) throw signal.reason;
+    // A fetch of ours may know that nothing comes of trying again.
+    if (cause instanceof FederationError) throw cause;
     const { message, cause: deeper } = cause as Error;
     const detail = deeper instanceof Error ? `${message}: ${deeper.message}` : message;
     throw new Transient(`the connection failed (${detail})`, { cause });

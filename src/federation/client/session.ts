@@ -101,6 +101,12 @@ export class Session {
     }
   }
 
+  /** How often the client's key was changed before. */
+  async rotations(signal?: AbortSignal): Promise<number> {
+    await this.token(signal);
+    return (await this.#token)?.rotations ?? 0;
+  }
+
   /** The session that was begun last, until its token was given out. */
   #isFresh: Promise<Token> | undefined;
 

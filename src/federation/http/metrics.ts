@@ -43,6 +43,8 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  #epsilon: Gauge | undefined;
+
   constructor(coordinator: Coordinator, inFlight: () => number) {
     const gauge = (name: string, help: string, value: () => number): void => {
       new Gauge({
@@ -85,8 +87,19 @@ export class Metrics {
     this.#bytes.inc(bytes);
   }
 
-  happened({ type }: Pick<LoggedEvent, 'type'>): void {
+  happened({ type, body }: Pick<LoggedEvent, 'type' | 'body'>): void {
     this.#events.inc({ type });
+    if (type === 'privacy.reserved') this.#spent(Number(body.epsilon));
+  }
+
+  /** Not there before the first charge that this process knows of: 0 would be a promise. */
+  #spent(epsilon: number): void {
+    this.#epsilon ??= new Gauge({
+      name: 'aggregis_privacy_epsilon',
+      help: 'ε of everything charged to the budget',
+      registers: [this.#registry],
+    });
+    this.#epsilon.set(epsilon);
   }
 
   /** All of them, as Prometheus reads them. */

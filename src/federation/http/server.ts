@@ -4,7 +4,8 @@
  * @module
  */
 
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
@@ -13,6 +14,7 @@ import type { Coordinator } from '../coordinator.ts';
 import type { LoggedEvent } from '../store/chain.ts';
 import { FederationApp } from './app.ts';
 import type { Pace } from './body.ts';
+import { lanAddresses, type ServerTls } from './certificate.ts';
 import { NewsServer } from './news.ts';
 import { assertOrigin } from './origins.ts';
 
@@ -26,6 +28,8 @@ export interface ServerOptions {
   /** 0 takes one that is free. */
   readonly port: number;
   readonly version: string;
+  /** Default: no TLS. */
+  readonly tls?: ServerTls;
   /** How slow bodies may be. */
   readonly pace?: Pace;
   /** Pages of these origins may take part, such as `https://app.example`. Default: none. */
@@ -43,6 +47,7 @@ export class FederationServer {
   /** @internal */
   readonly app: FederationApp;
   readonly #server: Server;
+  readonly #isTls: boolean;
   readonly #news: NewsServer;
   readonly #sweeps: ReturnType<typeof setInterval>;
 
@@ -65,17 +70,8 @@ export class FederationServer {
         autoCleanupIncoming: false,
       },
     );
-    this.#server = createServer(
-      {
-        maxHeaderSize: 16 * 1024,
-        headersTimeout: HEAD_MS,
-        // A chunk may take long as long as it moves: `paced` sees to it.
-        requestTimeout: 0,
-        keepAliveTimeout: 75_000,
-        connectionsCheckingInterval: HEAD_MS / 2,
-      },
-      (request, response) => void listener(request, response),
-    );
+    this.#isTls = options.tls !== undefined;
+    this.#server = listenerOf(options, (request, response) => void listener(request, response));
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#news = new NewsServer(this.#server, { coordinator, app: this.app, origins });
     this.#sweeps = setInterval(() => this.app.sessions.sweep(coordinator.now()), SWEEP_MS);
@@ -103,8 +99,19 @@ export class FederationServer {
 
   /** Where it is. */
   get url(): string {
+    return this.urls[0]!;
+  }
+
+  /** All addresses at which others may reach it. */
+  get urls(): string[] {
     const { address, port, family } = this.#server.address() as AddressInfo;
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    const isAny = address === '0.0.0.0' || address === '::';
+    const reached = isAny
+      ? lanAddresses().filter((one) => family === 'IPv6' || !one.includes(':'))
+      : [address];
+    const scheme = this.#isTls ? 'https' : 'http';
+    const hosts = reached.length > 0 ? reached : ['127.0.0.1'];
+    return hosts.map((host) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`);
   }
 
   /** Counts an event, and tells clients of it. */
@@ -124,4 +131,30 @@ export class FederationServer {
     await closed;
     clearTimeout(timer);
   }
+}
+
+/** HTTP/1.1, over TLS where there is a certificate. */
+function listenerOf({ tls }: ServerOptions, listener: RequestListener): Server {
+  const options = {
+    maxHeaderSize: 16 * 1024,
+    headersTimeout: HEAD_MS,
+    // A chunk may take long as long as it moves: `paced` sees to it.
+    requestTimeout: 0,
+    keepAliveTimeout: 75_000,
+    connectionsCheckingInterval: HEAD_MS / 2,
+  };
+  if (tls === undefined) return createServer(options, listener);
+  const { cert, key, clientCa } = tls;
+  return createTlsServer(
+    {
+      ...options,
+      cert,
+      key,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: HEAD_MS,
+      ALPNProtocols: ['http/1.1'],
+      ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+    },
+    listener,
+  );
 }

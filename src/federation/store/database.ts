@@ -6,6 +6,8 @@
  * @module
  */
 
+import { stat } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 import { StoreError } from '../../core/errors.ts';
 
 /** What a row's cell may hold. Blobs come back as `ArrayBuffer`. */
@@ -26,6 +28,9 @@ export interface Connection {
   close(): void;
 }
 
+/** How long a reader waits for whoever puts a database right after a crash. */
+const READING_MS = 5_000;
+
 type Driver = new (path: string, options: { timeout: number }) => Connection;
 
 /**
@@ -36,6 +41,31 @@ type Driver = new (path: string, options: { timeout: number }) => Connection;
 export async function openDatabase(path: string): Promise<Connection> {
   const DatabaseFile = await driver();
   return new DatabaseFile(path, { timeout: 0 });
+}
+
+/**
+ * Opens a database file for reading alone; somebody else may write it meanwhile.
+ *
+ * @throws {StoreError} `unavailable` if the driver is not installed or does not run here.
+ */
+export async function readDatabase(path: string): Promise<Connection> {
+  const DatabaseFile = await driver();
+  const open = async (mode: string): Promise<Connection> => {
+    const database = new DatabaseFile(`${pathToFileURL(path).href}?${mode}`, {
+      timeout: READING_MS,
+    });
+    try {
+      await database.prepare('SELECT 1 FROM sqlite_schema');
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  };
+  // Without a write-ahead log nobody writes, and nothing need be noted beside the file. Should somebody
+  // begin meanwhile, the file stays as it is until that log is long.
+  if ((await stat(`${path}-wal`).catch(() => undefined)) === undefined) return open('immutable=1');
+  return open('mode=ro');
 }
 
 async function driver(): Promise<Driver> {

@@ -22,7 +22,8 @@ import {
   type NewEvent,
   spelt,
 } from './chain.ts';
-import { type Cell, type Connection, isDiskFull, type Statement } from './database.ts';
+import { type Connection, isDiskFull, type Statement } from './database.ts';
+import { loggedOf, PAGE_QUERY, readChain, runOf } from './event-rows.ts';
 import type { OnStep } from './faults.ts';
 import type { HeadFile } from './head-file.ts';
 import { type RowBefore, rowsOf, TABLES, type TableName } from './projections.ts';
@@ -30,8 +31,6 @@ import { sha256 } from './sha256.ts';
 
 /** Most events in one transaction. */
 const MOST_AT_ONCE = 1024;
-/** Events that are read at one time. */
-const PAGE = 1024;
 
 const NAMES = Object.keys(TABLES) as TableName[];
 
@@ -102,7 +101,7 @@ export class EventLog {
     await database.exec('PRAGMA synchronous = FULL');
     await database.exec(SCHEMA);
     const statements = await prepared(database);
-    const run = options.run ?? (await runOf(statements, options.name));
+    const run = options.run ?? (await runOf(statements.page, options.name));
     const log = new EventLog(options, run, statements);
     await log.#verify();
     return log;
@@ -137,7 +136,7 @@ export class EventLog {
 
   /** Events in their order. Those that are added meanwhile come too, or do not. */
   async *read({ after = 0 }: EventRange = {}): AsyncGenerator<LoggedEvent> {
-    for await (const event of this.#chained(after)) yield loggedOf(event);
+    for await (const event of readChain(this.#statements.page, after)) yield loggedOf(event);
   }
 
   /** States of a table, by key. */
@@ -232,15 +231,6 @@ export class EventLog {
     return logged;
   }
 
-  async *#chained(after: number): AsyncGenerator<ChainedEvent> {
-    for (let last = after; ; ) {
-      const rows = await this.#statements.page.all([last]);
-      for (const row of rows) yield eventOf(row);
-      if (rows.length < PAGE) return;
-      last = Number(rows.at(-1)!.seq);
-    }
-  }
-
   async #verify(): Promise<void> {
     const { name, head } = this.#options;
     const damaged = (what: string): never => {
@@ -252,7 +242,7 @@ export class EventLog {
       const text = tables.get(table)!.get(key);
       return text === undefined ? undefined : (JSON.parse(text) as Json);
     };
-    for await (const event of this.#chained(0)) {
+    for await (const event of readChain(this.#statements.page)) {
       const broken = breakAt(event, this.#head, this.#chain);
       if (broken !== undefined) damaged(broken);
       if (event.seq === confirmed?.seq && !sameBytes(event.hash, confirmed.hash)) {
@@ -300,42 +290,8 @@ async function prepared(database: Connection): Promise<Statements> {
   };
   return {
     insert: await database.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)'),
-    page: await database.prepare(`SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ${PAGE}`),
+    page: await database.prepare(PAGE_QUERY),
     row: await each((name) => `SELECT state FROM ${name} WHERE key = ?`),
     put: await each((name) => `INSERT OR REPLACE INTO ${name} VALUES (?, ?, ?)`),
   };
-}
-
-/** The run that the first event names. */
-async function runOf({ page }: Statements, name: string): Promise<string> {
-  const [first] = await page.all([0]);
-  if (first === undefined) throw new StoreError('missing', `${name}: holds no run`);
-  const run = bodyOf(eventOf(first)).run;
-  if (typeof run === 'string') return run;
-  throw new StoreError('damaged', `${name}: its first event names no run`);
-}
-
-function eventOf(row: Record<string, Cell>): ChainedEvent {
-  return {
-    seq: Number(row.seq),
-    time: Number(row.time),
-    type: String(row.type),
-    text: String(row.body),
-    prev: bytesOf(row.prev),
-    hash: bytesOf(row.hash),
-  };
-}
-
-function loggedOf(event: ChainedEvent): LoggedEvent {
-  const { seq, time, type } = event;
-  return { seq, time, type, body: bodyOf(event) };
-}
-
-function bodyOf({ text }: ChainedEvent): LoggedEvent['body'] {
-  return JSON.parse(text) as LoggedEvent['body'];
-}
-
-function bytesOf(cell: Cell | undefined): Uint8Array {
-  if (cell instanceof ArrayBuffer) return new Uint8Array(cell);
-  return cell instanceof Uint8Array ? cell : new Uint8Array();
 }

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { parsed, Writer } from '../../secagg/bytes.ts';
 import { KEY_BYTES, sameBytes } from '../../secagg/suite.ts';
 import type { ChainHead } from './chain.ts';
@@ -50,11 +50,9 @@ export class HeadFile {
   async read(): Promise<ChainHead | undefined> {
     const bytes = new Uint8Array(2 * SLOT_BYTES);
     await this.#handle.read(bytes, 0, bytes.length, 0);
-    const slots = [bytes.subarray(0, SLOT_BYTES), bytes.subarray(SLOT_BYTES)].map(parseSlot);
-    const [first, second] = slots;
-    const isSecondLater = (second?.seq ?? 0) > (first?.seq ?? 0);
-    this.#slot = isSecondLater ? 0 : 1;
-    return isSecondLater ? second : first;
+    const { slot, head } = laterOf(bytes);
+    this.#slot = 1 - slot;
+    return head;
   }
 
   /** Notes that the log was synced as far as there. */
@@ -68,6 +66,23 @@ export class HeadFile {
   async close(): Promise<void> {
     await this.#handle.close();
   }
+}
+
+/** What the file at `path` says, for whoever only reads; `undefined` where no slot is whole. */
+export async function readHead(path: string): Promise<ChainHead | undefined> {
+  const bytes = await readFile(path).catch(() => new Uint8Array());
+  return laterOf(bytes).head;
+}
+
+/** The later of the slots that are whole, and which it is. */
+function laterOf(bytes: Uint8Array): {
+  readonly slot: number;
+  readonly head: ChainHead | undefined;
+} {
+  const first = parseSlot(bytes.subarray(0, SLOT_BYTES));
+  const second = parseSlot(bytes.subarray(SLOT_BYTES));
+  const isSecondLater = (second?.seq ?? 0) > (first?.seq ?? 0);
+  return isSecondLater ? { slot: 1, head: second } : { slot: 0, head: first };
 }
 
 function parseSlot(slot: Uint8Array): ChainHead | undefined {

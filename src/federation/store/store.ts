@@ -319,6 +319,8 @@ function checkOptions(options: StoreOptions): void {
 }
 
 async function makeFolders(folder: string): Promise<void> {
+  // The log says of clients what is for their operator alone.
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const name of ['blobs', 'uploads']) await mkdir(join(folder, name), { recursive: true });
   await syncFolder(folder);
   await syncFolder(dirname(folder));

@@ -66,7 +66,8 @@ export function parseRecords(text: string): LedgerRecord[] {
   return records;
 }
 
-function parseRecord(line: string, last: LedgerRecord | undefined): LedgerRecord {
+/** The record of one line, behind `last`. @throws {PrivacyError} `ledger` if it does not follow. */
+export function parseRecord(line: string, last: LedgerRecord | undefined): LedgerRecord {
   const place = last === undefined ? 0 : last.record + 1;
   const body = bodyOf(line, place);
   const { record, line: expected } = nextRecord(last, body);

@@ -112,6 +112,42 @@ test('figures are for Prometheus, by route and not by path', async () => {
   expect((await client.send('GET', '/healthz')).body).toMatchObject({ status: 'ok', round: 2 });
 });
 
+test('figures are as the text format of Prometheus wants them', async () => {
+  const { body } = await client.send('GET', '/metrics');
+  const text = Buffer.from(body).toString();
+  expect(text.endsWith('\n')).toBe(true);
+  const types = new Map<string, string>();
+  const seen = new Set<string>();
+  const counts = new Map<string, number[]>();
+  for (const line of text.split('\n').filter((one) => one !== '')) {
+    const [, kind, name = '', rest = ''] = /^# (HELP|TYPE) ([a-z_]+) (.+)$/.exec(line) ?? [];
+    if (kind === 'TYPE') {
+      expect(types.has(name), line).toBe(false);
+      expect(rest).toMatch(/^(counter|gauge|histogram)$/);
+      types.set(name, rest);
+    }
+    if (kind !== undefined) continue;
+    const sample =
+      /^([a-z_]+)(\{(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*\})? (\d[\d.e+-]*|\+Inf|NaN)$/.exec(line);
+    expect(sample, line).not.toBeNull();
+    const [, own = '', labels = '', value] = sample!;
+    const family = own.replace(/_(bucket|sum|count)$/, '');
+    const type = types.get(own) ?? types.get(family);
+    expect(type, line).toBeDefined();
+    expect(type === 'counter', line).toBe(own.endsWith('_total'));
+    expect(seen.has(own + labels), line).toBe(false);
+    seen.add(own + labels);
+    if (own.endsWith('_bucket')) {
+      const of = labels.replace(/le="[^"]*",?/, '');
+      counts.set(of, [...(counts.get(of) ?? []), Number(value)]);
+    }
+  }
+  expect(counts.size).toBeGreaterThan(0);
+  for (const buckets of counts.values()) {
+    expect(buckets).toEqual([...buckets].sort((a, b) => a - b));
+  }
+});
+
 test('the description for machines names every call that the server answers', async () => {
   const { body } = await client.send('GET', '/v1/openapi.json');
   const described = Object.entries(body.paths).flatMap(([path, calls]) =>

@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createBackend } from '../../../src/backend/create-node.ts';
 import type { Train } from '../../../src/federation/client/train.ts';
+import type { OpenedSum } from '../../../src/federation/events.ts';
 import { wordBytes, wordsIn } from '../../../src/federation/secure-record.ts';
 import { SLOTS } from '../../../src/secagg/suite.ts';
+import { aggregis } from '../../support/cli.ts';
 import { ServedRun, temporaryFolder, valuesIn } from '../../support/federation-server.ts';
 import { bytesOf, checkedRound, problemsOf, sumsIn } from '../../support/secure-check.ts';
 import { giving, Player, secureConfigOf } from '../../support/secure-clients.ts';
+import { forged } from '../../support/told-run.ts';
 
 function updateOf(i: number): number[] {
   return [i / 8, -i / 8, 0.5, 0.25, 1 / 3, -1, 0.125 * i];
@@ -85,8 +88,9 @@ test('what was changed afterwards is found: the sum, signatures, who is in it', 
 
 test('groups, noise in shares, a median and dropouts: the model is that of the plain computation on the grid', async () => {
   await using folder = await temporaryFolder();
+  const path = join(folder.path, 'run');
   await using run = await ServedRun.start({
-    folder: join(folder.path, 'run'),
+    folder: path,
     config: secureConfigOf(12, {
       rule: 'median',
       secure: {
@@ -128,6 +132,27 @@ test('groups, noise in shares, a median and dropouts: the model is that of the p
   const order = ['charge', 'privacy.reserved', 'commit', 'round.unmasked', 'round.published'];
   expect(kinds.filter((kind) => order.includes(kind))).toEqual(order);
   expect(await problemsOf(run)).toEqual([]);
+  const { code, stdout } = await aggregis(['report', path, '--verify']);
+  expect(code, stdout).toBe(0);
+  expect(stdout).toMatch(/ok +privacy +1 charge as the accountant has them, 1 release/);
+  expect(stdout).toMatch(/ok +masks +1 round, 3 sums of 11 inputs .* server key [0-9a-f]{64}/);
+  // The same run, but the log says of two clients that each was in the other's group.
+  const other = await forged(path, join(folder.path, 'forged'), ({ type, body }) => {
+    if (type !== 'round.unmasked') return body;
+    const [a, b, ...rest] = sumsIn(run);
+    const [first, second] = [a!.clients[0]!, b!.clients[0]!];
+    const swapped = (sum: OpenedSum, from: string, to: string) => ({
+      ...sum,
+      clients: sum.clients.map((client) => (client === from ? to : client)).sort(),
+    });
+    const sums = [swapped(a!, first, second), swapped(b!, second, first), ...rest];
+    return { ...body, sums } as unknown as typeof body;
+  });
+  const bad = await aggregis(['report', other, '--verify']);
+  expect(bad.code).toBe(1);
+  expect(bad.stdout).toMatch(
+    /FAIL +masks +event \d+ \(round.published\): .*tells of other clients/,
+  );
 }, 60_000);
 
 test('scaffold under masks: (Δ, Δc) is one row on the grid, and verifies', async () => {
