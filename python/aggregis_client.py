@@ -557,7 +557,7 @@ class Participation:
     round: int
     outcome: str
     """`committed`, `late`, `declined` (training gave None, or the round is under masks) or `refused`."""
-    sha256: "str | None" = None
+    root: "str | None" = None
     reason: "str | None" = None
 
 
@@ -785,7 +785,7 @@ class FederationClient:
                     self._tell(f"round {statement['round']}: uploading: chunk {k + 1} of {chunks}")
             try:
                 receipt = self._json("POST", path + "/commit", as_client=True, timeout=120.0)
-                return _field(receipt, "sha256", str)
+                return _field(receipt, "root", str)
             except FederationError as error:
                 again = ("incomplete", "wrong-root", "no-such-update", "replay")
                 if error.refusal not in again or idle == 3:
@@ -914,7 +914,7 @@ def main(words=None):
         print(json.dumps({"event": "joined", "client": identity.id, "run": client.run}), flush=True)
         for part in client.participate(module.train, options.rounds):
             event = {"event": part.outcome, "round": part.round}
-            event.update({"sha256": part.sha256} if part.sha256 else {"reason": part.reason})
+            event.update({"root": part.root} if part.root else {"reason": part.reason})
             print(json.dumps(event), flush=True)
     except FederationError as error:
         print(f"aggregis_client: {error}", file=sys.stderr)

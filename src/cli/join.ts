@@ -176,7 +176,7 @@ async function join(joining: Joining): Promise<void> {
   const train = training.for(client);
   for await (const part of client.participate({ train, signal, ...(rounds && { rounds }) })) {
     const { round, outcome, reason, receipt } = part;
-    const about = receipt ? `update ${receipt.sha256.slice(0, 12)} counts` : (reason ?? outcome);
+    const about = receipt ? `update ${receipt.root.slice(0, 12)} counts` : (reason ?? outcome);
     teller.say({ event: outcome, ...part }, `round ${round}: ${about}`);
   }
   teller.say({ event: 'finished' }, 'done');

@@ -121,8 +121,8 @@ export interface DeclaredUpdate {
 /** A committed update. */
 export interface CommittedUpdate {
   readonly update: string;
-  /** Of its bytes. */
-  readonly sha256: string;
+  /** Merkle root over its chunks: its name on disk. */
+  readonly root: string;
   /** Place of its event in the log. */
   readonly event: number;
 }
@@ -171,6 +171,8 @@ export class Coordinator {
   /** Steps, one after another: those of masked updates take time. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Sizes of models that were asked for. */
+  /** Of the model that was asked for last. */
+  #header: { readonly name: string; readonly model: OpenModel } | undefined;
   readonly #modelBytes = new Map<string, number>();
   #machine: RoundMachine;
   #registry: Registry;
@@ -986,9 +988,14 @@ export class Coordinator {
     }
   }
 
+  /** Looks at the header of a model, which is kept until another is asked for: its file is closed. */
   async #withModel<T>(name: string, body: (model: OpenModel) => T | Promise<T>): Promise<T> {
+    const known = this.#header;
+    if (known?.name === name) return body(known.model);
     await using source = await this.store.blobs.open(name);
-    return await body(await openModel(source, this.optimizer.parts));
+    const model = await openModel(source, this.optimizer.parts);
+    this.#header = { name, model };
+    return await body(model);
   }
 
   async #sizeOf(model: string): Promise<number> {
@@ -1008,7 +1015,7 @@ export class Coordinator {
   #committed(client: string, update: string): Outcome<CommittedUpdate> {
     const blob = this.state.round?.members.get(client)?.update?.blob ?? '';
     const event = this.#commitments.get(client) ?? 0;
-    return { ok: true, value: { update, sha256: blob, event } };
+    return { ok: true, value: { update, root: blob, event } };
   }
 
   /** Logs that an update was refused, and forgets it. */

@@ -52,7 +52,7 @@ export interface CrashOutcome {
 
 /** What a client was told. */
 interface Told {
-  readonly receipts: { client: string; round: number; sha256: string; event: number }[];
+  readonly receipts: { client: string; round: number; root: string; event: number }[];
   /** Models that were said to be those that rounds begin with. */
   readonly models: Map<number, Set<string>>;
   cut: number;
@@ -199,8 +199,8 @@ async function life(
     }
     const { status, body } = await client.submit(file, now, { expires: EXPIRES });
     if (status !== 200) continue;
-    const { sha256, event } = body;
-    told.receipts.push({ client: identity.id, round: now.round, sha256, event });
+    const { root, event } = body;
+    told.receipts.push({ client: identity.id, round: now.round, root, event });
   }
 }
 
@@ -259,7 +259,7 @@ async function judged(
   for await (const { seq, type, body } of store.events()) {
     const round = Number(body.round);
     if (type === 'update.committed')
-      committed.set(seq, { client: body.client, round, sha256: body.blob });
+      committed.set(seq, { client: body.client, round, root: body.blob });
     if (type === 'run.opened') model = String(body.model);
     if (type === 'round.opened') {
       opened.push(String(round));
@@ -283,9 +283,9 @@ async function judged(
     if (type === 'round.failed') faults.push(`round ${round} failed: ${body.code}: ${body.reason}`);
   }
   if (published.size !== options.rounds) faults.push(`${published.size} rounds were published`);
-  for (const { client, round, sha256, event } of told.receipts) {
+  for (const { client, round, root, event } of told.receipts) {
     const found = JSON.stringify(committed.get(event));
-    if (found !== JSON.stringify({ client, round, sha256 }))
+    if (found !== JSON.stringify({ client, round, root }))
       faults.push(`event ${event} is ${found}`);
   }
   for (const [round, names] of told.models) {

@@ -6,13 +6,13 @@
  * @module
  */
 
-import { createHash } from 'node:crypto';
-import { readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Identity, possessionToSign } from '../../src/federation/identity.ts';
 import { chunkRange, LEAF_PREFIX, merkleRoot } from '../../src/federation/merkle.ts';
 import type { RunConfigInput } from '../../src/federation/run-config.ts';
 import { type Statement, signStatement } from '../../src/federation/statement.ts';
+import { Blobs } from '../../src/federation/store/blobs.ts';
 import { sha256 } from '../../src/federation/store/sha256.ts';
 import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { hex } from '../../src/secagg/suite.ts';
@@ -29,6 +29,8 @@ export interface LoadOptions {
   readonly cols: number;
   /** Bytes in flight that the server grants. Default: its own. */
   readonly creditBytes?: number;
+  /** Threads of the server that write and sync. Default: Node's own, four. */
+  readonly threads?: number;
   /** Told what goes on. */
   readonly say?: (what: string) => void;
 }
@@ -118,10 +120,6 @@ class Updates {
     return hex(merkleRoot([first, ...this.#leaves.slice(1)], sha256));
   }
 
-  name(own: Uint8Array): string {
-    return hex(sha256(own, this.#file.subarray(own.length)));
-  }
-
   #chunk(k: number): Uint8Array {
     const { from, to } = chunkRange(this, k);
     return this.#file.subarray(from, to);
@@ -130,14 +128,19 @@ class Updates {
 
 /** Runs it. @throws if a single update is not taken. */
 export async function federationLoad(options: LoadOptions): Promise<LoadFigures> {
-  const { folder, clients, cols, say = () => {} } = options;
+  const { folder, clients, cols, threads, say = () => {} } = options;
   const values = Float32Array.from({ length: cols }, (_, i) => ((i * 2654435761) % 2001) / 1e6);
   const file = await modelOf(values);
   const config = configOf(options);
   await writeFile(join(folder, 'model.safetensors'), await modelOf(new Float32Array(cols)));
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   const run = join(folder, 'run');
-  const server = await ServedProcess.start(['--config', join(folder, 'config.json'), '--run', run]);
+  const server = await ServedProcess.start(
+    ['--config', join(folder, 'config.json'), '--run', run],
+    {
+      ...(threads !== undefined && { env: { UV_THREADPOOL_SIZE: String(threads) } }),
+    },
+  );
   try {
     say(`${clients} clients enrol`);
     const { chunkSize, id, credit } = await runOf(server.port);
@@ -180,9 +183,12 @@ export async function federationLoad(options: LoadOptions): Promise<LoadFigures>
     for (const { line } of all) line.close();
     await server.kill();
     say('what is on disk is read back');
-    const wanted = sendings.map(({ own }) => updates.name(own));
+    const wanted = sendings.map(({ own }) => updates.root(own));
     if (wanted.some((name, i) => name !== names[i])) throw new Error('a receipt is of other bytes');
-    return { ...figures, verified: await verify(join(run, 'blobs'), new Set(wanted)) };
+    return {
+      ...figures,
+      verified: await verify(join(run, 'blobs'), { wanted: new Set(wanted), chunkSize }),
+    };
   } finally {
     await server.kill();
   }
@@ -341,7 +347,7 @@ class Sending {
     const answer = await this.#asked(() =>
       line.send({ method: 'POST', path: commit, headers: { authorization } }),
     );
-    return jsonIn(answer).sha256;
+    return jsonIn(answer).root;
   }
 
   async #asked(send: () => Promise<RawReply>): Promise<RawReply> {
@@ -357,16 +363,16 @@ class Sending {
 }
 
 /** Reads all blobs: how many are there and what their names say. */
-async function verify(folder: string, wanted: ReadonlySet<string>): Promise<number> {
-  const { createReadStream } = await import('node:fs');
+async function verify(
+  folder: string,
+  { wanted, chunkSize }: { readonly wanted: ReadonlySet<string>; readonly chunkSize: number },
+): Promise<number> {
+  const blobs = new Blobs(folder, () => {});
   let right = 0;
-  for (const name of await readdir(folder)) {
+  for (const name of await blobs.names()) {
     if (!wanted.has(name)) continue;
-    const hash = createHash('sha256');
-    for await (const piece of createReadStream(join(folder, name), { highWaterMark: 2 ** 20 })) {
-      hash.update(piece as Uint8Array);
-    }
-    if (hash.digest('hex') === name) right++;
+    await blobs.verify(name, { chunkSize });
+    right++;
   }
   return right;
 }

@@ -80,7 +80,7 @@ interface Upload {
   readonly statement: Statement;
   readonly id: string;
   readonly chunks: (Uint8Array | undefined)[];
-  committed?: { sha256: string; event: number };
+  committed?: { root: string; event: number };
 }
 
 interface Answered {
@@ -468,7 +468,7 @@ export class StrictCoordinator {
       );
       if (hexOf(root) !== statement.root) throw new No(422, 'wrong-root');
       const file = new Uint8Array(Buffer.concat(chunks as Uint8Array[]));
-      upload.committed = { sha256: sha256Hex(file), event: ++this.#events };
+      upload.committed = { root: statement.root, event: ++this.#events };
       const taken = [...(this.taken.get(this.round) ?? []), { statement, file }];
       this.taken.set(this.round, taken);
       if (taken.length === this.#options.wanted) await this.closeRound();

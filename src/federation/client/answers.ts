@@ -199,10 +199,10 @@ export function readStatus(body: unknown, chunks: number): UploadStatus {
 }
 
 /** Name of the blob that an update has become. @throws {FederationError} `protocol`. */
-export function readReceipt(body: unknown): { readonly sha256: string; readonly event: number } {
+export function readReceipt(body: unknown): { readonly root: string; readonly event: number } {
   const fields = new Fields('commit', body);
   const event = fields.has('event') ? fields.integer('event') : 0;
-  return { sha256: fields.text('sha256', HEX_32), event };
+  return { root: fields.text('root', HEX_32), event };
 }
 
 /** Bit k of byte ⌊k/8⌋, lowest first, stands for chunk k. */

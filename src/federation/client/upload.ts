@@ -26,8 +26,8 @@ export interface UploadOptions {
 
 /** That an update counts. */
 export interface Receipt {
-  /** SHA-256 of the file, in lower-case hex, as the server stored it. */
-  readonly sha256: string;
+  /** Merkle root over the chunks of the file, in lower-case hex, as the server stored it. */
+  readonly root: string;
   /** Place of the event in the server's log. */
   readonly event: number;
 }

@@ -10,6 +10,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { type Context, Hono } from 'hono';
 import type { Logger } from 'pino';
@@ -26,6 +27,7 @@ import type { ChunkOptions } from '../store/upload.ts';
 import { batches, PACE, type Pace, readPast, Stalled, shortBody } from './body.ts';
 import { Credit } from './credit.ts';
 import { TokenBuckets } from './flow.ts';
+import { Lanes } from './lanes.ts';
 import { Metrics } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { admitOrigins } from './origins.ts';
@@ -65,6 +67,9 @@ const MOST_WAIT = 60;
 const PIECE = 2 ** 20;
 /** Longest that a chunk waits for credit, in milliseconds. */
 const CREDIT_MS = 10_000;
+/** Chunks that are taken in whole at a time, and how long one may take to come, in milliseconds. */
+const LANES = 16;
+const LANE_MS = 50;
 /** When to come again where nobody knows, in seconds. */
 const LATER = 5;
 
@@ -76,6 +81,7 @@ export class FederationApp {
   readonly #options: AppOptions;
   readonly #buckets: TokenBuckets;
   readonly #credit: Credit;
+  readonly #lanes = new Lanes(LANES);
   /** What challenges are tagged with: of this process alone. */
   readonly #secret: Uint8Array;
   readonly #stopping = new AbortController();
@@ -123,7 +129,9 @@ export class FederationApp {
       void readPast(c.env.incoming, this.#options.pace);
       const route = c.req.routePath;
       const { method } = c.req;
-      this.metrics.answered({ method, route, status: c.res.status }, performance.now() - begun);
+      const { headersSent, statusCode } = c.env.outgoing;
+      const status = headersSent ? statusCode : c.res.status;
+      this.metrics.answered({ method, route, status }, performance.now() - begun);
     });
     app.onError((error, c) => this.#failed(error, c));
     app.notFound((c) =>
@@ -451,7 +459,7 @@ export class FederationApp {
     });
     const round = coordinator.state.round?.round;
     const declared = granted(outcome, 'statement', round === undefined ? {} : { round });
-    return c.json(this.#uploadState(declared), declared.repeated ? 200 : 201);
+    return sent(c, declared.repeated ? 200 : 201, this.#uploadState(declared));
   }
 
   async #upload(c: Call, client: string): Promise<Response> {
@@ -503,19 +511,23 @@ export class FederationApp {
       const message = `${this.#credit.each} bytes may be in flight: wait for those that are`;
       throw new Problem('no-credit', message, { retryAfter: 1 });
     }
+    const leave = await this.#lanes.enter();
     try {
-      const answer = await upload.write(index, batches(c.env.incoming, { pace }), hash);
+      const eager = { ms: LANE_MS, onSlow: leave };
+      const pieces = batches(c.env.incoming, { pace, bytes: length, eager });
+      const answer = await upload.write(index, pieces, hash);
       if (!answer.ok) throw problemOf(answer.refusal, 'chunk');
     } finally {
+      leave();
       giveBack();
     }
     this.metrics.took(length);
-    return c.body(null, 204);
+    return sent(c, 204);
   }
 
   async #commit(c: Call, client: string): Promise<Response> {
     const { coordinator } = this.#options;
-    return c.json(granted(await coordinator.commit(client, updateIn(c)), 'chunk'));
+    return sent(c, 200, granted(await coordinator.commit(client, updateIn(c)), 'chunk'));
   }
 
   // Operations
@@ -658,6 +670,21 @@ function rangeIn(
   const from = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const to = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
   return from < to ? { from, to } : 'none';
+}
+
+/** Answers at once: a `Response` costs more than all else of an answer, and updates need six. */
+function sent(c: Call, status: number, json?: object): Response {
+  if (json === undefined) {
+    c.env.outgoing.writeHead(status).end();
+  } else {
+    const body = JSON.stringify(json);
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    };
+    c.env.outgoing.writeHead(status, headers).end(body);
+  }
+  return RESPONSE_ALREADY_SENT;
 }
 
 /** Aborts when whoever asked has gone, or was answered: a connection outlives many requests. */

@@ -39,10 +39,20 @@ export interface BatchOptions {
   readonly pace?: Pace;
   /** Bytes after which a batch is full. */
   readonly bytes?: number;
+  /** What becomes of batches that are not full soon. */
+  readonly eager?: Eager;
+}
+
+/** How long a full batch is waited for, however large. */
+export interface Eager {
+  readonly ms: number;
+  /** Called once if the body takes longer: from then on its batches are of {@link BATCH_BYTES} at most. */
+  readonly onSlow: () => void;
 }
 
 /**
- * The pieces of a body, some at a time; while one batch is worked on, the sender waits. Whoever ends early leaves the rest unread, and the connection as it is.
+ * The pieces of a body, some at a time; while one batch is worked on, the sender waits. Whoever ends
+ * early leaves the rest unread, and the connection as it is.
  *
  * @throws {Stalled} if nothing comes for `stallMs`, or less than `leastRate` over that time, not counting
  *   what the receiver takes.
@@ -50,9 +60,9 @@ export interface BatchOptions {
  */
 export async function* batches(
   body: Readable,
-  { pace = PACE, bytes = BATCH_BYTES }: BatchOptions = {},
+  { pace = PACE, bytes = BATCH_BYTES, eager }: BatchOptions = {},
 ): AsyncGenerator<readonly Uint8Array[], void> {
-  const gathering = new Gathering(body, bytes);
+  const gathering = new Gathering(body, { bytes, eager });
   try {
     for (;;) {
       await gathering.full(pace);
@@ -68,7 +78,8 @@ export async function* batches(
 /** A body, listened to. */
 class Gathering {
   readonly #body: Readable;
-  readonly #bytes: number;
+  #bytes: number;
+  #eager: Eager | undefined;
   #pieces: Uint8Array[] = [];
   #held = 0;
   /** Bytes since somebody last looked, and when the last ones came. */
@@ -78,9 +89,13 @@ class Gathering {
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(body: Readable, bytes: number) {
+  constructor(
+    body: Readable,
+    { bytes, eager }: { readonly bytes: number; readonly eager: Eager | undefined },
+  ) {
     this.#body = body;
     this.#bytes = bytes;
+    this.#eager = eager;
     body.on('data', this.#onData).once('end', this.#onEnd).on('error', this.#onError);
     body.once('close', this.#onClose);
     if (body.readableEnded) this.#onEnd();
@@ -104,6 +119,7 @@ class Gathering {
       windowAt = now;
       this.#arrived = 0;
     }, stallMs / 4);
+    const eager = this.#eager && setTimeout(() => this.#slowDown(), this.#eager.ms);
     try {
       while (this.#held < this.#bytes && !this.#isOver && this.#failure === undefined) {
         this.#body.resume();
@@ -113,6 +129,7 @@ class Gathering {
       }
     } finally {
       clearInterval(timer);
+      clearTimeout(eager);
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -132,14 +149,26 @@ class Gathering {
     body.off('error', this.#onError).on('error', () => {});
   }
 
+  /** Goes on in batches of the common size. */
+  #slowDown(): void {
+    this.#bytes = Math.min(this.#bytes, BATCH_BYTES);
+    this.#eager?.onSlow();
+    this.#eager = undefined;
+    this.#handOnIfFull();
+  }
+
+  #handOnIfFull(): void {
+    if (this.#held < this.#bytes) return;
+    this.#body.pause();
+    this.#wake?.();
+  }
+
   readonly #onData = (piece: Uint8Array): void => {
     this.#pieces.push(piece);
     this.#held += piece.length;
     this.#arrived += piece.length;
     this.#lastAt = performance.now();
-    if (this.#held < this.#bytes) return;
-    this.#body.pause();
-    this.#wake?.();
+    this.#handOnIfFull();
   };
 
   readonly #onEnd = (): void => {

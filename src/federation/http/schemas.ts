@@ -183,7 +183,7 @@ export const uploadAnswer: z.ZodType = z.object(uploadState);
 
 export const commitAnswer: z.ZodType = z.object({
   update: hash,
-  sha256: hash,
+  root: hash.describe('Merkle root over the chunks, which is the name of the update on disk'),
   event: count.describe('place of the event in the log'),
 });
 

@@ -1,6 +1,6 @@
 /**
- * Files that never change, named by the SHA-256 of what they hold: models and updates. A name that the
- * log mentions stands for these bytes and no others.
+ * Files that never change, named by what they hold: models by their SHA-256, updates by the Merkle root
+ * over their chunks, which was signed. A name that the log mentions stands for these bytes and no others.
  *
  * @module
  */
@@ -11,13 +11,16 @@ import { join } from 'node:path';
 import { StoreError } from '../../core/errors.ts';
 import type { Append } from '../../formats/byte-source.ts';
 import { type FileSource, fileSource } from '../../formats/node-files.ts';
+import { hex } from '../../secagg/suite.ts';
+import { chunkCount, chunkRange, LEAF_PREFIX, merkleRoot } from '../merkle.ts';
 import type { OnStep } from './faults.ts';
 import { syncFolder, writeAt, writing } from './files.ts';
+import { sha256 } from './sha256.ts';
 import { shared } from './shared-work.ts';
 
 /** A blob that is there for good. */
 export interface StoredBlob {
-  /** SHA-256 of its bytes, in lower-case hex. */
+  /** SHA-256 of its bytes, or their Merkle root, in lower-case hex. */
   readonly name: string;
   readonly size: number;
 }
@@ -99,14 +102,18 @@ export class Blobs {
     }
   }
 
-  /** Reads all of it. @throws {StoreError} `damaged` if it is not there or not what its name says. */
-  async verify(name: string): Promise<void> {
+  /**
+   * Reads all of it. The name of an update is a Merkle root: its chunk size is needed.
+   *
+   * @throws {StoreError} `damaged` if it is not there or not what its name says.
+   */
+  async verify(name: string, { chunkSize }: { readonly chunkSize?: number } = {}): Promise<void> {
     await using source = await this.open(name);
-    const hash = createHash('sha256');
-    for (let at = 0; at < source.size; at += READ_BYTES) {
-      hash.update(await source.read(at, Math.min(at + READ_BYTES, source.size)));
-    }
-    const found = hash.digest('hex');
+    const found = hex(
+      chunkSize === undefined
+        ? await hashOf(source, { from: 0, to: source.size })
+        : await rootOf(source, chunkSize),
+    );
     if (found !== name) {
       throw new StoreError('damaged', `${this.folder}: the blob ${name} has the hash ${found}`);
     }
@@ -151,4 +158,29 @@ export class Blobs {
     if (!BLOB_NAME.test(name)) throw new TypeError(`name must be a SHA-256 in hex, got ${name}`);
     return join(this.folder, name);
   }
+}
+
+async function rootOf(source: FileSource, chunkSize: number): Promise<Uint8Array> {
+  const plan = { length: source.size, chunkSize };
+  const leaves: Uint8Array[] = [];
+  for (let k = 0; k < chunkCount(plan); k++) {
+    leaves.push(await hashOf(source, { ...chunkRange(plan, k), prefix: LEAF_PREFIX }));
+  }
+  return merkleRoot(leaves, sha256);
+}
+
+/** Of a range of bytes, behind others. */
+async function hashOf(
+  source: FileSource,
+  {
+    from,
+    to,
+    prefix = new Uint8Array(0),
+  }: { readonly from: number; readonly to: number; readonly prefix?: Uint8Array },
+): Promise<Uint8Array> {
+  const hash = createHash('sha256').update(prefix);
+  for (let at = from; at < to; at += READ_BYTES) {
+    hash.update(await source.read(at, Math.min(at + READ_BYTES, to)));
+  }
+  return new Uint8Array(hash.digest());
 }

@@ -35,6 +35,7 @@ export class ChunkMap {
   readonly plan: UploadPlan;
   /** Hashes of leaves by chunk; `undefined` where none has arrived. */
   readonly leaves: (Uint8Array | undefined)[];
+  #missing: number;
   #sealed: Uint8Array | undefined;
   readonly #handle: FileHandle;
 
@@ -45,6 +46,7 @@ export class ChunkMap {
     this.#handle = handle;
     this.plan = plan;
     this.leaves = leaves.map((leaf) => (isZero(leaf) ? undefined : leaf));
+    this.#missing = this.leaves.filter((leaf) => leaf === undefined).length;
     const isSealed = sameBytes(sealed.subarray(KEY_BYTES), sha256(sealed.subarray(0, KEY_BYTES)));
     this.#sealed = isSealed ? sealed.slice(0, KEY_BYTES) : undefined;
   }
@@ -81,6 +83,11 @@ export class ChunkMap {
     return undefined;
   }
 
+  /** How many have not arrived. */
+  get missing(): number {
+    return this.#missing;
+  }
+
   /** Name of the blob that the data became, if it did. 32 bytes */
   get sealed(): Uint8Array | undefined {
     return this.#sealed;
@@ -90,6 +97,9 @@ export class ChunkMap {
   async mark(index: number, leaf: Uint8Array | undefined): Promise<void> {
     const at = HEAD_BYTES + SEAL_BYTES + index * KEY_BYTES;
     await writeAt(this.#handle, leaf ?? new Uint8Array(KEY_BYTES), at);
+    if ((this.leaves[index] === undefined) !== (leaf === undefined)) {
+      this.#missing += leaf === undefined ? 1 : -1;
+    }
     this.leaves[index] = leaf;
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { StoreError } from '../../core/errors.ts';
 import { isDiskFull } from './database.ts';
 
@@ -17,6 +17,15 @@ export async function syncFolder(folder: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Removes a file, if it is there: one call of the system, where `rm` makes three. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 

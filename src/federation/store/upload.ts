@@ -7,7 +7,7 @@
  * @module
  */
 
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { StoreError } from '../../core/errors.ts';
 import { Turns } from '../../core/turn.ts';
@@ -61,11 +61,8 @@ export class Upload {
   readonly id: string;
   readonly #parts: UploadParts;
   readonly #writing = new Map<number, Writing>();
-  /** Of the chunks from the start that came in order, and how many those are. */
-  #prefix: { readonly chunks: number; readonly hash: Hash } = {
-    chunks: 0,
-    hash: createHash('sha256'),
-  };
+  /** Chunks that were hashed as they came; of others, which came before a crash, there is only the map. */
+  readonly #seen = new Set<number>();
   #data: FileHandle | undefined;
   #isSealed: boolean;
   #failure: unknown;
@@ -90,7 +87,7 @@ export class Upload {
 
   /** How many have not arrived. */
   get missing(): number {
-    return this.#parts.map.leaves.filter((leaf) => leaf === undefined).length;
+    return this.#parts.map.missing;
   }
 
   /** Which have arrived: chunk i is bit i mod 8 of byte ⌊i/8⌋. */
@@ -116,17 +113,14 @@ export class Upload {
     const { from, to } = chunkRange(this.plan, index);
     const known = this.#parts.map.leaves[index];
     const leaf = createHash('sha256').update(LEAF_PREFIX);
-    const prefix = this.#prefix.chunks === index ? this.#prefix.hash.copy() : undefined;
-    // What comes first is its own digest.
-    const isOwn = prefix !== undefined && index === 0;
-    const digest = options.digest && !isOwn ? createHash('sha256') : undefined;
+    const digest = options.digest && createHash('sha256');
     const writing_ = known === undefined ? this.#takeOver(index) : undefined;
     let length = 0;
     for await (const piece of pieces) {
       const parts = piece instanceof Uint8Array ? [piece] : piece;
       const bytes = parts.reduce((sum, part) => sum + part.length, 0);
       if (bytes > to - from - length) return wrongLength(index, to - from);
-      for (const hash of [leaf, digest, prefix]) for (const part of parts) hash?.update(part);
+      for (const hash of [leaf, digest]) for (const part of parts) hash?.update(part);
       const at = from + length;
       const isMine = await writing_?.(async (data) => {
         await writeAllAt(data, parts, at);
@@ -137,18 +131,18 @@ export class Upload {
     }
     if (length !== to - from) return wrongLength(index, to - from);
     const own = new Uint8Array(leaf.digest());
-    const found = digestOf(isOwn ? prefix.copy() : digest);
+    const found = digest && new Uint8Array(digest.digest());
     const wrong =
       digestRefusal(index, found, options.digest) ?? digestRefusal(index, own, options.leaf);
     if (wrong !== undefined) return wrong;
     if (known !== undefined) return sameBytes(known, own) ? granted(undefined) : conflict(index);
     this.#parts.onStep('chunk.written');
-    const isMine = await writing_!(() => this.#parts.map.mark(index, own));
+    const isMine = await writing_!(async () => {
+      await this.#parts.map.mark(index, own);
+      this.#seen.add(index);
+    });
     if (!isMine) return superseded(index);
     this.#parts.onStep('chunk.marked');
-    if (prefix !== undefined && this.#prefix.chunks === index) {
-      this.#prefix = { chunks: index + 1, hash: prefix };
-    }
     return granted(undefined);
   }
 
@@ -202,7 +196,7 @@ export class Upload {
     if (data === undefined) throw closed(this.id);
     if (this.#failure !== undefined) throw this.#failure;
     if (this.missing > 0) return incomplete(this.missing, this.chunks);
-    const hash = await this.#readOn(data);
+    await this.#readUnseen(data);
     if (this.missing > 0) return incomplete(this.missing, this.chunks);
     const root = merkleRoot(map.leaves as Uint8Array[], sha256);
     if (!sameBytes(root, this.plan.root)) {
@@ -211,18 +205,18 @@ export class Upload {
         `the chunks have the root ${hex(root)}, ${hex(this.plan.root)} was signed`,
       );
     }
-    const name = new Uint8Array(hash.digest());
+    const name = hex(root);
     await writing(path, async () => {
       await this.#sync(data);
       onStep('upload.synced');
-      await map.seal(name);
+      await map.seal(root);
       onStep('upload.sealed');
-      await adopt(path, hex(name));
+      await adopt(path, name);
     });
     this.#isSealed = true;
     this.#data = undefined;
     await data.close();
-    return granted({ name: hex(name), size });
+    return granted({ name, size });
   }
 
   /** Once syncing has failed, the system may have dropped what was not written: asking again would lie. */
@@ -236,31 +230,27 @@ export class Upload {
     }
   }
 
-  /** The hash of all data. Chunks that are not what the map says are marked as missing. */
-  async #readOn(data: FileHandle): Promise<Hash> {
+  /** Reads what nobody has hashed. Chunks that are not what the map says are marked as missing. */
+  async #readUnseen(data: FileHandle): Promise<void> {
     const { leaves } = this.#parts.map;
-    const whole = this.#prefix.hash.copy();
+    if (this.#seen.size === this.chunks) return;
     const piece = new Uint8Array(Math.min(READ_BYTES, this.plan.chunkSize));
     const turns = new Turns();
-    for (let index = this.#prefix.chunks; index < this.chunks; index++) {
+    for (let index = 0; index < this.chunks; index++) {
+      if (this.#seen.has(index)) continue;
       const { from, to } = chunkRange(this.plan, index);
       const leaf = createHash('sha256').update(LEAF_PREFIX);
       for (let at = from; at < to; at += piece.length) {
         if (turns.due) await turns.take();
         const part = piece.subarray(0, Math.min(piece.length, to - at));
         if (!(await readAt(data, part, at))) part.fill(0);
-        whole.update(part);
         leaf.update(part);
       }
       const isRight = sameBytes(new Uint8Array(leaf.digest()), leaves[index]!);
-      if (!isRight) await this.#parts.map.mark(index, undefined);
+      if (isRight) this.#seen.add(index);
+      else await this.#parts.map.mark(index, undefined);
     }
-    return whole;
   }
-}
-
-function digestOf(hash: Hash | undefined): Uint8Array | undefined {
-  return hash && new Uint8Array(hash.digest());
 }
 
 function digestRefusal(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type FileHandle, open, readdir, rm, statfs } from 'node:fs/promises';
+import { type FileHandle, open, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertInteger } from '../../core/assert.ts';
 import { StoreError } from '../../core/errors.ts';
@@ -13,7 +13,7 @@ import { type Answer, granted, refused } from '../refusals.ts';
 import type { Blobs } from './blobs.ts';
 import { ChunkMap, type UploadPlan } from './chunk-map.ts';
 import type { OnStep } from './faults.ts';
-import { writing } from './files.ts';
+import { removeFile, writing } from './files.ts';
 import { Upload } from './upload.ts';
 
 /** Ids of uploads: names of files on every system. */
@@ -179,8 +179,7 @@ export class Uploads {
 
   async #remove(id: string): Promise<void> {
     const { map, data } = this.#paths(id);
-    await rm(data, { force: true });
-    await rm(map, { force: true });
+    for (const path of [data, map]) await removeFile(path);
   }
 
   #paths(id: string): { readonly data: string; readonly map: string } {

@@ -11,11 +11,16 @@ import { counted, type Evidence, Mismatch, replay } from './check.ts';
 /** @throws {Mismatch} at the first event that names a blob which is gone, or holds something else. */
 export async function checkBlobs(evidence: Evidence): Promise<string> {
   const seen = new Set<string>();
+  /** What each client's last declaration is cut into: its root is the name. */
+  const chunks = new Map<string, number>();
   for await (const { logged, event } of replay(evidence)) {
+    if (event.type === 'update.declared') chunks.set(event.body.client, event.body.chunkBytes);
+    const chunkSize = event.type === 'update.committed' ? chunks.get(event.body.client) : undefined;
     for (const name of blobsOf(event)) {
       if (seen.has(name)) continue;
       seen.add(name);
-      await evidence.run.blobs.verify(name).catch((error: unknown) => {
+      const plan = chunkSize === undefined ? {} : { chunkSize };
+      await evidence.run.blobs.verify(name, plan).catch((error: unknown) => {
         if (error instanceof StoreError) throw new Mismatch(logged, error.message);
         throw error;
       });

@@ -120,7 +120,7 @@ describe('a client', () => {
     const { statement, file } = server.taken.get(1)![0]!;
     expect(statement).toMatchObject({ client: client.id, dtype: 'F32', samples: 5, round: 1 });
     expect(await valuesOf(file)).toEqual({ 'layers.0': [0.5, 0.5, 0.5], bias: [0.5, 0.5] });
-    expect(rounds[0]!.receipt!.sha256).toBe(sha256Hex(file));
+    expect(rounds[0]!.receipt!.root).toBe(statement.root);
     expect([...new Set(statuses.map(({ doing }) => doing))]).toEqual([
       'enrolling',
       'downloading',

@@ -2,7 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { batches, Stalled, shortBody } from '../../../src/federation/http/body.ts';
+import { BATCH_BYTES, batches, Stalled, shortBody } from '../../../src/federation/http/body.ts';
 
 /** A body of so many pieces, one every so many milliseconds. */
 function bodyOf(count: number, { ms, bytes }: { ms: number; bytes: number }): Readable {
@@ -47,6 +47,27 @@ test('one that moves comes through; one that stands still, or creeps, is cut', a
 test('what the receiver takes its time for is not held against the sender', async () => {
   const body = batches(bodyOf(4, { ms: 1, bytes: 300 }), { pace, bytes: 250 });
   for await (const _ of body) await new Promise((done) => setTimeout(done, 250));
+});
+
+test('a body that is not whole soon goes on in smaller batches, and says so once', async () => {
+  let told = 0;
+  const eager = { ms: 30, onSlow: () => void told++ };
+  const slow = { pace: { ...pace, stallMs: 1000 }, eager };
+  const piece = BATCH_BYTES / 2;
+  const large = batches(bodyOf(6, { ms: 20, bytes: piece }), { ...slow, bytes: 6 * piece });
+  expect(Math.max(...(await sizes(large)))).toBeLessThan(6 * piece);
+  expect(told).toBe(1);
+  // One that is small may be slow too, and holds up nobody either.
+  await sizes(batches(bodyOf(2, { ms: 50, bytes: 100 }), { ...slow, bytes: 200 }));
+  expect(told).toBe(2);
+  // One that comes at once is had whole.
+  const quick = batches(bodyOf(6, { ms: 0, bytes: piece }), {
+    ...slow,
+    eager: { ...eager, ms: 5000 },
+    bytes: 6 * piece,
+  });
+  expect(await sizes(quick)).toEqual([6 * piece]);
+  expect(told).toBe(2);
 });
 
 test('no more is gathered than the batch at work', async () => {

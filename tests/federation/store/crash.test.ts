@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { STEPS, type Step } from '../../../src/federation/store/faults.ts';
 import { openStore, type Store } from '../../../src/federation/store/store.ts';
-import { advance, CONFIG, committed, UPDATES } from '../../support/store-run.ts';
+import { advance, CHUNK, CONFIG, committed, UPDATES } from '../../support/store-run.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -49,7 +49,7 @@ async function requireKept(store: Store, promises: readonly string[]): Promise<v
     const [kind, ...rest] = promise.split(' ') as [string, string, string, string];
     if (kind === 'update') {
       expect(done.get(Number(rest[0]))).toBe(rest[2]);
-      await store.blobs.verify(rest[2]);
+      await store.blobs.verify(rest[2], { chunkSize: CHUNK });
     } else if (kind === 'chunk' && !done.has(Number(rest[0]))) {
       const upload = store.uploads.get(`u-${rest[0]}`)!;
       expect(upload.isSealed || ((upload.arrived[0]! >> Number(rest[1])) & 1) === 1).toBe(true);
