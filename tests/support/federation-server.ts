@@ -233,6 +233,8 @@ export class TestClient {
   readonly run: string;
   readonly identity: Identity;
   token = '';
+  /** The page that it says it is. */
+  origin: string | undefined;
 
   private constructor(parts: { url: string; run: string; identity: Identity }) {
     this.url = parts.url;
@@ -278,6 +280,7 @@ export class TestClient {
       headers: {
         ...(this.token !== '' && { authorization: `Bearer ${this.token}` }),
         ...(json !== undefined && { 'content-type': 'application/json' }),
+        ...(this.origin !== undefined && { origin: this.origin }),
         ...headers,
       },
       ...(json !== undefined && { body: JSON.stringify(json) }),

@@ -672,8 +672,14 @@ function rangeIn(
   return from < to ? { from, to } : 'none';
 }
 
-/** Answers at once: a `Response` costs more than all else of an answer, and updates need six. */
-function sent(c: Call, status: number, json?: object): Response {
+/**
+ * Answers at once: a `Response` costs more than all else of an answer, and updates need six. Pages get one
+ * all the same: what lets their browsers show them the answer is in its headers.
+ */
+function sent(c: Call, status: 200 | 201 | 204, json?: object): Response {
+  if (c.req.header('origin') !== undefined) {
+    return json === undefined ? c.body(null, status as 204) : c.json(json, status as 200);
+  }
   if (json === undefined) {
     c.env.outgoing.writeHead(status).end();
   } else {

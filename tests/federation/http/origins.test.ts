@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { assertOrigin } from '../../../src/federation/http/origins.ts';
-import { ServedRun, temporaryFolder } from '../../support/federation-server.ts';
+import {
+  configOf,
+  modelFile,
+  ServedRun,
+  TestClient,
+  temporaryFolder,
+} from '../../support/federation-server.ts';
 
 const PAGE = 'https://app.example';
 
@@ -70,6 +76,23 @@ test('pages of listed origins may ask and read, refusals too; others may not, no
   }
   // Figures for operators are for no page.
   expect((await asked(`${url}/metrics`, PAGE))[1]).toBeNull();
+});
+
+test('pages may read the answers to their updates', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'run');
+  const config = configOf({ round: { wanted: 1, quorum: 1 } });
+  await using run = await ServedRun.start({ folder: path, config, origins: [PAGE] });
+  const client = await TestClient.joined(run.url);
+  client.origin = PAGE;
+  const file = await modelFile([1, 1, 1, 1, 1, 1, 1]);
+  const declared = await client.declare(client.statement(file, await client.round()));
+  const { update } = declared.body;
+  const answers = [declared, await client.chunk(update, 0, file), await client.commit(update)];
+  expect(answers.map(({ status }) => status)).toEqual([201, 204, 200]);
+  for (const { headers } of answers) {
+    expect(headers.get('access-control-allow-origin')).toBe(PAGE);
+  }
 });
 
 test('without a list no page may ask', async () => {
