@@ -43,6 +43,7 @@ export async function writeAllAt(
   at: number,
 ): Promise<void> {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (length === 0) return;
   let { bytesWritten: done } = await handle.writev(parts, at);
   if (done === length) return;
   // A signal or a full disk came between: what is left goes piece by piece.

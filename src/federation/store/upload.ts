@@ -17,6 +17,7 @@ import { chunkRange, LEAF_PREFIX, merkleRoot } from '../merkle.ts';
 import { type Answer, granted, type Refusal, refused } from '../refusals.ts';
 import type { StoredBlob } from './blobs.ts';
 import type { ChunkMap, UploadPlan } from './chunk-map.ts';
+import { DirectWrites } from './direct-writes.ts';
 import type { OnStep } from './faults.ts';
 import { readAt, writeAllAt, writing } from './files.ts';
 import { sha256 } from './sha256.ts';
@@ -41,6 +42,7 @@ export interface UploadParts {
   readonly map: ChunkMap;
   /** Open data; `undefined` if it is a blob already. */
   readonly data: FileHandle | undefined;
+  readonly direct: DirectWrites;
   readonly onStep: OnStep;
   /** Makes the data the blob of that name. */
   readonly adopt: (path: string, name: string) => Promise<void>;
@@ -64,6 +66,8 @@ export class Upload {
   /** Chunks that were hashed as they came; of others, which came before a crash, there is only the map. */
   readonly #seen = new Set<number>();
   #data: FileHandle | undefined;
+  /** The same file, opened once there is a chunk that is worth it. */
+  #direct: Promise<FileHandle | undefined> | undefined;
   #isSealed: boolean;
   #failure: unknown;
   #sealing: Promise<Answer<StoredBlob>> | undefined;
@@ -123,7 +127,7 @@ export class Upload {
       for (const hash of [leaf, digest]) for (const part of parts) hash?.update(part);
       const at = from + length;
       const isMine = await writing_?.(async (data) => {
-        await writeAllAt(data, parts, at);
+        await this.#put(data, parts, at);
         this.#parts.onStep('chunk.piece-written');
       });
       if (isMine === false) return superseded(index);
@@ -166,6 +170,7 @@ export class Upload {
     const data = this.#data;
     this.#data = undefined;
     await data?.close();
+    await this.#closeDirect();
     await this.#parts.map.close();
   }
 
@@ -186,6 +191,22 @@ export class Upload {
       slot.turn = done.catch(() => {});
       return done;
     };
+  }
+
+  /** Writes at a place: large parts directly, the rest through the cache. */
+  async #put(data: FileHandle, parts: readonly Uint8Array[], at: number): Promise<void> {
+    const { direct, path } = this.#parts;
+    const isWorthIt = DirectWrites.isWorthIt(parts, at);
+    if (isWorthIt) this.#direct ??= direct.open(path);
+    const handle = isWorthIt ? await this.#direct : undefined;
+    const done = handle === undefined ? 0 : await direct.write(handle, parts, at);
+    await writeAllAt(data, after(parts, done), at + done);
+  }
+
+  async #closeDirect(): Promise<void> {
+    const direct = this.#direct;
+    this.#direct = undefined;
+    await (await direct?.catch(() => undefined))?.close();
   }
 
   async #seal(): Promise<Answer<StoredBlob>> {
@@ -216,6 +237,7 @@ export class Upload {
     this.#isSealed = true;
     this.#data = undefined;
     await data.close();
+    await this.#closeDirect();
     return granted({ name, size });
   }
 
@@ -251,6 +273,17 @@ export class Upload {
       else await this.#parts.map.mark(index, undefined);
     }
   }
+}
+
+/** What is left of some arrays behind so many bytes. */
+function after(parts: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  if (bytes === 0) return parts;
+  let left = bytes;
+  return parts.flatMap((part) => {
+    const skipped = Math.min(left, part.length);
+    left -= skipped;
+    return skipped === part.length ? [] : [part.subarray(skipped)];
+  });
 }
 
 function digestRefusal(

@@ -12,6 +12,7 @@ import { hex, sameBytes } from '../../secagg/suite.ts';
 import { type Answer, granted, refused } from '../refusals.ts';
 import type { Blobs } from './blobs.ts';
 import { ChunkMap, type UploadPlan } from './chunk-map.ts';
+import { DirectWrites } from './direct-writes.ts';
 import type { OnStep } from './faults.ts';
 import { removeFile, writing } from './files.ts';
 import { Upload } from './upload.ts';
@@ -28,6 +29,7 @@ export class Uploads {
   readonly #folder: string;
   readonly #blobs: Blobs;
   readonly #onStep: OnStep;
+  readonly #direct = new DirectWrites();
   readonly #open = new Map<string, Upload>();
   /** What is asked of an id, one after another. */
   readonly #turns = new Map<string, Promise<unknown>>();
@@ -157,6 +159,7 @@ export class Uploads {
       path: this.#paths(id).data,
       map,
       data,
+      direct: this.#direct,
       onStep: this.#onStep,
       adopt: (path, name) => this.#blobs.adopt(path, name),
     });
