@@ -75,7 +75,7 @@ export type {
   ClientRecord,
   EnrolmentPolicy,
 } from './federation/registry.ts';
-export type { RoundStatus } from './federation/round.ts';
+export type { RoundStatus } from './federation/round-status.ts';
 export type {
   CollectConfig,
   DetectorsConfig,

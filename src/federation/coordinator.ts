@@ -43,15 +43,15 @@ import {
   standing,
 } from './registry.ts';
 import { reputationOptions } from './reputation.ts';
-import {
-  type Effects,
-  type Answer as RoundAnswer,
-  type RoundInput,
-  RoundMachine,
-  type RoundPlan,
-  type RoundStatus,
-  type RoundWork,
-} from './round.ts';
+import { RoundMachine } from './round.ts';
+import type {
+  Effects,
+  Answer as RoundAnswer,
+  RoundInput,
+  RoundPlan,
+  RoundWork,
+} from './round-io.ts';
+import type { RoundStatus } from './round-status.ts';
 import { factsOf, RoundWorker } from './round-work.ts';
 import type { RunConfig } from './run-config.ts';
 import { emptyRun, fold, isOver, type RunState } from './run-state.ts';

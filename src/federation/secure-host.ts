@@ -8,7 +8,7 @@ import type { Identity } from '../secagg/client.ts';
 import type { Codec } from '../secagg/codec.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import type { Masks } from '../secagg/masks.ts';
-import type { Effects, RoundInput } from './round.ts';
+import type { Effects, RoundInput } from './round-io.ts';
 import type { RunConfig } from './run-config.ts';
 import type { RunState } from './run-state.ts';
 import type { Store } from './store/store.ts';
