@@ -79,6 +79,15 @@ export class RoundMachine {
     });
   }
 
+  /** Ends the run: no round follows. */
+  end(reason: string, now: number): Effects {
+    return this.#step(now, ({ emit }) => {
+      const rounds = this.state.round?.round ?? 0;
+      emit({ type: 'run.finished', body: { rounds, reason } });
+      return undefined;
+    });
+  }
+
   /**
    * Takes in what happened to a client outside of rounds. A round may close for it: the last one that was
    * waited for may be revoked.

@@ -19,9 +19,10 @@ import { show } from '../../core/assert.ts';
 import { StoreError } from '../../core/errors.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import { hex } from '../../secagg/suite.ts';
-import type { Coordinator, DeclaredUpdate, Outcome } from '../coordinator.ts';
+import type { Coordinator } from '../coordinator.ts';
 import { CHALLENGE_MS, checkPossession, HEX_32, issueChallenge } from '../identity.ts';
 import { chunkRange } from '../merkle.ts';
+import type { DeclaredUpdate, Outcome } from '../outcomes.ts';
 import { isOver } from '../run-state.ts';
 import type { ChunkOptions } from '../store/upload.ts';
 import { batches, PACE, type Pace, readPast, Stalled, shortBody } from './body.ts';
@@ -239,7 +240,7 @@ export class FederationApp {
     const body = await this.#json(c, enrolRequest);
     const { publicKey, challenge, proof, certificate, name } = body;
     const attributes = { ...(name !== undefined && { name }), ...body.attributes };
-    const outcome = await this.#options.coordinator.register(
+    const outcome = await this.#options.coordinator.enrolment.register(
       {
         key: hexToBytes(publicKey),
         challenge: hexToBytes(challenge),
@@ -291,7 +292,7 @@ export class FederationApp {
     const { key, formerKeys } = coordinator.registry.get(client)!;
     // A repeated request is for the change that was made.
     const isDone = key === newPublicKey && formerKeys.length > 0;
-    const outcome = await coordinator.rotate({
+    const outcome = await coordinator.enrolment.rotate({
       client,
       rotations: isDone ? formerKeys.length - 1 : formerKeys.length,
       previous: hexToBytes(isDone ? formerKeys.at(-1)! : key),
@@ -453,7 +454,7 @@ export class FederationApp {
       // 0 and null are no norm.
       ...(typeof clipNorm === 'number' && clipNorm > 0 && { clipNorm }),
     };
-    const outcome = await coordinator.declare(client, {
+    const outcome = await coordinator.intake.declare(client, {
       statement,
       signature: hexToBytes(signature),
     });
@@ -465,7 +466,9 @@ export class FederationApp {
   async #upload(c: Call, client: string): Promise<Response> {
     const { coordinator } = this.#options;
     const update = updateIn(c);
-    return c.json(this.#uploadState(granted(await coordinator.uploadOf(client, update), 'chunk')));
+    return c.json(
+      this.#uploadState(granted(await coordinator.intake.uploadOf(client, update), 'chunk')),
+    );
   }
 
   #uploadState({ update, upload, committed, chunks }: DeclaredUpdate): object {
@@ -490,7 +493,7 @@ export class FederationApp {
     const { client } = this.#sessionIn(c);
     this.#requireOpen();
     const update = updateIn(c);
-    const { upload } = granted(await coordinator.uploadOf(client, update), 'chunk');
+    const { upload } = granted(await coordinator.intake.uploadOf(client, update), 'chunk');
     if (upload === undefined) throw new Problem('replay', 'the update is committed already');
     const index = indexIn(c, upload.chunks);
     const { from, to } = chunkRange(upload.plan, index);
@@ -527,7 +530,7 @@ export class FederationApp {
 
   async #commit(c: Call, client: string): Promise<Response> {
     const { coordinator } = this.#options;
-    return sent(c, 200, granted(await coordinator.commit(client, updateIn(c)), 'chunk'));
+    return sent(c, 200, granted(await coordinator.intake.commit(client, updateIn(c)), 'chunk'));
   }
 
   // Operations
