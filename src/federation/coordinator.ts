@@ -1,9 +1,13 @@
 /**
  * A run, at work: who takes part, rounds one after another, updates coming in, models going out.
  *
- * It ties the round machine to the store. Each step is decided in memory and written at once; its answer
- * waits until that and all before it are on disk, and only then does what follows begin. So whatever was
- * answered is in the log, and a process that is killed at any point is taken up by folding the log.
+ * It ties the round machine to the store, by steps (`run-steps.ts`): each is decided in memory and written
+ * at once; its answer waits until that and all before it are on disk, and only then does what follows begin.
+ * So whatever was answered is in the log, and a process that is killed at any point is taken up by folding
+ * the log.
+ *
+ * Its parts know the run through a `RunHost`: clients come by `enrolment.ts`, updates by `intake.ts` and, under
+ * masks, `secure-rounds.ts`; `work-in-hand.ts` has a round's work done, `round-planning.ts` says what follows it.
  *
  * If the disk refuses events, the state in memory is thrown away: nothing is taken in until the log could
  * be read anew and written again.
@@ -18,7 +22,6 @@ import type { Masks } from '../secagg/masks.ts';
 import { Changes } from './changes.ts';
 import { type CompositionReport, checkComposition } from './composition.ts';
 import { Enrolment } from './enrolment.ts';
-import { EventPipe } from './event-pipe.ts';
 import type { RunEvent } from './events.ts';
 import { Intake } from './intake.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
@@ -42,7 +45,7 @@ import type { RunConfig } from './run-config.ts';
 import type { RunHost } from './run-host.ts';
 import { beginRun, foldedState, openSecure, openWorker, updateEntries } from './run-opening.ts';
 import { isOver, type RunState } from './run-state.ts';
-import type { Decided } from './secure-host.ts';
+import { RunSteps } from './run-steps.ts';
 import type { SecureRounds } from './secure-rounds.ts';
 import { MASKED } from './statement.ts';
 import type { LoggedEvent } from './store/chain.ts';
@@ -88,7 +91,7 @@ export class Coordinator {
   /** Takes updates in. @internal */
   readonly intake: Intake;
   readonly #options: CoordinatorOptions;
-  readonly #pipe: EventPipe;
+  readonly #steps: RunSteps;
   readonly #work: WorkInHand;
   readonly #served: ServedBlobs;
   readonly #now: () => number;
@@ -97,14 +100,10 @@ export class Coordinator {
   readonly #changes = new Changes();
   /** Where updates are masked. */
   #secure: SecureRounds | undefined;
-  /** Steps, one after another: those of masked updates take time. */
-  #turn: Promise<unknown> = Promise.resolve();
   #machine: RoundMachine;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isPaused = false;
   #isClosed = false;
-  /** What keeps it from taking anything in. */
-  #trouble: StoreError | undefined;
 
   private constructor(
     options: CoordinatorOptions,
@@ -140,9 +139,13 @@ export class Coordinator {
         if (!this.#isClosed) await this.#handle(result);
       },
     });
-    this.#pipe = new EventPipe(options.store, {
+    this.#steps = new RunSteps(options.store, {
       onLogged: (events) => this.#logged(events),
-      onFailure: (cause) => this.#lost(cause),
+      onLost: (trouble, cause) => this.#lost(trouble, cause),
+      follow: (effects) => {
+        if (effects?.work !== undefined) this.#work.begin(effects.work);
+        this.#wake();
+      },
     });
   }
 
@@ -193,7 +196,7 @@ export class Coordinator {
 
   /** Why nothing is taken in at present. */
   get trouble(): StoreError | undefined {
-    return this.#trouble;
+    return this.#steps.trouble;
   }
 
   /** How the round is getting on. */
@@ -279,7 +282,7 @@ export class Coordinator {
   async settled(): Promise<void> {
     for (;;) {
       await this.#work.done;
-      await this.#pipe.idle();
+      await this.#steps.idle();
       const { round } = this.state;
       if (round === undefined || isOver(round)) return;
       await this.changed();
@@ -292,7 +295,7 @@ export class Coordinator {
     clearTimeout(this.#timer);
     await this.#work.stop(new StoreError('closed', 'the coordinator is closed'));
     await this.#secure?.close();
-    await this.#pipe.idle();
+    await this.#steps.idle();
     this.#changes.tell();
   }
 
@@ -309,35 +312,11 @@ export class Coordinator {
 
   /** One step: decided at once, answered once it is on disk. */
   async #step(act: () => Effects): Promise<Effects> {
-    const isMasked = this.#secure !== undefined;
-    const step = isMasked ? await this.#inTurn(() => this.#decide(act)) : this.#decide(act);
-    return this.#finish(step);
-  }
-
-  #decide(act: () => Effects): Decided & { readonly effects: Effects } {
-    if (this.#trouble !== undefined) throw this.#trouble;
-    const effects = act();
-    const written = this.#pipe.write(effects.log, effects.time);
-    // Whoever waits for it hears of its failure, and so does the run.
-    written.catch(() => {});
-    return { effects, written };
-  }
-
-  async #finish<E extends Effects | undefined>(step: {
-    readonly written: Promise<unknown>;
-    readonly effects: E;
-  }): Promise<E> {
-    const { written, effects } = step;
-    await written;
-    if (effects?.work !== undefined) this.#work.begin(effects.work);
-    this.#wake();
-    return effects;
-  }
-
-  #inTurn<T>(work: () => Promise<T> | T): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return done;
+    const decide = (): ReturnType<RunSteps['decide']> => this.#steps.decide(act);
+    // Where updates are masked, steps take time.
+    const step = this.#secure === undefined ? decide() : await this.#steps.inTurn(decide);
+    await this.#steps.finish(step);
+    return step.effects;
   }
 
   /** What its parts may know of the run and ask of it. */
@@ -348,7 +327,7 @@ export class Coordinator {
       crypto: this.#options.crypto,
       state: () => this.state,
       now: () => this.#now(),
-      synced: () => this.#pipe.write([], this.#now()),
+      synced: () => this.#steps.synced(),
       quietly: (work) => this.#quietly(work),
     };
   }
@@ -361,10 +340,10 @@ export class Coordinator {
       ...(masks && { masks }),
       dimensions,
       ownerOf: (key) => this.registry.ownerOf(key)?.client,
-      inTurn: (work) => this.#inTurn(work),
-      decide: (input, at) => this.#decide(() => this.#machine.handle(input, at)),
+      inTurn: (work) => this.#steps.inTurn(work),
+      decide: (input, at) => this.#steps.decide(() => this.#machine.handle(input, at)),
       finish: async (steps) => {
-        for (const { written, effects } of steps) await this.#finish({ written, effects });
+        for (const step of steps) await this.#steps.finish(step);
       },
       onFailure: (what, cause) => onTrouble?.(what, cause),
     });
@@ -401,12 +380,7 @@ export class Coordinator {
   }
 
   /** The log did not take what the state holds. */
-  #lost(cause: unknown): void {
-    const trouble =
-      cause instanceof StoreError
-        ? cause
-        : new StoreError('failed', 'the log could not be written', { cause });
-    this.#trouble = trouble;
+  #lost(trouble: StoreError, cause: unknown): void {
     this.#options.onTrouble?.('the log could not be written', cause);
     if (trouble.code !== 'disk-full') {
       this.#changes.tell();
@@ -424,15 +398,15 @@ export class Coordinator {
   /** Reads the log, and goes on from there if it takes events again. */
   async #retry(): Promise<void> {
     try {
-      await this.#work.stop(this.#trouble);
+      await this.#work.stop(this.trouble);
       this.#machine = new RoundMachine(await foldedState(this.store, this.config));
       await this.enrolment.reload();
-      this.#trouble = undefined;
+      this.#steps.recover();
       await this.#secure?.open();
       await this.#step(() => this.#machine.resume(this.#now()));
     } catch (cause) {
       this.#options.onTrouble?.('the run could not be taken up yet', cause);
-      if (this.#trouble?.code === 'disk-full') this.#retryLater();
+      if (this.trouble?.code === 'disk-full') this.#retryLater();
     }
   }
 
@@ -441,7 +415,7 @@ export class Coordinator {
   /** Looks after what is due: now, or when it will be. */
   #wake(): void {
     clearTimeout(this.#timer);
-    if (this.#isClosed || this.#trouble !== undefined) return;
+    if (this.#isClosed || this.trouble !== undefined) return;
     const { due } = this.#machine;
     if (nextStep(this.#facts()) !== undefined) {
       // What was to follow may have followed when it is its turn.
@@ -460,7 +434,7 @@ export class Coordinator {
     try {
       await work();
     } catch (cause) {
-      if (this.#trouble === undefined) this.#options.onTrouble?.('a step failed', cause);
+      if (this.trouble === undefined) this.#options.onTrouble?.('a step failed', cause);
     }
   }
 

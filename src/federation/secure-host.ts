@@ -7,15 +7,9 @@
 import type { Identity } from '../secagg/client.ts';
 import type { Codec } from '../secagg/codec.ts';
 import type { Masks } from '../secagg/masks.ts';
-import type { Effects, RoundInput } from './round-io.ts';
+import type { RoundInput } from './round-io.ts';
 import type { RunHost } from './run-host.ts';
-
-/** A step of the machine, decided and on its way to the log. */
-export interface Decided {
-  readonly written: Promise<unknown>;
-  /** What follows, of a step of the machine. */
-  readonly effects?: Effects;
-}
+import type { Decided } from './run-steps.ts';
 
 /** The run that rounds are of. */
 export interface SecureHost extends RunHost {
