@@ -28,13 +28,7 @@ export {
   defineConfig,
   parseConfig,
 } from './federation/config.ts';
-export {
-  Coordinator,
-  type CoordinatorOptions,
-  type Outcome,
-  type Refused,
-  type RoundView,
-} from './federation/coordinator.ts';
+export { Coordinator, type CoordinatorOptions } from './federation/coordinator.ts';
 export type { Pace } from './federation/http/body.ts';
 export {
   fingerprintOf,
@@ -71,11 +65,13 @@ export {
 export { type QFedAvgOptions, qFedAvg } from './federation/optimizers/q-fed-avg.ts';
 export { type ScaffoldOptions, scaffold } from './federation/optimizers/scaffold.ts';
 export { type ParsedOptimizer, parseOptimizer } from './federation/optimizers/spec.ts';
+export type { Outcome, Refused } from './federation/outcomes.ts';
 export type {
   ClientRecord,
   EnrolmentPolicy,
 } from './federation/registry.ts';
-export type { RoundStatus } from './federation/round.ts';
+export type { RoundStatus } from './federation/round-status.ts';
+export type { RoundView } from './federation/round-view.ts';
 export type {
   CollectConfig,
   DetectorsConfig,

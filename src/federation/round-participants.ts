@@ -13,7 +13,7 @@ import type { Rule } from '../rules/rule.ts';
 import { boundClaims } from './optimizers/client-scalars.ts';
 import type { Optimizer, Participant } from './optimizers/optimizer.ts';
 import { participantRows } from './optimizers/participants.ts';
-import type { RoundRow } from './round.ts';
+import type { RoundRow } from './round-io.ts';
 
 /** Where the participants stand in the metadata of an aggregate. */
 const KEY = 'participants';

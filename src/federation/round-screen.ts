@@ -16,7 +16,7 @@ import { unfit } from './evidence.ts';
 import { type OpenModel, updateRow } from './model-file.ts';
 import { OpenFiles } from './open-files.ts';
 import type { Evidence } from './reputation.ts';
-import type { RoundInput, RoundRow } from './round.ts';
+import type { RoundInput, RoundRow } from './round-io.ts';
 import type { RunConfig } from './run-config.ts';
 import type { Blobs } from './store/blobs.ts';
 

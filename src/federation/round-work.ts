@@ -31,7 +31,7 @@ import { parseOptimizer } from './optimizers/spec.ts';
 import { readOptimizerState, writeOptimizerState } from './optimizers/state-file.ts';
 import { fixedMembers, type PrivateRounds } from './private-rounds.ts';
 import type { Evidence } from './reputation.ts';
-import type { RoundInput, RoundWork } from './round.ts';
+import type { RoundInput, RoundWork } from './round-io.ts';
 import { participantsIn, prepareRows } from './round-participants.ts';
 import { examineSums, screenRound } from './round-screen.ts';
 import type { RunConfig } from './run-config.ts';

@@ -12,12 +12,16 @@
  *
  * Whoever runs the machine writes `log` first, and answers and begins the work once that is on disk, with
  * everything that was logged before: a repeated request is answered without an event, but not before the
- * event of the first is safe. So what was answered is in the log, and a process that is killed at any point is taken up by folding the log
- * and calling `resume`. Work may be done twice, by two processes; its result is taken once.
+ * event of the first is safe. So what was answered is in the log, and a process that is killed at any point
+ * is taken up by folding the log and calling `resume`. Work may be done twice, by two processes; its result
+ * is taken once.
  *
  * Clients drop out and come late: that is the normal case. A round closes when no member is left to wait
  * for, when it has what it wants (if its policy says so) or at its deadline, and then goes on if it has its
  * quorum. What follows has a time limit too, so every round ends.
+ *
+ * Here are its beginning, its end and its limits; `round-collecting.ts` answers clients, `round-phases.ts`
+ * has what follows collecting, `round-io.ts` the words of both.
  *
  * @module
  */
@@ -25,233 +29,31 @@
 import { assertInteger } from '../core/assert.ts';
 import {
   compareClients,
-  type Declaration,
   type EventType,
-  type Exclusion,
-  type FailureCode,
-  type OpenedSum,
   type RoundPolicy,
   type RunEvent,
-  type SignedTerms,
   shortReason,
 } from './events.ts';
-import type { Evidence } from './reputation.ts';
+import { commit, declare, join, leave, refuse } from './round-collecting.ts';
 import {
-  fold,
-  isOver,
-  isUnsettled,
-  MAX_REFUSALS,
-  type Member,
-  type RoundPhase,
-  type RoundState,
-  type RunState,
-  settledMembers,
-} from './run-state.ts';
-
-/** Why a client was refused by a round. The number is the status in HTTP. */
-export const ROUND_REFUSALS = {
-  /** Nobody of that name is enrolled. */
-  'unknown-client': 401,
-  revoked: 403,
-  /** The enrolment has ended. */
-  expired: 403,
-  /** Too much is held against it. */
-  quarantined: 403,
-  'not-selected': 403,
-  /** No round has begun. */
-  'no-round': 409,
-  'wrong-round': 409,
-  /** The round has closed. */
-  'round-over': 409,
-  /** An update is sent that was not declared, or not this one. */
-  'not-declared': 409,
-  /** Another update of this client was accepted. */
-  'already-committed': 409,
-  /** The round has as many members as it may have. */
-  full: 409,
-  'too-many-attempts': 429,
-} as const;
-
-/** Codes of {@link ROUND_REFUSALS}. */
-export type RoundRefusalCode = keyof typeof ROUND_REFUSALS;
-
-/** What is answered to whoever gave the input. */
-export type Answer =
-  /** `repeated`: it was so already. */
-  | { readonly ok: true; readonly repeated: boolean }
-  | {
-      readonly ok: false;
-      readonly code: string;
-      readonly status: number;
-      /** A sentence. */
-      readonly reason: string;
-    };
-
-/** What somebody wants of a round, or has done for it. */
-export type RoundInput =
-  /** A client that was not selected wants to take part. */
-  | { readonly kind: 'join'; readonly client: string }
-  /** A client will send nothing, or nothing more. */
-  | { readonly kind: 'leave'; readonly client: string; readonly reason: string }
-  /** A signed statement was verified. */
-  | ({ readonly kind: 'declare'; readonly round: number; readonly client: string } & Declaration)
-  /** All chunks are there, their root is the declared one, and the blob is on disk. */
-  | {
-      readonly kind: 'commit';
-      readonly round: number;
-      readonly client: string;
-      readonly root: string;
-      readonly blob: string;
-    }
-  /** What a client sent is refused, by whoever looked at it. */
-  | {
-      readonly kind: 'refuse';
-      readonly round: number;
-      readonly client: string;
-      readonly code: string;
-      readonly status: number;
-      readonly reason: string;
-    }
-  | {
-      readonly kind: 'screened';
-      readonly round: number;
-      /** Whose updates do not go on; the others do. */
-      readonly excluded: readonly Exclusion[];
-      /** What is held against clients. */
-      readonly evidence?: readonly Evidence[];
-      readonly report?: string;
-      readonly memories?: string;
-    }
-  | {
-      readonly kind: 'unmasked';
-      readonly round: number;
-      readonly sums: readonly OpenedSum[];
-      readonly transcript?: string;
-    }
-  | {
-      readonly kind: 'reserved';
-      readonly round: number;
-      readonly charge: number;
-      readonly epsilon: number;
-    }
-  | {
-      readonly kind: 'aggregated';
-      readonly round: number;
-      readonly blob: string;
-      /** The charge under which noise was drawn. */
-      readonly charge?: number;
-      /** What is held against clients, where nothing was seen before masks were off. */
-      readonly evidence?: readonly Evidence[];
-      readonly report?: string;
-    }
-  | {
-      readonly kind: 'stepped';
-      readonly round: number;
-      readonly model: string;
-      readonly optimizer?: string;
-    }
-  /** Work gave no result. */
-  | {
-      readonly kind: 'broke';
-      readonly round: number;
-      readonly phase: RoundPhase;
-      readonly code: FailureCode;
-      readonly reason: string;
-    }
-  /** The operator ends the round. */
-  | { readonly kind: 'cancel'; readonly reason: string };
-
-/** A row for the rule. */
-export interface RoundRow {
-  /** Whose it is: one client, or all whose sum it is. */
-  readonly clients: readonly string[];
-  readonly blob: string;
-  /** Examples together, as claimed and capped. */
-  readonly samples: number;
-  /** What else the client claimed, where the optimiser asks for it. */
-  readonly claims?: Pick<SignedTerms, 'steps' | 'loss'>;
-}
-
-/** What is to be done next; its result comes back as an input of the round. */
-export type RoundWork =
-  /** → `screened`. */
-  | { readonly kind: 'screen'; readonly round: number; readonly rows: readonly RoundRow[] }
-  /** → `unmasked`. */
-  | { readonly kind: 'unmask'; readonly round: number; readonly clients: readonly string[] }
-  /** → `reserved`, or `broke` with `over-budget`. */
-  | { readonly kind: 'account'; readonly round: number }
-  /** → `aggregated`. */
-  | {
-      readonly kind: 'aggregate';
-      readonly round: number;
-      /** By their first client, ascending. */
-      readonly rows: readonly RoundRow[];
-      /** All members: those without a row count as zero where noise was planned for so many. */
-      readonly cohort: readonly string[];
-      readonly charge?: number;
-    }
-  /** → `stepped`. */
-  | {
-      readonly kind: 'publish';
-      readonly round: number;
-      readonly model: string;
-      readonly aggregate: string;
-      readonly optimizer?: string;
-    };
-
-/** What comes out. */
-export interface Effects {
-  /** The time of the events. */
-  readonly time: number;
-  /**
-   * To be logged, in this order, before anything else of this is done. Where it is empty, what was given
-   * out before must be on disk all the same.
-   */
-  readonly log: readonly RunEvent[];
-  readonly answer?: Answer;
-  readonly work?: RoundWork;
-}
-
-/** A round to be opened. */
-export interface RoundPlan {
-  readonly selected: readonly string[];
-  /** Who was not to be selected, and why. */
-  readonly excluded?: readonly Exclusion[];
-  readonly policy: RoundPolicy;
-  /** How long it collects, in milliseconds. */
-  readonly collectMs: number;
-}
-
-/** How a round is getting on. */
-export interface RoundStatus {
-  /** 0 before the first. */
-  readonly round: number;
-  readonly phase: RoundPhase | 'idle';
-  /** Updates that are committed, wanted and needed. */
-  readonly updates: number;
-  readonly wanted: number;
-  readonly quorum: number;
-  readonly members: number;
-  /** Whose update may still come, ascending. */
-  readonly missing: readonly string[];
-  /** Milliseconds until the phase ends by itself; `undefined` where it is over. */
-  readonly msLeft?: number;
-  /** The above in a sentence: what it waits for, or how it ended. */
-  readonly text: string;
-}
-
-/** Declarations that a client may make in a round: it may train anew after a crash. */
-export const MAX_DECLARATIONS = 4;
-/** Clients that a sentence names. */
-const NAMED = 8;
+  AGAIN,
+  type Answer,
+  DONE,
+  type Effects,
+  type Emit,
+  type Moment,
+  type RoundInput,
+  type RoundPlan,
+} from './round-io.ts';
+import { failed, finish, workOf } from './round-phases.ts';
+import { dueOf, type RoundStatus, statusOf, WAITS } from './round-status.ts';
+import { fold, isOver, type RoundState, type RunState, settledMembers } from './run-state.ts';
 
 /** Events of clients that are not of a round. */
 export type ClientEvent = Exclude<
   Extract<EventType, `client.${string}`>,
   'client.joined' | 'client.left'
 >;
-
-type Emit = (event: RunEvent) => void;
 
 /**
  * The rounds of a run, one after another. It owns the state, which must come from the log, and folds its own
@@ -273,6 +75,15 @@ export class RoundMachine {
   open(plan: RoundPlan, now: number): Effects {
     return this.#step(now, ({ emit, time }) => {
       emit({ type: 'round.opened', body: openingOf(this.state, plan, time) });
+      return undefined;
+    });
+  }
+
+  /** Ends the run: no round follows. */
+  end(reason: string, now: number): Effects {
+    return this.#step(now, ({ emit }) => {
+      const rounds = this.state.round?.round ?? 0;
+      emit({ type: 'run.finished', body: { rounds, reason } });
       return undefined;
     });
   }
@@ -348,19 +159,8 @@ export class RoundMachine {
   }
 }
 
-interface Moment {
-  readonly emit: Emit;
-  readonly time: number;
-}
-
 function place({ round }: RunState): string {
   return round === undefined ? '' : `${round.round} ${round.phase}`;
-}
-
-function dueOf(round: RoundState | undefined): number | undefined {
-  if (round === undefined || isOver(round)) return undefined;
-  if (round.phase === 'collect') return round.deadline;
-  return round.processingSince! + round.policy.processingMs;
 }
 
 /** What time alone does: closes at the deadline, gives up work that takes too long. */
@@ -413,13 +213,6 @@ function closingReason(
   const mayGrow = policy.lateJoin && members.size < policy.capacity;
   if (unsettled === 0 && !mayGrow) return 'complete';
   return time >= deadline ? 'deadline' : undefined;
-}
-
-function failed(
-  { round }: RoundState,
-  { code, reason }: { readonly code: FailureCode; readonly reason: string },
-): RunEvent<'round.failed'> {
-  return { type: 'round.failed', body: { round, code, reason: shortReason(reason) } };
 }
 
 function openingOf(
@@ -482,345 +275,4 @@ function decide(state: RunState, input: RoundInput, moment: Moment): Answer {
     default:
       return finish(state, input, moment.emit);
   }
-}
-
-const DONE: Answer = { ok: true, repeated: false };
-const AGAIN: Answer = { ok: true, repeated: true };
-
-function refused(code: RoundRefusalCode, reason: string): Answer {
-  return { ok: false, code, status: ROUND_REFUSALS[code], reason };
-}
-
-type Input<K extends RoundInput['kind']> = Extract<RoundInput, { readonly kind: K }>;
-
-function join(state: RunState, { client }: Input<'join'>, { emit, time }: Moment): Answer {
-  const { round } = state;
-  const stranger = enrolmentFault(state, client, time);
-  if (stranger !== undefined) return stranger;
-  if (round === undefined) return refused('no-round', 'no round has begun');
-  const member = round.members.get(client);
-  if (member !== undefined) return AGAIN;
-  if (round.phase !== 'collect') return over(round);
-  const { lateJoin, capacity } = round.policy;
-  if (!lateJoin) return refused('not-selected', notSelected(client, round));
-  if (state.reputation.isQuarantined(client)) {
-    return refused('quarantined', state.reputation.explain(client));
-  }
-  if (round.members.size >= capacity) {
-    return refused('full', `round ${round.round} has the ${capacity} members that it may have`);
-  }
-  emit({ type: 'client.joined', body: { round: round.round, client } });
-  return DONE;
-}
-
-function leave({ round }: RunState, { client, reason }: Input<'leave'>, { emit }: Moment): Answer {
-  const member = round?.members.get(client);
-  if (round?.phase !== 'collect' || member === undefined || !isUnsettled(member)) return AGAIN;
-  emit({ type: 'client.left', body: { round: round.round, client, reason: shortReason(reason) } });
-  return DONE;
-}
-
-function declare(state: RunState, input: Input<'declare'>, { emit, time }: Moment): Answer {
-  const admitted = admit(state, input, time);
-  if ('ok' in admitted) return admitted;
-  const { round, member } = admitted;
-  const { kind: _, ...body } = input;
-  if (member.status === 'committed') {
-    return member.update!.root === input.root ? AGAIN : committedAlready(input.client);
-  }
-  if (round.phase !== 'collect') return over(round);
-  if (member.status === 'declared' && sameDeclaration(member.declaration!, input)) return AGAIN;
-  if (member.declarations >= MAX_DECLARATIONS || member.refusals >= MAX_REFUSALS) {
-    return tooMany(input.client, member);
-  }
-  emit({ type: 'update.declared', body });
-  return DONE;
-}
-
-function commit(state: RunState, input: Input<'commit'>, { emit, time }: Moment): Answer {
-  const admitted = admit(state, input, time);
-  if ('ok' in admitted) return admitted;
-  const { round, member } = admitted;
-  const { client, root, blob } = input;
-  // Also after the closing: whoever lost the first answer asks again.
-  if (member.status === 'committed') {
-    const same = member.update!.root === root && member.update!.blob === blob;
-    return same ? AGAIN : committedAlready(client);
-  }
-  if (round.phase !== 'collect') return over(round);
-  const { declaration } = member;
-  if (member.status !== 'declared' || declaration?.root !== root) {
-    return refused('not-declared', `${client} has not declared an update of root ${root}`);
-  }
-  const { samples } = declaration;
-  emit({
-    type: 'update.committed',
-    body: { round: round.round, client, blob, root, samples },
-  });
-  return DONE;
-}
-
-function refuse(state: RunState, input: Input<'refuse'>, { emit, time }: Moment): Answer {
-  const { client, code, status, reason } = input;
-  const answer = { ok: false, code, status, reason } as const;
-  const admitted = admit(state, input, time);
-  if ('ok' in admitted || admitted.round.phase !== 'collect') return answer;
-  const { round, member } = admitted;
-  if (member.status === 'committed' || member.refusals >= MAX_REFUSALS) return answer;
-  const body = { round: round.round, client, code, reason: shortReason(reason) };
-  emit({ type: 'update.refused', body });
-  return answer;
-}
-
-/** Results of work. A result that nothing waits for any more changes nothing. */
-function finish(
-  { round }: RunState,
-  input: Input<'screened' | 'unmasked' | 'reserved' | 'aggregated' | 'stepped' | 'broke'>,
-  emit: Emit,
-): Answer {
-  const phase = input.kind === 'broke' ? input.phase : RESULTS[input.kind];
-  if (round?.round !== input.round || round.phase !== phase || isOver(round)) return AGAIN;
-  switch (input.kind) {
-    case 'screened':
-      screened(round, input, emit);
-      return DONE;
-    case 'unmasked': {
-      const within = new Set(input.sums.flatMap(({ clients }) => clients));
-      const lost = round.screened!.kept.filter((client) => !within.has(client));
-      const { sums, transcript } = input;
-      const body = { round: round.round, sums, lost, ...(transcript && { transcript }) };
-      emit({ type: 'round.unmasked', body });
-      return DONE;
-    }
-    case 'reserved': {
-      const { kind: _, ...body } = input;
-      emit({ type: 'privacy.reserved', body });
-      return DONE;
-    }
-    case 'aggregated': {
-      // Noise that was drawn under a charge which has since become void may not be released.
-      if (input.charge !== round.charge) return AGAIN;
-      const { kind: _, evidence = [], ...body } = input;
-      emit({ type: 'round.aggregated', body });
-      hold(round, evidence, emit);
-      return DONE;
-    }
-    case 'stepped': {
-      const { kind: _, ...body } = input;
-      emit({ type: 'round.published', body });
-      return DONE;
-    }
-    case 'broke':
-      emit(failed(round, input));
-      return DONE;
-    default:
-      return input satisfies never;
-  }
-}
-
-/** The phase that each result ends. */
-const RESULTS = {
-  screened: 'screen',
-  unmasked: 'unmask',
-  reserved: 'account',
-  aggregated: 'aggregate',
-  stepped: 'publish',
-} as const satisfies Record<string, RoundPhase>;
-
-function screened(
-  round: RoundState,
-  { excluded, evidence = [], report, memories }: Input<'screened'>,
-  emit: Emit,
-): void {
-  const out = new Set(excluded.map(({ client }) => client));
-  const kept = round.closed!.committed.filter((client) => !out.has(client));
-  emit({
-    type: 'round.screened',
-    body: {
-      round: round.round,
-      kept,
-      excluded: [...excluded]
-        .sort((a, b) => compareClients(a.client, b.client))
-        .map(({ client, reason }) => ({ client, reason: shortReason(reason) })),
-      ...(report !== undefined && { report }),
-      ...(memories !== undefined && { memories }),
-    },
-  });
-  hold(round, evidence, emit);
-}
-
-/** Logged with what it was found in or not at all: no work that is done twice counts twice. */
-function hold({ round }: RoundState, evidence: readonly Evidence[], emit: Emit): void {
-  for (const { reason, ...held } of evidence) {
-    emit({ type: 'client.penalised', body: { ...held, round, reason: shortReason(reason) } });
-  }
-}
-
-/** The round and the member that a client's message is for, or why there is none. */
-function admit(
-  state: RunState,
-  { client, round: number }: { readonly client: string; readonly round: number },
-  time: number,
-): { readonly round: RoundState; readonly member: Member } | Answer {
-  const stranger = enrolmentFault(state, client, time);
-  if (stranger !== undefined) return stranger;
-  const { round } = state;
-  if (round === undefined) return refused('no-round', 'no round has begun');
-  if (round.round !== number) {
-    return refused('wrong-round', `this is round ${round.round}, not round ${number}`);
-  }
-  const member = round.members.get(client);
-  if (member === undefined) return refused('not-selected', notSelected(client, round));
-  return { round, member };
-}
-
-function enrolmentFault(state: RunState, client: string, time: number): Answer | undefined {
-  const known = state.clients.get(client);
-  if (known === undefined) return refused('unknown-client', `${client} is not registered`);
-  if (known.revoked) return refused('revoked', `${client} was revoked`);
-  if (known.expires !== undefined && known.expires <= time) {
-    return refused('expired', `the enrolment of ${client} has ended`);
-  }
-  return undefined;
-}
-
-function notSelected(client: string, { round }: RoundState): string {
-  return `${client} was not selected for round ${round}`;
-}
-
-function over({ round }: RoundState): Answer {
-  return refused('round-over', `round ${round} takes no more updates`);
-}
-
-function committedAlready(client: string): Answer {
-  return refused('already-committed', `another update of ${client} was accepted in this round`);
-}
-
-function tooMany(client: string, { declarations, refusals }: Member): Answer {
-  const counts = `${declarations} declarations, ${refusals} of what came was refused`;
-  return refused('too-many-attempts', `${client} has tried too often in this round: ${counts}`);
-}
-
-function sameDeclaration(a: Declaration, b: Declaration): boolean {
-  return (
-    a.root === b.root &&
-    a.bytes === b.bytes &&
-    a.chunkBytes === b.chunkBytes &&
-    a.dtype === b.dtype &&
-    a.samples === b.samples &&
-    a.signed?.steps === b.signed?.steps &&
-    a.signed?.loss === b.signed?.loss
-  );
-}
-
-/** The work of the present phase; the same whenever it is asked for. */
-export function workOf({ round, optimizer }: RunState): RoundWork | undefined {
-  if (round === undefined) return undefined;
-  const number = round.round;
-  switch (round.phase) {
-    case 'screen':
-      return { kind: 'screen', round: number, rows: rowsOf(round, round.closed!.committed) };
-    case 'unmask':
-      return { kind: 'unmask', round: number, clients: round.screened!.kept };
-    case 'account':
-      return { kind: 'account', round: number };
-    case 'aggregate':
-      return {
-        kind: 'aggregate',
-        round: number,
-        rows: round.sums === undefined ? rowsOf(round, round.screened!.kept) : sumRows(round),
-        cohort: [...round.members.keys()].sort(compareClients),
-        ...(round.charge !== undefined && { charge: round.charge }),
-      };
-    case 'publish':
-      return {
-        kind: 'publish',
-        round: number,
-        model: round.model,
-        aggregate: round.aggregate!,
-        ...(optimizer !== undefined && { optimizer }),
-      };
-    default:
-      return undefined;
-  }
-}
-
-function rowsOf({ members }: RoundState, clients: readonly string[]): RoundRow[] {
-  return clients.map((client) => {
-    const { update, declaration } = members.get(client)!;
-    const { blob, samples } = update!;
-    const claims = claimsOf(declaration?.signed ?? {});
-    return { clients: [client], blob, samples, ...(claims && { claims }) };
-  });
-}
-
-function claimsOf({ steps, loss }: Pick<SignedTerms, 'steps' | 'loss'>): RoundRow['claims'] {
-  if (steps === undefined && loss === undefined) return undefined;
-  return { ...(steps !== undefined && { steps }), ...(loss !== undefined && { loss }) };
-}
-
-function sumRows({ sums = [], members }: RoundState): RoundRow[] {
-  return sums
-    .map(({ clients, blob, samples }) => ({
-      clients,
-      blob,
-      samples: samples ?? clients.reduce((sum, id) => sum + members.get(id)!.update!.samples, 0),
-    }))
-    .sort((a, b) => compareClients(a.clients[0] ?? '', b.clients[0] ?? ''));
-}
-
-/** What each phase is waiting for, in words. */
-const WAITS: Readonly<Record<RoundPhase, string>> = {
-  collect: 'collecting updates',
-  screen: 'screening them',
-  unmask: 'taking masks off',
-  account: 'charging the budget',
-  aggregate: 'aggregating',
-  publish: 'making the next model',
-  done: 'nothing',
-  failed: 'nothing',
-};
-
-function statusOf({ round }: RunState, time: number): RoundStatus {
-  if (round === undefined) {
-    const none = { round: 0, updates: 0, wanted: 0, quorum: 0, members: 0, missing: [] };
-    return { ...none, phase: 'idle', text: 'no round has begun' };
-  }
-  const { policy, members, committed } = round;
-  const missing =
-    round.phase === 'collect'
-      ? [...members.keys()].filter((id) => isUnsettled(members.get(id)!)).sort(compareClients)
-      : [];
-  const due = dueOf(round);
-  return {
-    round: round.round,
-    phase: round.phase,
-    updates: committed,
-    wanted: policy.wanted,
-    quorum: policy.quorum,
-    members: members.size,
-    missing,
-    ...(due !== undefined && { msLeft: Math.max(0, due - time) }),
-    text: `round ${round.round}: ${sentence(round, { missing, due, time })}`,
-  };
-}
-
-function sentence(
-  round: RoundState,
-  { missing, due, time }: { missing: readonly string[]; due: number | undefined; time: number },
-): string {
-  const { committed, policy, failure, published } = round;
-  if (failure !== undefined) return `failed, ${failure.code}: ${failure.reason}`;
-  if (published !== undefined) return `published, of ${round.screened!.kept.length} updates`;
-  const left = `${Math.ceil(Math.max(0, due! - time) / 1000)} s left`;
-  if (round.phase !== 'collect') return `${committed} updates, ${WAITS[round.phase]}, ${left}`;
-  const need = `need ${policy.quorum}`;
-  return `${committed} of ${policy.wanted} updates, ${need}, ${left}, ${missingText(missing, round)}`;
-}
-
-function missingText(missing: readonly string[], { policy }: RoundState): string {
-  if (missing.length === 0) return policy.lateJoin ? 'waiting for others to join' : 'none missing';
-  const named = missing.slice(0, NAMED).join(' ');
-  const more = missing.length - NAMED;
-  return `missing: ${named}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -6,41 +6,25 @@
 
 import type { Identity } from '../secagg/client.ts';
 import type { Codec } from '../secagg/codec.ts';
-import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import type { Masks } from '../secagg/masks.ts';
-import type { Effects, RoundInput } from './round.ts';
-import type { RunConfig } from './run-config.ts';
-import type { RunState } from './run-state.ts';
-import type { Store } from './store/store.ts';
-
-/** A step of the machine, decided and on its way to the log. */
-export interface Decided {
-  readonly written: Promise<unknown>;
-  /** What follows, of a step of the machine. */
-  readonly effects?: Effects;
-}
+import type { RoundInput } from './round-io.ts';
+import type { RunHost } from './run-host.ts';
+import type { Decided } from './run-steps.ts';
 
 /** The run that rounds are of. */
-export interface SecureHost {
-  readonly store: Store;
-  readonly config: RunConfig;
-  readonly crypto: CryptoProvider;
+export interface SecureHost extends RunHost {
   /** Of the server. */
   readonly identity: Identity;
   readonly masks: Masks;
   readonly codec: Codec;
   /** Entries of an update. */
   readonly dimensions: number;
-  readonly state: () => RunState;
-  readonly now: () => number;
   /** The client whose key that is or was, in hexadecimal digits. */
   readonly ownerOf: (identity: string) => string | undefined;
   /** Nothing but this changes the run meanwhile. */
   readonly inTurn: <T>(work: () => Promise<T> | T) => Promise<T>;
   /** What an input does, at once; only within a turn. */
   readonly decide: (input: RoundInput, at: number) => Decided;
-  /** Waits until all that was decided is in the log. */
-  readonly synced: () => Promise<unknown>;
   /** Waits for the log, and begins what follows. */
   readonly finish: (steps: readonly Decided[]) => Promise<void>;
   readonly onFailure: (what: string, cause: unknown) => void;

@@ -6,7 +6,7 @@
 
 import type { Reason } from '../secagg/reasons.ts';
 import { REFUSALS, type RefusalCode } from './refusals.ts';
-import { ROUND_REFUSALS, type RoundRefusalCode } from './round.ts';
+import { ROUND_REFUSALS, type RoundRefusalCode } from './round-io.ts';
 
 /** Codes that only messages under masks can get, and their statuses. */
 const OWN = {

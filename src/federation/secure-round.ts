@@ -21,6 +21,7 @@ import type { ServerOptions } from '../secagg/server/round.ts';
 import type { Outcome, ServerPhase, ServerState } from '../secagg/server/state.ts';
 import { SecureServer } from '../secagg/server.ts';
 import { hex, KEY_BYTES } from '../secagg/suite.ts';
+import { Changes } from './changes.ts';
 import type { SecureJournal, SecureRecord } from './store/secure-journal.ts';
 
 /** What a round is made of. */
@@ -60,7 +61,7 @@ export class SecureRound {
   readonly #invitation: Uint8Array;
   /** What each client is to answer, by identity. */
   readonly #boxes = new Map<string, Uint8Array>();
-  readonly #waiting = new Set<() => void>();
+  readonly #changes = new Changes();
   /** Blobs of the masked inputs that were taken in, by identity. */
   readonly blobs: Map<string, string> = new Map<string, string>();
   /** Whether the journal failed: what is known here is of no use. */
@@ -260,16 +261,7 @@ export class SecureRound {
 
   /** Waits until something has changed. */
   changed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-      if (signal.aborted || this.#isClosed) done();
-    });
+    return this.#isClosed ? Promise.resolve() : this.#changes.next(signal);
   }
 
   /** Nothing more comes of it here; last words stay in the boxes, and the journal for whoever goes on. */
@@ -300,7 +292,7 @@ export class SecureRound {
   }
 
   #wake(): void {
-    for (const done of [...this.#waiting]) done();
+    this.#changes.tell();
   }
 }
 

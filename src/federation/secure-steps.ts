@@ -7,9 +7,10 @@
 
 import { describeRefusal } from '../secagg/reasons.ts';
 import type { ServerPhase } from '../secagg/server/state.ts';
-import type { RoundInput } from './round.ts';
+import type { RoundInput } from './round-io.ts';
 import { isOver, isUnsettled } from './run-state.ts';
-import type { Decided, MaskedUpdate, SecureHost } from './secure-host.ts';
+import type { Decided } from './run-steps.ts';
+import type { MaskedUpdate, SecureHost } from './secure-host.ts';
 import { refusedAs, type SecureRefusal } from './secure-refusals.ts';
 import type { SecureRound } from './secure-round.ts';
 

@@ -15,7 +15,7 @@ import { parseConfig } from '../../src/federation/config.ts';
 import { Detection, type DetectionReport } from '../../src/federation/detection.ts';
 import { parseEvent } from '../../src/federation/events.ts';
 import type { Evidence } from '../../src/federation/reputation.ts';
-import type { RoundWork } from '../../src/federation/round.ts';
+import type { RoundWork } from '../../src/federation/round-io.ts';
 import { RoundWorker, type WorkFacts } from '../../src/federation/round-work.ts';
 import type { RunConfig } from '../../src/federation/run-config.ts';
 import { emptyRun, fold } from '../../src/federation/run-state.ts';

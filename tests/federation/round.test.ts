@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RoundPolicy } from '../../src/federation/events.ts';
-import type { Answer } from '../../src/federation/round.ts';
+import type { Answer } from '../../src/federation/round-io.ts';
 import {
   beginning,
   clientNames,

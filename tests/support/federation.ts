@@ -11,14 +11,14 @@ import {
   type RunEvent,
   type TimedEvent,
 } from '../../src/federation/events.ts';
-import {
-  type Answer,
-  type Effects,
-  type RoundInput,
-  RoundMachine,
-  type RoundRow,
-  type RoundWork,
-} from '../../src/federation/round.ts';
+import { RoundMachine } from '../../src/federation/round.ts';
+import type {
+  Answer,
+  Effects,
+  RoundInput,
+  RoundRow,
+  RoundWork,
+} from '../../src/federation/round-io.ts';
 import { emptyRun, foldAll, type RunState } from '../../src/federation/run-state.ts';
 
 /** SHA-256 in hexadecimal digits. */

@@ -8,40 +8,26 @@
  * @module
  */
 
-import type { ServerResponse } from 'node:http';
-import type { HttpBindings } from '@hono/node-server';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { hexToBytes } from '@noble/hashes/utils.js';
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import type { Logger } from 'pino';
-import type { z } from 'zod';
-import { show } from '../../core/assert.ts';
 import { StoreError } from '../../core/errors.ts';
 import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import { hex } from '../../secagg/suite.ts';
-import type { Coordinator, DeclaredUpdate, Outcome } from '../coordinator.ts';
-import { CHALLENGE_MS, checkPossession, HEX_32, issueChallenge } from '../identity.ts';
-import { chunkRange } from '../merkle.ts';
+import type { Coordinator } from '../coordinator.ts';
 import { isOver } from '../run-state.ts';
-import type { ChunkOptions } from '../store/upload.ts';
-import { batches, PACE, type Pace, readPast, Stalled, shortBody } from './body.ts';
-import { Credit } from './credit.ts';
+import { PACE, type Pace, readPast, Stalled } from './body.ts';
+import { type Call, type Env, goneSignal, numberIn } from './calls.ts';
 import { TokenBuckets } from './flow.ts';
-import { Lanes } from './lanes.ts';
 import { Metrics } from './metrics.ts';
+import { giveModel } from './model-routes.ts';
 import { openApi } from './openapi.ts';
 import { admitOrigins } from './origins.ts';
-import { type Place, Problem, type ProblemDetails, problemOf } from './problems.ts';
-import {
-  challengeRequest,
-  enrolRequest,
-  type RoundBody,
-  rotationRequest,
-  sessionRequest,
-  statementRequest,
-} from './schemas.ts';
+import { Problem, problemOf } from './problems.ts';
+import type { RoundBody } from './schemas.ts';
 import { giveMessage, type SecureCall, takeMessage } from './secure-routes.ts';
+import { SessionRoutes } from './session-routes.ts';
 import { type Session, Sessions } from './sessions.ts';
+import { UpdateRoutes } from './update-routes.ts';
 
 /** What an app is made of. */
 export interface AppOptions {
@@ -56,20 +42,8 @@ export interface AppOptions {
   readonly origins?: readonly string[];
 }
 
-type Env = { Bindings: HttpBindings };
-type Call = Context<Env>;
-
-/** Longest body but that of a chunk. */
-const MOST_JSON = 64 * 1024;
 /** Longest that a request is held open, in seconds. */
 const MOST_WAIT = 60;
-/** Bytes of a model that are read at one time. */
-const PIECE = 2 ** 20;
-/** Longest that a chunk waits for credit, in milliseconds. */
-const CREDIT_MS = 10_000;
-/** Chunks that are taken in whole at a time, and how long one may take to come, in milliseconds. */
-const LANES = 16;
-const LANE_MS = 50;
 /** When to come again where nobody knows, in seconds. */
 const LATER = 5;
 
@@ -80,19 +54,18 @@ export class FederationApp {
   readonly metrics: Metrics;
   readonly #options: AppOptions;
   readonly #buckets: TokenBuckets;
-  readonly #credit: Credit;
-  readonly #lanes = new Lanes(LANES);
-  /** What challenges are tagged with: of this process alone. */
-  readonly #secret: Uint8Array;
+  readonly #keys: SessionRoutes;
+  readonly #updates: UpdateRoutes;
   readonly #stopping = new AbortController();
 
   constructor(options: AppOptions) {
     this.#options = options;
-    const { limits } = options.coordinator.config;
-    this.#buckets = new TokenBuckets(limits.requestsPerSecond);
-    this.#credit = new Credit({ each: limits.creditBytesEach, all: limits.creditBytes });
-    this.#secret = options.crypto.randomBytes(32);
-    this.metrics = new Metrics(options.coordinator, () => this.#credit.used);
+    const { coordinator, crypto, pace = PACE } = options;
+    const shared = { coordinator, pace };
+    this.#buckets = new TokenBuckets(coordinator.config.limits.requestsPerSecond);
+    this.#keys = new SessionRoutes({ ...shared, crypto, sessions: this.sessions });
+    this.#updates = new UpdateRoutes({ ...shared, onTaken: (bytes) => this.metrics.took(bytes) });
+    this.metrics = new Metrics(coordinator, () => this.#updates.inFlight);
     this.hono = this.#routes();
   }
 
@@ -143,14 +116,14 @@ export class FederationApp {
     );
     app.get('/v1/openapi.json', (c) => c.json(openApi(this.#options.version)));
     app.get('/v1/run', (c) => this.#limited(c, () => this.#run(c)));
-    app.post('/v1/challenge', (c) => this.#limited(c, () => this.#challenge(c)));
-    app.post('/v1/clients', (c) => this.#limited(c, () => this.#enrol(c)));
-    app.post('/v1/session', (c) => this.#limited(c, () => this.#session(c)));
-    app.post('/v1/keys', (c) => this.#as(c, (session) => this.#rotate(c, session)));
+    app.post('/v1/challenge', (c) => this.#limited(c, () => this.#keys.challenge(c)));
+    app.post('/v1/clients', (c) => this.#limited(c, () => this.#keys.enrol(c)));
+    app.post('/v1/session', (c) => this.#limited(c, () => this.#keys.begin(c)));
+    app.post('/v1/keys', (c) => this.#as(c, (session) => this.#keys.rotate(c, session)));
     app.get('/v1/rounds/current', (c) => this.#as(c, ({ client }) => this.#current(c, client)));
-    app.get('/v1/models/:sha256', (c) => this.#as(c, () => this.#model(c)));
+    app.get('/v1/models/:sha256', (c) => this.#as(c, () => giveModel(c, options.coordinator)));
     app.post('/v1/rounds/:round/updates', (c) =>
-      this.#as(c, ({ client }) => this.#declare(c, client)),
+      this.#as(c, ({ client }) => this.#updates.declare(c, client)),
     );
     app.post('/v1/rounds/:round/secure', (c) =>
       this.#as(c, (session) => takeMessage(this.#secureCall(c, session), options.pace ?? PACE)),
@@ -158,10 +131,14 @@ export class FederationApp {
     app.get('/v1/rounds/:round/secure', (c) =>
       this.#as(c, (session) => giveMessage(this.#secureCall(c, session), this.#held(c))),
     );
-    app.put('/v1/updates/:update/chunks/:k', (c) => this.#chunk(c));
-    app.get('/v1/updates/:update', (c) => this.#as(c, ({ client }) => this.#upload(c, client)));
+    app.put('/v1/updates/:update/chunks/:k', (c) =>
+      this.#unmetered(c, ({ client }) => this.#updates.chunk(c, client)),
+    );
+    app.get('/v1/updates/:update', (c) =>
+      this.#as(c, ({ client }) => this.#updates.status(c, client)),
+    );
     app.post('/v1/updates/:update/commit', (c) =>
-      this.#as(c, ({ client }) => this.#commit(c, client)),
+      this.#as(c, ({ client }) => this.#updates.commit(c, client)),
     );
     return app;
   }
@@ -179,6 +156,13 @@ export class FederationApp {
   async #as(c: Call, serve: (session: Session) => Response | Promise<Response>): Promise<Response> {
     const session = this.#sessionIn(c);
     this.#take(session.client);
+    this.#requireOpen();
+    return serve(session);
+  }
+
+  /** A request of a client, however often it comes: chunks are bounded by credit. */
+  async #unmetered(c: Call, serve: (session: Session) => Promise<Response>): Promise<Response> {
+    const session = this.#sessionIn(c);
     this.#requireOpen();
     return serve(session);
   }
@@ -213,95 +197,6 @@ export class FederationApp {
     }
     const { trouble } = this.#options.coordinator;
     if (trouble !== undefined) throw problemOfStore(trouble, trouble);
-  }
-
-  // Keys
-
-  async #challenge(c: Call): Promise<Response> {
-    const { coordinator, crypto } = this.#options;
-    const { publicKey, purpose } = await this.#json(c, challengeRequest);
-    const isKnown = coordinator.registry.ownerOf(publicKey) !== undefined;
-    const now = coordinator.now();
-    const challenge = issueChallenge({
-      secret: this.#secret,
-      purpose: purpose ?? (isKnown ? 'session' : 'registration'),
-      run: coordinator.store.run,
-      now,
-      crypto,
-    });
-    return c.json({
-      challenge: Buffer.from(challenge).toString('hex'),
-      expires: now + CHALLENGE_MS,
-    });
-  }
-
-  async #enrol(c: Call): Promise<Response> {
-    const body = await this.#json(c, enrolRequest);
-    const { publicKey, challenge, proof, certificate, name } = body;
-    const attributes = { ...(name !== undefined && { name }), ...body.attributes };
-    const outcome = await this.#options.coordinator.register(
-      {
-        key: hexToBytes(publicKey),
-        challenge: hexToBytes(challenge),
-        proof: hexToBytes(proof),
-        ...(Object.keys(attributes).length > 0 && { attributes }),
-        ...(certificate && {
-          certificate: {
-            ...certificate,
-            identity: hexToBytes(certificate.identity),
-            federation: hexToBytes(certificate.federation),
-            signature: hexToBytes(certificate.signature),
-          },
-        }),
-      },
-      this.#secret,
-    );
-    const { client, isNew } = granted(outcome, 'key');
-    return c.json({ client }, isNew ? 201 : 200);
-  }
-
-  async #session(c: Call): Promise<Response> {
-    const { coordinator, crypto } = this.#options;
-    const { publicKey, challenge, proof } = await this.#json(c, sessionRequest);
-    const now = coordinator.now();
-    const shown = await checkPossession(
-      { challenge: hexToBytes(challenge), key: hexToBytes(publicKey), proof: hexToBytes(proof) },
-      { secret: this.#secret, purpose: 'session', run: coordinator.store.run, now, crypto },
-    );
-    if (!shown.ok) throw problemOf(shown.refusal, 'key');
-    const record = coordinator.registry.ownerOf(publicKey);
-    if (record === undefined || record.key !== publicKey) {
-      const what = record === undefined ? 'is not enrolled' : 'was replaced';
-      throw new Problem('not-enrolled', `the key ${publicKey} ${what}`);
-    }
-    const { client } = record;
-    const out = coordinator.standingOf(client);
-    if (out !== undefined) throw problemOf(out, 'key');
-    if (!this.sessions.isFirstUse(challenge, now)) {
-      throw new Problem('stale-challenge', 'the challenge was answered before: ask for another');
-    }
-    const { token, expires } = this.sessions.begin({ client, key: publicKey }, now);
-    coordinator.heard(client);
-    return c.json({ token, expires, client, rotations: record.formerKeys.length });
-  }
-
-  async #rotate(c: Call, { client }: Session): Promise<Response> {
-    const { coordinator } = this.#options;
-    const { newPublicKey, signatureOld, signatureNew } = await this.#json(c, rotationRequest);
-    const { key, formerKeys } = coordinator.registry.get(client)!;
-    // A repeated request is for the change that was made.
-    const isDone = key === newPublicKey && formerKeys.length > 0;
-    const outcome = await coordinator.rotate({
-      client,
-      rotations: isDone ? formerKeys.length - 1 : formerKeys.length,
-      previous: hexToBytes(isDone ? formerKeys.at(-1)! : key),
-      next: hexToBytes(newPublicKey),
-      signature: hexToBytes(signatureOld),
-      nextSignature: hexToBytes(signatureNew),
-    });
-    granted(outcome, 'key');
-    this.sessions.end(client, newPublicKey);
-    return c.json({ client });
   }
 
   // The run and its rounds
@@ -392,144 +287,6 @@ export class FederationApp {
     };
   }
 
-  async #model(c: Call): Promise<Response> {
-    const { coordinator } = this.#options;
-    const name = c.req.param('sha256') ?? '';
-    if (!HEX_32.test(name) || !(await coordinator.isModel(name))) {
-      throw new Problem('no-such-model', `there is no model ${show(name)}`);
-    }
-    const etag = `"${name}"`;
-    const headers = {
-      etag,
-      'cache-control': 'private, max-age=31536000, immutable',
-      'accept-ranges': 'bytes',
-      'content-type': 'application/octet-stream',
-    };
-    if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers);
-    const source = await coordinator.store.blobs.open(name);
-    const range = rangeIn(c, { etag, size: source.size });
-    if (range === 'none') {
-      await source.close();
-      return c.body(null, 416, { ...headers, 'content-range': `bytes */${source.size}` });
-    }
-    const { from, to } = range ?? { from: 0, to: source.size };
-    let at = from;
-    const body = new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          const end = Math.min(to, at + PIECE);
-          if (end > at) controller.enqueue(await source.read(at, end));
-          at = end;
-          if (at < to) return;
-          await source.close();
-          controller.close();
-        },
-        cancel: () => source.close(),
-      },
-      { highWaterMark: 0 },
-    );
-    return c.body(body, range === undefined ? 200 : 206, {
-      ...headers,
-      'content-length': String(to - from),
-      ...(range && { 'content-range': `bytes ${from}-${to - 1}/${source.size}` }),
-    });
-  }
-
-  // Updates
-
-  async #declare(c: Call, client: string): Promise<Response> {
-    const { coordinator } = this.#options;
-    const { signature, baseModel, clipNorm, ...rest } = await this.#json(c, statementRequest);
-    const place = c.req.param('round');
-    if (place !== String(rest.round)) {
-      throw new Problem(
-        'malformed',
-        `the statement is of round ${rest.round}, the path of ${place}`,
-      );
-    }
-    const statement = {
-      ...rest,
-      model: baseModel,
-      // 0 and null are no norm.
-      ...(typeof clipNorm === 'number' && clipNorm > 0 && { clipNorm }),
-    };
-    const outcome = await coordinator.declare(client, {
-      statement,
-      signature: hexToBytes(signature),
-    });
-    const round = coordinator.state.round?.round;
-    const declared = granted(outcome, 'statement', round === undefined ? {} : { round });
-    return sent(c, declared.repeated ? 200 : 201, this.#uploadState(declared));
-  }
-
-  async #upload(c: Call, client: string): Promise<Response> {
-    const { coordinator } = this.#options;
-    const update = updateIn(c);
-    return c.json(this.#uploadState(granted(await coordinator.uploadOf(client, update), 'chunk')));
-  }
-
-  #uploadState({ update, upload, committed, chunks }: DeclaredUpdate): object {
-    const missing = new Uint8Array(Math.ceil(chunks / 8));
-    const arrived = upload?.arrived;
-    for (let k = 0; k < chunks && !committed; k++) {
-      if (((arrived?.[k >> 3] ?? 0) >> (k & 7)) & 1) continue;
-      missing[k >> 3]! |= 1 << (k & 7);
-    }
-    return {
-      update,
-      state: committed ? 'committed' : 'open',
-      chunks,
-      missing: Buffer.from(missing).toString('base64'),
-      credit: this.#credit.each,
-    };
-  }
-
-  /** A chunk: everything that can be refused is refused before its body is read. */
-  async #chunk(c: Call): Promise<Response> {
-    const { coordinator, pace = PACE } = this.#options;
-    const { client } = this.#sessionIn(c);
-    this.#requireOpen();
-    const update = updateIn(c);
-    const { upload } = granted(await coordinator.uploadOf(client, update), 'chunk');
-    if (upload === undefined) throw new Problem('replay', 'the update is committed already');
-    const index = indexIn(c, upload.chunks);
-    const { from, to } = chunkRange(upload.plan, index);
-    const length = lengthIn(c);
-    if (length !== to - from) {
-      throw new Problem('wrong-length', `chunk ${index} has ${to - from} bytes, got ${length}`);
-    }
-    const hash = hashIn(c);
-    const isBegun = upload.missing < upload.chunks;
-    const giveBack =
-      this.#credit.take(client, length) ??
-      (await this.#credit.wait(client, length, {
-        waitMs: CREDIT_MS,
-        isBegun,
-        signal: goneSignal(c.env.outgoing),
-      }));
-    if (giveBack === undefined) {
-      const message = `${this.#credit.each} bytes may be in flight: wait for those that are`;
-      throw new Problem('no-credit', message, { retryAfter: 1 });
-    }
-    const leave = await this.#lanes.enter();
-    try {
-      const eager = { ms: LANE_MS, onSlow: leave };
-      const pieces = batches(c.env.incoming, { pace, bytes: length, eager });
-      const answer = await upload.write(index, pieces, hash);
-      if (!answer.ok) throw problemOf(answer.refusal, 'chunk');
-    } finally {
-      leave();
-      giveBack();
-    }
-    this.metrics.took(length);
-    return sent(c, 204);
-  }
-
-  async #commit(c: Call, client: string): Promise<Response> {
-    const { coordinator } = this.#options;
-    return sent(c, 200, granted(await coordinator.commit(client, updateIn(c)), 'chunk'));
-  }
-
   // Operations
 
   #health(c: Call): Response {
@@ -550,21 +307,7 @@ export class FederationApp {
     );
   }
 
-  // Requests and answers
-
-  async #json<T>(c: Call, schema: z.ZodType<T>): Promise<T> {
-    const type = (c.req.header('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase();
-    if (type !== 'application/json') {
-      throw new Problem('wrong-type', `the body must be application/json, got ${show(type)}`);
-    }
-    const { pace = PACE } = this.#options;
-    const bytes = await shortBody(c.env.incoming, { most: MOST_JSON, pace });
-    const result = schema.safeParse(parsedJson(bytes));
-    if (result.success) return result.data;
-    const issue = result.error.issues[0]!;
-    const path = issue.path.map(String).join('.');
-    throw new Problem('malformed', path === '' ? issue.message : `${path}: ${issue.message}`);
-  }
+  // Failures
 
   #failed(error: unknown, c: Call): Response {
     if (error instanceof Problem) return this.#answer(c, error);
@@ -594,12 +337,6 @@ export class FederationApp {
   }
 }
 
-/** @throws {Problem} if it was not granted. */
-function granted<T>(outcome: Outcome<T>, place: Place, details: ProblemDetails = {}): T {
-  if (outcome.ok) return outcome.value;
-  throw problemOf(outcome, place, details);
-}
-
 function problemOfStore(error: StoreError, trouble?: StoreError): Problem {
   // An upload that ended while something of it came.
   if (error.code === 'closed' && trouble === undefined) {
@@ -609,95 +346,6 @@ function problemOfStore(error: StoreError, trouble?: StoreError): Problem {
     return new Problem('no-space', 'there is no room on the disk', { retryAfter: LATER });
   }
   return new Problem('stopping', 'the server cannot write its log', { retryAfter: LATER });
-}
-
-function parsedJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    throw new Problem('malformed', 'the body is no JSON');
-  }
-}
-
-function updateIn(c: Call): string {
-  const update = c.req.param('update') ?? '';
-  if (HEX_32.test(update)) return update;
-  throw new Problem('no-such-update', `there is no update ${show(update)}`);
-}
-
-function indexIn(c: Call, chunks: number): number {
-  const text = c.req.param('k') ?? '';
-  const index = Number(text);
-  if (/^\d{1,9}$/.test(text) && index < chunks) return index;
-  throw new Problem('malformed', `the update has chunks 0 to ${chunks - 1}, got ${show(text)}`);
-}
-
-function lengthIn(c: Call): number {
-  const text = c.req.header('content-length') ?? '';
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new Problem('wrong-length', 'a chunk comes with its Content-Length');
-}
-
-/** What a chunk is said to hash to: its leaf of the tree, or its bytes by themselves. */
-function hashIn(c: Call): ChunkOptions {
-  const leaf = c.req.header('merkle-leaf');
-  if (leaf !== undefined && HEX_32.test(leaf)) return { leaf: hexToBytes(leaf) };
-  const text = c.req.header('content-digest') ?? '';
-  const [, digest] = /^sha-256=:([A-Za-z0-9+/]{43}=):$/.exec(text) ?? [];
-  if (leaf === undefined && digest !== undefined) {
-    return { digest: new Uint8Array(Buffer.from(digest, 'base64')) };
-  }
-  const wanted = 'Content-Digest: sha-256=:…: or Merkle-Leaf: and 64 lower-case hex digits';
-  throw new Problem('malformed', `a chunk comes with ${wanted}`);
-}
-
-function numberIn(c: Call, name: string): number | undefined {
-  const text = c.req.query(name);
-  if (text === undefined) return undefined;
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new Problem('malformed', `${name} must be a number, got ${show(text)}`);
-}
-
-/** One range of bytes [from, to); `none` for one that is not there. Others mean the whole. */
-function rangeIn(
-  c: Call,
-  { etag, size }: { readonly etag: string; readonly size: number },
-): { readonly from: number; readonly to: number } | 'none' | undefined {
-  const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(c.req.header('range') ?? '') ?? [];
-  if (first === undefined || last === undefined || (first === '' && last === '')) return undefined;
-  const condition = c.req.header('if-range');
-  if (condition !== undefined && condition !== etag) return undefined;
-  const from = first === '' ? Math.max(0, size - Number(last)) : Number(first);
-  const to = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
-  return from < to ? { from, to } : 'none';
-}
-
-/**
- * Answers at once: a `Response` costs more than all else of an answer, and updates need six. Pages get one
- * all the same: what lets their browsers show them the answer is in its headers.
- */
-function sent(c: Call, status: 200 | 201 | 204, json?: object): Response {
-  if (c.req.header('origin') !== undefined) {
-    return json === undefined ? c.body(null, status as 204) : c.json(json, status as 200);
-  }
-  if (json === undefined) {
-    c.env.outgoing.writeHead(status).end();
-  } else {
-    const body = JSON.stringify(json);
-    const headers = {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-    };
-    c.env.outgoing.writeHead(status, headers).end(body);
-  }
-  return RESPONSE_ALREADY_SENT;
-}
-
-/** Aborts when whoever asked has gone, or was answered: a connection outlives many requests. */
-function goneSignal(outgoing: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  outgoing.once('close', () => controller.abort());
-  return controller.signal;
 }
 
 /** Whether the connection broke. */

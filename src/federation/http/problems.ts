@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Refused } from '../coordinator.ts';
+import type { Refused } from '../outcomes.ts';
 
 /** Codes on the wire, and their statuses. Codes never change. */
 export const PROBLEMS = {

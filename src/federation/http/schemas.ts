@@ -7,7 +7,7 @@
 
 import { z } from 'zod';
 import type { ClientScalarName } from '../optimizers/client-scalars.ts';
-import type { RoundStatus } from '../round.ts';
+import type { RoundStatus } from '../round-status.ts';
 
 /** `POST /v1/challenge` */
 export interface ChallengeRequest {

@@ -8,7 +8,8 @@
 import { FormatError } from '../../core/errors.ts';
 import { parseConfig } from '../config.ts';
 import { type OpenedSum, parseEvent, type RunEvent } from '../events.ts';
-import { type RoundWork, workOf } from '../round.ts';
+import type { RoundWork } from '../round-io.ts';
+import { workOf } from '../round-phases.ts';
 import type { RunState } from '../run-state.ts';
 import { fold } from '../run-state.ts';
 import type { Store } from '../store/store.ts';

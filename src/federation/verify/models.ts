@@ -10,7 +10,8 @@
 import type { Backend, BackendName } from '../../backend/kernels.ts';
 import { BackendError } from '../../core/errors.ts';
 import { readReport } from '../report-file.ts';
-import { type RoundInput, type RoundWork, workOf } from '../round.ts';
+import type { RoundInput, RoundWork } from '../round-io.ts';
+import { workOf } from '../round-phases.ts';
 import { factsOf, RoundWorker } from '../round-work.ts';
 import type { RunState } from '../run-state.ts';
 import { DryBlobs } from '../store/dry-blobs.ts';
