@@ -158,6 +158,7 @@ export class Uploads {
       map,
       data,
       onStep: this.#onStep,
+      isFile: (name) => this.#blobs.isFile(name),
       adopt: (path, name) => this.#blobs.adopt(path, name),
     });
     this.#open.set(id, upload);
