@@ -26,6 +26,7 @@ import { isOver } from '../run-state.ts';
 import type { ChunkOptions } from '../store/upload.ts';
 import { batches, PACE, type Pace, readPast, Stalled, shortBody } from './body.ts';
 import { Credit } from './credit.ts';
+import { Downloads } from './downloads.ts';
 import { TokenBuckets } from './flow.ts';
 import { Lanes } from './lanes.ts';
 import { Metrics } from './metrics.ts';
@@ -82,6 +83,7 @@ export class FederationApp {
   readonly #buckets: TokenBuckets;
   readonly #credit: Credit;
   readonly #lanes = new Lanes(LANES);
+  readonly #downloads = new Downloads();
   /** What challenges are tagged with: of this process alone. */
   readonly #secret: Uint8Array;
   readonly #stopping = new AbortController();
@@ -148,7 +150,7 @@ export class FederationApp {
     app.post('/v1/session', (c) => this.#limited(c, () => this.#session(c)));
     app.post('/v1/keys', (c) => this.#as(c, (session) => this.#rotate(c, session)));
     app.get('/v1/rounds/current', (c) => this.#as(c, ({ client }) => this.#current(c, client)));
-    app.get('/v1/models/:sha256', (c) => this.#as(c, () => this.#model(c)));
+    app.get('/v1/models/:sha256', (c) => this.#as(c, ({ client }) => this.#model(c, client)));
     app.post('/v1/rounds/:round/updates', (c) =>
       this.#as(c, ({ client }) => this.#declare(c, client)),
     );
@@ -392,7 +394,7 @@ export class FederationApp {
     };
   }
 
-  async #model(c: Call): Promise<Response> {
+  async #model(c: Call, client: string): Promise<Response> {
     const { coordinator } = this.#options;
     const name = c.req.param('sha256') ?? '';
     if (!HEX_32.test(name) || !(await coordinator.isModel(name))) {
@@ -413,6 +415,12 @@ export class FederationApp {
       return c.body(null, 416, { ...headers, 'content-range': `bytes */${source.size}` });
     }
     const { from, to } = range ?? { from: 0, to: source.size };
+    // Whoever asks with HEAD reads no body, and nobody would close the file.
+    if (c.req.method === 'HEAD') {
+      await source.close();
+      return c.body(null, 200, { ...headers, 'content-length': String(source.size) });
+    }
+    this.#downloads.begin(client, c.env.outgoing);
     let at = from;
     const body = new ReadableStream<Uint8Array>(
       {
