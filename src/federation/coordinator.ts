@@ -394,7 +394,7 @@ export class Coordinator {
     const state = this.#isShared ? optimizer : undefined;
     const member = client === undefined ? undefined : round?.members.get(client);
     const base = round !== undefined && !isOver(round) ? round.model : model;
-    return {
+    const view = {
       status: this.status(),
       ...(finished !== undefined && { finished }),
       ...(base !== undefined && { model: base, modelBytes: await this.#sizeOf(base) }),
@@ -403,6 +403,13 @@ export class Coordinator {
       selected: member === undefined ? this.#mayJoin(client) : member.status !== 'out',
       committed: member?.status === 'committed',
     };
+    await this.#synced();
+    return view;
+  }
+
+  /** When all that the state holds is on disk: what is told of it before that could still be lost. */
+  async #synced(): Promise<void> {
+    await this.#pipe.write([], this.#now());
   }
 
   /** Whether a client that is no member would become one by declaring an update. */
@@ -509,6 +516,7 @@ export class Coordinator {
     }
     const committed = member.status === 'committed';
     if (committed) {
+      await this.#synced();
       const { bytes: length, chunkBytes: chunkSize } = declaration;
       const chunks = chunkCount({ length, chunkSize });
       return { ok: true, value: { update, upload: undefined, chunks, repeated: true, committed } };
@@ -537,10 +545,7 @@ export class Coordinator {
     if (!found.ok) return found;
     const { round } = this.state;
     const number = round!.round;
-    if (found.value.committed) {
-      await this.#pipe.write([], this.#now());
-      return this.#committed(client, update);
-    }
+    if (found.value.committed) return this.#committed(client, update);
     const { upload } = found.value;
     const { dtype = '', root = '' } = round!.members.get(client)?.declaration ?? {};
     const sealed = await upload!.seal();
@@ -683,7 +688,7 @@ export class Coordinator {
 
   async #record({ event }: Decision): Promise<void> {
     if (event === undefined) {
-      await this.#pipe.write([], this.#now());
+      await this.#synced();
       return;
     }
     const parsed = parseEvent(event.type, event.body) as RunEvent<'client.registered'>;
