@@ -24,7 +24,7 @@ import { CHALLENGE_MS, checkPossession, HEX_32, issueChallenge } from '../identi
 import { chunkRange } from '../merkle.ts';
 import { isOver } from '../run-state.ts';
 import type { ChunkOptions } from '../store/upload.ts';
-import { batches, PACE, type Pace, readPast, Stalled, shortBody } from './body.ts';
+import { BATCH_BYTES, batches, PACE, type Pace, readPast, Stalled, shortBody } from './body.ts';
 import { Credit } from './credit.ts';
 import { Downloads } from './downloads.ts';
 import { TokenBuckets } from './flow.ts';
@@ -521,8 +521,18 @@ export class FederationApp {
     }
     const leave = await this.#lanes.enter();
     try {
-      const eager = { ms: LANE_MS, onSlow: leave };
-      const pieces = batches(c.env.incoming, { pace, bytes: length, eager });
+      // Whoever is slow has a batch in memory, not all of its chunk: others need not wait for the rest.
+      let isSlow = false;
+      const onSlow = (held: number): void => {
+        isSlow = true;
+        leave();
+        giveBack(Math.max(held, 2 * BATCH_BYTES));
+      };
+      const eager = { ms: LANE_MS, onSlow };
+      const pieces = followed(batches(c.env.incoming, { pace, bytes: length, eager }), () => {
+        // What came before it was slow is written.
+        if (isSlow) giveBack(2 * BATCH_BYTES);
+      });
       const answer = await upload.write(index, pieces, hash);
       if (!answer.ok) throw problemOf(answer.refusal, 'chunk');
     } finally {
@@ -599,6 +609,14 @@ export class FederationApp {
     const headers =
       retryAfter === undefined ? {} : { 'retry-after': String(Math.max(1, retryAfter)) };
     return c.json(problem.toJSON(), status as never, headers);
+  }
+}
+
+/** The same; `done` is called whenever whoever takes it is done with one. */
+async function* followed<T>(source: AsyncIterable<T>, done: () => void): AsyncGenerator<T, void> {
+  for await (const one of source) {
+    yield one;
+    done();
   }
 }
 
