@@ -249,7 +249,10 @@ export class Coordinator {
 
   /** The round as a client sees it, or anybody. */
   async view(client?: string): Promise<RoundView> {
-    return viewOf(this.state, { client, status: this.status(), served: this.#served });
+    const view = await viewOf(this.state, { client, status: this.status(), served: this.#served });
+    // What is told of the state before it is on disk could still be lost.
+    await this.#steps.synced();
+    return view;
   }
 
   /** Whether a blob is a model that was published, or the first; or a state that clients need. */

@@ -117,7 +117,10 @@ export class Intake {
       return { ok: false, code: 'no-such-update', status: 404, message };
     }
     const { bytes: length, chunkBytes: chunkSize, root } = declaration;
-    if (member.status === 'committed') return inAlready(update, { length, chunkSize });
+    if (member.status === 'committed') {
+      await this.#host.synced();
+      return inAlready(update, { length, chunkSize });
+    }
     const { round } = this.#host.state();
     if (round?.phase !== 'collect') {
       const message = `round ${round?.round} takes no more updates`;
@@ -133,10 +136,7 @@ export class Intake {
     if (!found.ok) return found;
     const { round } = this.#host.state();
     const number = round!.round;
-    if (found.value.committed) {
-      await this.#host.synced();
-      return this.#committed(client, update);
-    }
+    if (found.value.committed) return this.#committed(client, update);
     const { upload } = found.value;
     const { dtype = '', root = '' } = round!.members.get(client)?.declaration ?? {};
     const sealed = await upload!.seal();

@@ -27,6 +27,7 @@ import {
 } from '../private-release.ts';
 import type { Releasable, Rule } from '../rules/rule.ts';
 import { parseRule } from '../rules/spec.ts';
+import { LastingLedger } from './lasting-ledger.ts';
 import type { PrivacyConfig, RunConfig } from './run-config.ts';
 
 /** Noise at the server, as configured. */
@@ -68,11 +69,15 @@ export function fixedMembers({ selection }: Pick<RunConfig, 'selection'>): numbe
 export class PrivateRounds {
   readonly #options: PrivateRoundsOptions;
   readonly #release: PrivateRelease;
-  readonly #ledger: Ledger;
+  readonly #ledger: LastingLedger;
   /** Charges of this process that nothing was released on. */
   readonly #charges = new Map<number, Charge>();
 
-  private constructor(options: PrivateRoundsOptions, release: PrivateRelease, ledger: Ledger) {
+  private constructor(
+    options: PrivateRoundsOptions,
+    release: PrivateRelease,
+    ledger: LastingLedger,
+  ) {
     this.#options = options;
     this.#release = release;
     this.#ledger = ledger;
@@ -90,22 +95,25 @@ export class PrivateRounds {
     const { relation, clipNorm, noiseMultiplier } = privacy;
     const statistic = statisticOf(config);
     const release = await planRelease({ statistic, relation, clipNorm, noiseMultiplier });
-    const filter = filterOf(privacy, eventOf(release, cols), config.rounds);
-    const ledger = await openLedger({ storage, filter, unit: 'client', relation });
+    const ledger = await LastingLedger.open(() => {
+      const filter = filterOf(privacy, eventOf(release, cols), config.rounds);
+      return openLedger({ storage, filter, unit: 'client', relation });
+    });
     return new PrivateRounds(options, release, ledger);
   }
 
   /** ε spent. */
   get epsilon(): number {
-    return this.#ledger.epsilon();
+    return this.#ledger.epsilon;
   }
 
   /** Charges a release. @throws {PrivacyError} `over-budget`, and whatever else `Ledger.reserve` throws. */
   async reserve(): Promise<Reservation> {
-    const charge = await this.#ledger.reserve(eventOf(this.#release, this.#options.cols));
+    const event = eventOf(this.#release, this.#options.cols);
+    const charge = await this.#ledger.use((ledger) => ledger.reserve(event));
     this.#charges.clear();
     this.#charges.set(charge.record, charge);
-    return { charge: charge.record, epsilon: this.#ledger.epsilon() };
+    return { charge: charge.record, epsilon: this.epsilon };
   }
 
   /** Releases a round under its charge. @throws as `releasePrivately`. */
@@ -114,24 +122,24 @@ export class PrivateRounds {
     readonly clients: readonly PrivateClient[];
   }> {
     const { config, backend, cols } = this.#options;
-    const ledger = this.#under(charge);
     // Between two that are published, fewer than so many fail, or the run ends.
     const rounds = config.rounds * config.round.maxFailures;
-    return releasePrivately(updates, this.#release, {
-      round: round - 1,
-      rounds,
-      cohort,
-      cols,
-      ledger,
-      backend,
-    });
+    return this.#ledger.use((ledger) =>
+      releasePrivately(updates, this.#release, {
+        round: round - 1,
+        rounds,
+        cohort,
+        cols,
+        ledger: this.#under(ledger, charge),
+        backend,
+      }),
+    );
   }
 
   /** The ledger with a charge that was made before. */
-  #under(record: number): Charging {
+  #under(ledger: Ledger, record: number): Charging {
     const charge = this.#charges.get(record);
     this.#charges.delete(record);
-    const ledger = this.#ledger;
     return {
       budget: ledger.budget,
       epsilon: () => ledger.epsilon(),

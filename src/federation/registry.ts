@@ -307,6 +307,9 @@ export async function requestRotation(
   return { ...fields, signature: await identity.sign(message), nextSignature };
 }
 
+/** Times that a client may change its key in a run: the log and its record hold every one. */
+export const MAX_ROTATIONS = 64;
+
 /** What rotations are decided on. */
 export interface RotationOptions {
   readonly registry: Registry;
@@ -358,6 +361,12 @@ export async function decideRotation(
   }
   if (registry.ownerOf(hex(next)) !== undefined) {
     return refused('key-in-use', 'the next key is or was the key of a client');
+  }
+  if (rotations >= MAX_ROTATIONS) {
+    return refused(
+      'key-in-use',
+      `the key of ${client} was changed ${MAX_ROTATIONS} times: keep it`,
+    );
   }
   const body = { client, previous: hex(previous), key: hex(next) };
   return granted({ client, event: { type: 'client.key-rotated', body } });

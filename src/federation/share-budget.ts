@@ -6,10 +6,10 @@
  */
 
 import { hashesOfTables, noncesOf } from '../privacy/lattice/transcript.ts';
-import type { Ledger } from '../privacy/ledger/ledger.ts';
 import { type Charge, openLedger } from '../privacy/ledger/ledger.ts';
 import type { LedgerStorage } from '../privacy/ledger/storage.ts';
 import type { SecureNoise } from '../secure-noise.ts';
+import { LastingLedger } from './lasting-ledger.ts';
 import { type CentralPrivacy, filterOf, type Reservation } from './private-rounds.ts';
 
 /** What a budget is opened with. */
@@ -25,11 +25,11 @@ export interface ShareBudgetOptions {
 /** The ledger of a run with noise in shares. */
 export class ShareBudget {
   readonly #noise: SecureNoise;
-  readonly #ledger: Ledger;
+  readonly #ledger: LastingLedger;
   /** The last charge of this process, until its round is over. */
   #charge: Charge | undefined;
 
-  private constructor(noise: SecureNoise, ledger: Ledger) {
+  private constructor(noise: SecureNoise, ledger: LastingLedger) {
     this.#noise = noise;
     this.#ledger = ledger;
   }
@@ -42,21 +42,24 @@ export class ShareBudget {
    */
   static async open(options: ShareBudgetOptions): Promise<ShareBudget> {
     const { privacy, noise, rounds, storage } = options;
-    const filter = filterOf(privacy, noise.event, rounds);
     const { relation } = privacy;
-    const ledger = await openLedger({ storage, filter, unit: 'client', relation });
+    const ledger = await LastingLedger.open(() => {
+      const filter = filterOf(privacy, noise.event, rounds);
+      return openLedger({ storage, filter, unit: 'client', relation });
+    });
     return new ShareBudget(noise, ledger);
   }
 
   /** ε spent. */
   get epsilon(): number {
-    return this.#ledger.epsilon();
+    return this.#ledger.epsilon;
   }
 
   /** Charges the sums of a round. @throws {PrivacyError} `over-budget`, and whatever else `Ledger.reserve` throws. */
   async reserve(): Promise<Reservation> {
-    this.#charge = await this.#ledger.reserve(this.#noise.event);
-    return { charge: this.#charge.record, epsilon: this.#ledger.epsilon() };
+    const { event } = this.#noise;
+    this.#charge = await this.#ledger.use((ledger) => ledger.reserve(event));
+    return { charge: this.#charge.record, epsilon: this.epsilon };
   }
 
   /**
@@ -75,6 +78,7 @@ export class ShareBudget {
     const nonces = noncesOf({ nonce: [0, 0, 0], draws });
     const tables = hashesOfTables(draws);
     const achievedSigma = Math.sqrt(shares.honest * shares.shareVariance);
-    await this.#ledger.commit(charge, { round: round - 1, tables, nonces, achievedSigma });
+    const details = { round: round - 1, tables, nonces, achievedSigma };
+    await this.#ledger.use((ledger) => ledger.commit(charge, details));
   }
 }

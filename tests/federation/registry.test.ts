@@ -16,6 +16,7 @@ import {
   type EnrolmentPolicy,
   enrolAnybody,
   enrolListed,
+  MAX_ROTATIONS,
   type RegistrationOptions,
   type RegistrationRequest,
   Registry,
@@ -210,6 +211,19 @@ describe('a new key', () => {
     expect(codeOf(await register(await requestOf(alice)))).toBe('key-in-use');
     // The answer may have been lost: the client asks again.
     expect(await rotate(request)).toEqual({ ok: true, value: { client: alice.id } });
+  });
+
+  test('comes so many times in a run, and no more: the log holds each', async () => {
+    await register(await requestOf(alice));
+    for (let rotations = 0; rotations < MAX_ROTATIONS; rotations++) {
+      const pending = await alice.withNext();
+      const request = await requestRotation(pending, { run: 'r-1', rotations });
+      expect(codeOf(await rotate(request))).toBe('ok');
+      alice = pending.rotated();
+    }
+    const pending = await alice.withNext();
+    const request = await requestRotation(pending, { run: 'r-1', rotations: MAX_ROTATIONS });
+    expect(codeOf(await rotate(request))).toBe('key-in-use');
   });
 
   test('is signed by both keys, for this run', async () => {

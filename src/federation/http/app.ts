@@ -19,7 +19,7 @@ import { PACE, type Pace, readPast, Stalled } from './body.ts';
 import { type Call, type Env, goneSignal, numberIn } from './calls.ts';
 import { TokenBuckets } from './flow.ts';
 import { Metrics } from './metrics.ts';
-import { giveModel } from './model-routes.ts';
+import { ModelRoutes } from './model-routes.ts';
 import { openApi } from './openapi.ts';
 import { admitOrigins } from './origins.ts';
 import { Problem, problemOf } from './problems.ts';
@@ -56,6 +56,7 @@ export class FederationApp {
   readonly #buckets: TokenBuckets;
   readonly #keys: SessionRoutes;
   readonly #updates: UpdateRoutes;
+  readonly #models: ModelRoutes;
   readonly #stopping = new AbortController();
 
   constructor(options: AppOptions) {
@@ -65,6 +66,7 @@ export class FederationApp {
     this.#buckets = new TokenBuckets(coordinator.config.limits.requestsPerSecond);
     this.#keys = new SessionRoutes({ ...shared, crypto, sessions: this.sessions });
     this.#updates = new UpdateRoutes({ ...shared, onTaken: (bytes) => this.metrics.took(bytes) });
+    this.#models = new ModelRoutes(coordinator);
     this.metrics = new Metrics(coordinator, () => this.#updates.inFlight);
     this.hono = this.#routes();
   }
@@ -121,7 +123,7 @@ export class FederationApp {
     app.post('/v1/session', (c) => this.#limited(c, () => this.#keys.begin(c)));
     app.post('/v1/keys', (c) => this.#as(c, (session) => this.#keys.rotate(c, session)));
     app.get('/v1/rounds/current', (c) => this.#as(c, ({ client }) => this.#current(c, client)));
-    app.get('/v1/models/:sha256', (c) => this.#as(c, () => giveModel(c, options.coordinator)));
+    app.get('/v1/models/:sha256', (c) => this.#as(c, ({ client }) => this.#models.give(c, client)));
     app.post('/v1/rounds/:round/updates', (c) =>
       this.#as(c, ({ client }) => this.#updates.declare(c, client)),
     );

@@ -46,8 +46,11 @@ export interface BatchOptions {
 /** How long a full batch is waited for, however large. */
 export interface Eager {
   readonly ms: number;
-  /** Called once if the body takes longer: from then on its batches are of {@link BATCH_BYTES} at most. */
-  readonly onSlow: () => void;
+  /**
+   * Called once if the body takes longer, with the bytes that have come: from the next on, its batches are of
+   * {@link BATCH_BYTES} at most.
+   */
+  readonly onSlow: (held: number) => void;
 }
 
 /**
@@ -152,7 +155,7 @@ class Gathering {
   /** Goes on in batches of the common size. */
   #slowDown(): void {
     this.#bytes = Math.min(this.#bytes, BATCH_BYTES);
-    this.#eager?.onSlow();
+    this.#eager?.onSlow(this.#held);
     this.#eager = undefined;
     this.#handOnIfFull();
   }

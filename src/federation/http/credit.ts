@@ -10,8 +10,11 @@
 
 import { assertInteger } from '../../core/assert.ts';
 
-/** Gives back what was taken; once. */
-export type GiveBack = () => void;
+/**
+ * Gives back what was taken; once. With `kept`, all but so many bytes first: to the window of all, while the
+ * client's own stays as it is.
+ */
+export type GiveBack = (kept?: number) => void;
 
 /** Who waits for credit, and for how long. */
 export interface WaitOptions {
@@ -21,6 +24,9 @@ export interface WaitOptions {
   /** Ends the wait: whoever asked has gone. */
   readonly signal?: AbortSignal;
 }
+
+/** Requests of one client at once: each takes a lane, however short it is. */
+const MOST_AT_ONCE = 64;
 
 /** Somebody who waits. */
 interface Waiting {
@@ -33,6 +39,8 @@ interface Waiting {
 export class Credit {
   readonly #each: number;
   readonly #all: number;
+  /** What a request takes of its client's own at least. */
+  readonly #least: number;
   /** Of each client: what it has and what it waits for. */
   readonly #used = new Map<string, number>();
   readonly #begun = new Set<Waiting>();
@@ -41,6 +49,7 @@ export class Credit {
 
   constructor({ each, all }: { readonly each: number; readonly all: number }) {
     this.#each = assertInteger('each', each, 1);
+    this.#least = Math.ceil(each / MOST_AT_ONCE);
     this.#all = assertInteger('all', all, each);
   }
 
@@ -116,25 +125,28 @@ export class Credit {
 
   #granted(client: string, bytes: number): GiveBack {
     this.#total += bytes;
+    let held = bytes;
     let isGiven = false;
-    return () => {
+    return (kept) => {
       if (isGiven) return;
-      isGiven = true;
-      this.#total -= bytes;
-      this.#discharge(client, bytes);
+      isGiven = kept === undefined;
+      const left = Math.min(held, kept ?? 0);
+      this.#total -= held - left;
+      held = left;
+      if (isGiven) this.#discharge(client, bytes);
       this.#grant();
     };
   }
 
   #charge(client: string, bytes: number): boolean {
-    const own = this.#used.get(client) ?? 0;
-    if (own + bytes > this.#each) return false;
-    this.#used.set(client, own + bytes);
+    const own = (this.#used.get(client) ?? 0) + Math.max(bytes, this.#least);
+    if (own > this.#each) return false;
+    this.#used.set(client, own);
     return true;
   }
 
   #discharge(client: string, bytes: number): void {
-    const left = this.#used.get(client)! - bytes;
+    const left = this.#used.get(client)! - Math.max(bytes, this.#least);
     if (left > 0) this.#used.set(client, left);
     else this.#used.delete(client);
   }

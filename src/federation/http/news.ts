@@ -6,6 +6,7 @@
  */
 
 import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { z } from 'zod';
 import type { Coordinator } from '../coordinator.ts';
@@ -22,6 +23,8 @@ const PING_MS = 30_000;
 /** Bytes that may wait for a slow reader: more is dropped, with the line. */
 const MOST_WAITING = 2 ** 20;
 const MOST_LINES = 20_000;
+/** Lines of one client; the oldest ends. */
+const MOST_EACH = 8;
 /** News of progress is told at most so often. */
 const PROGRESS_MS = 200;
 
@@ -47,11 +50,11 @@ export class NewsServer {
     server.on('upgrade', (request: IncomingMessage, socket, head) => {
       const path = (request.url ?? '').split('?', 1)[0];
       if (path !== '/v1/events' || this.#server.clients.size >= MOST_LINES) {
-        socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+        turnAway(socket, '404 Not Found');
         return;
       }
       if (!maySubscribe(request.headers, origins)) {
-        socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+        turnAway(socket, '403 Forbidden');
         return;
       }
       this.#server.handleUpgrade(request, socket, head, (line) => this.#greet(line));
@@ -101,8 +104,14 @@ export class NewsServer {
       clearTimeout(timer);
       const client = isBinary ? undefined : this.#clientIn(String(data));
       if (client === undefined) line.close(4401, 'the first message must be a token of a session');
-      else this.#lines.set(line, { client, isAlive: true });
+      else this.#admit(line, client);
     });
+  }
+
+  #admit(line: WebSocket, client: string): void {
+    const own = [...this.#lines].filter(([, known]) => known.client === client);
+    if (own.length >= MOST_EACH) own[0]![0].terminate();
+    this.#lines.set(line, { client, isAlive: true });
   }
 
   #clientIn(text: string): string | undefined {
@@ -127,7 +136,7 @@ export class NewsServer {
 
   #ping(): void {
     for (const [line, known] of this.#lines) {
-      if (!known.isAlive) {
+      if (!known.isAlive || this.#coordinator.standingOf(known.client) !== undefined) {
         line.terminate();
         continue;
       }
@@ -136,6 +145,15 @@ export class NewsServer {
       line.ping();
     }
   }
+}
+
+/**
+ * Answers, and lets go. Whoever handles an upgrade has the connection to itself: an error that nobody
+ * listens to would end the process, and one whose other end stays open would stay for ever.
+ */
+function turnAway(socket: Duplex, status: string): void {
+  socket.on('error', () => socket.destroy()).once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
 }
 
 /** What everybody is told of an event. */

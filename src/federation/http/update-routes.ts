@@ -12,7 +12,7 @@ import { HEX_32 } from '../identity.ts';
 import { chunkRange } from '../merkle.ts';
 import type { DeclaredUpdate } from '../outcomes.ts';
 import type { ChunkOptions } from '../store/upload.ts';
-import { batches, type Pace } from './body.ts';
+import { BATCH_BYTES, batches, type Pace } from './body.ts';
 import { type Call, goneSignal, granted, jsonIn, sent } from './calls.ts';
 import { Credit } from './credit.ts';
 import { Lanes } from './lanes.ts';
@@ -116,8 +116,18 @@ export class UpdateRoutes {
     }
     const leave = await this.#lanes.enter();
     try {
-      const eager = { ms: LANE_MS, onSlow: leave };
-      const pieces = batches(c.env.incoming, { pace, bytes: length, eager });
+      // Whoever is slow has a batch in memory, not all of its chunk: others need not wait for the rest.
+      let isSlow = false;
+      const onSlow = (held: number): void => {
+        isSlow = true;
+        leave();
+        giveBack(Math.max(held, 2 * BATCH_BYTES));
+      };
+      const eager = { ms: LANE_MS, onSlow };
+      const pieces = followed(batches(c.env.incoming, { pace, bytes: length, eager }), () => {
+        // What came before it was slow is written.
+        if (isSlow) giveBack(2 * BATCH_BYTES);
+      });
       const answer = await upload.write(index, pieces, hash);
       if (!answer.ok) throw problemOf(answer.refusal, 'chunk');
     } finally {
@@ -148,6 +158,14 @@ export class UpdateRoutes {
       missing: Buffer.from(missing).toString('base64'),
       credit: this.#credit.each,
     };
+  }
+}
+
+/** The same; `done` is called whenever whoever takes it is done with one. */
+async function* followed<T>(source: AsyncIterable<T>, done: () => void): AsyncGenerator<T, void> {
+  for await (const one of source) {
+    yield one;
+    done();
   }
 }
 

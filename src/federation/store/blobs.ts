@@ -80,11 +80,23 @@ export class Blobs {
    * @internal
    */
   async adopt(path: string, name: string): Promise<void> {
-    // One that is there already has the same bytes.
+    // One that is there already has the same bytes, or was damaged: now it is whole.
     await rename(path, this.#path(name));
     this.#onStep('blob.renamed');
     await this.#sync();
     this.#onStep('blob.folder-synced');
+  }
+
+  /**
+   * Whether a name is that of a file by its SHA-256. A file that begins with the byte of a leaf or of a branch
+   * has the hash that an update made of the rest would have as its root: its place is taken.
+   *
+   * @internal
+   */
+  async isFile(name: string): Promise<boolean> {
+    if (!(await this.has(name))) return false;
+    await using source = await this.open(name);
+    return hex(await hashOf(source, { from: 0, to: source.size })) === name;
   }
 
   /** Whether it is there. */

@@ -44,6 +44,8 @@ export interface UploadParts {
   readonly data: FileHandle | undefined;
   readonly direct: DirectWrites;
   readonly onStep: OnStep;
+  /** Whether a name is that of a file, by its SHA-256. */
+  readonly isFile: (name: string) => Promise<boolean>;
   /** Makes the data the blob of that name. */
   readonly adopt: (path: string, name: string) => Promise<void>;
 }
@@ -210,7 +212,7 @@ export class Upload {
   }
 
   async #seal(): Promise<Answer<StoredBlob>> {
-    const { map, path, adopt, onStep } = this.#parts;
+    const { map, path, adopt, isFile, onStep } = this.#parts;
     const size = this.plan.length;
     const data = this.#data;
     if (this.#isSealed) return granted({ name: hex(map.sealed!), size });
@@ -227,6 +229,9 @@ export class Upload {
       );
     }
     const name = hex(root);
+    if (await isFile(name)) {
+      return refused('wrong-root', `the root ${name} is the SHA-256 of a file of this run`);
+    }
     await writing(path, async () => {
       await this.#sync(data);
       onStep('upload.synced');

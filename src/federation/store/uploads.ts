@@ -161,6 +161,7 @@ export class Uploads {
       data,
       direct: this.#direct,
       onStep: this.#onStep,
+      isFile: (name) => this.#blobs.isFile(name),
       adopt: (path, name) => this.#blobs.adopt(path, name),
     });
     this.#open.set(id, upload);

@@ -80,3 +80,28 @@ test('one that gives up lets smaller ones behind it through', async () => {
   expect(await small).toBeDefined();
   held();
 });
+
+test('a client has 64 requests at once, however short they are', () => {
+  const credit = new Credit({ each: 6400, all: 64_000 });
+  const taken = Array.from({ length: 65 }, () => credit.take('a', 1));
+  expect(taken.map((one) => one !== undefined)).toEqual([...Array(64).fill(true), false]);
+  // Of the window of all they take what they are.
+  expect(credit.used).toBe(64);
+  taken[0]!();
+  expect(credit.take('a', 1)).toBeDefined();
+});
+
+test('whoever keeps a part leaves the rest to others, and has no more to itself', async () => {
+  const credit = new Credit({ each: 60, all: 100 });
+  const slow = [credit.take('a', 60)!, credit.take('b', 40)!];
+  const waiting = credit.wait('c', 50, { waitMs: 60_000 });
+  slow[0]!(10);
+  const giveBack = await waiting;
+  expect([credit.used, credit.take('a', 1)]).toEqual([100, undefined]);
+  // It keeps no more than it had left, and gives that back once.
+  slow[0]!(30);
+  expect(credit.used).toBe(100);
+  for (const end of [slow[0]!, slow[0]!, slow[1]!, giveBack!]) end();
+  expect(credit.used).toBe(0);
+  expect(credit.take('a', 60)).toBeDefined();
+});

@@ -109,3 +109,23 @@ test('a disk that is full in the middle of a chunk: 507, and the connection serv
 function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('base64');
 }
+
+test('who creeps through a whole window of credit does not keep others from sending', async () => {
+  await using folder = await temporaryFolder();
+  const cols = 140_000;
+  const window = 4 * 2 ** 20;
+  await using run = await ServedRun.start({
+    folder: folder.path,
+    config: configOf({ limits: { creditBytes: window, creditBytesEach: window } }),
+    model: await modelFile([1, 2, 3, 4, 5, 6, 7], cols),
+  });
+  const [hostile, honest] = await Promise.all([1, 2].map(() => TestClient.joined(run.url)));
+  const round = await honest!.round();
+  const file = await modelFile([1, 1, 1, 1, 1, 1, 1], cols);
+  const { update } = (await hostile!.declare(hostile!.statement(file, round))).body;
+  const sockets = Array.from({ length: window / (512 * 1024) }, () => creeping(hostile!, update));
+  // Longer than a lane is held.
+  await new Promise((done) => setTimeout(done, 500));
+  expect((await honest!.submit(file, round)).status).toBe(200);
+  for (const socket of sockets) socket.destroy();
+}, 30_000);

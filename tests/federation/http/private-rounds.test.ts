@@ -136,3 +136,31 @@ test('a budget that the whole run does not fit is refused before it begins', asy
   const start = ServedRun.start({ folder: folder.path, config: looking });
   await expect(start).rejects.toThrow(PrivacyError);
 });
+
+test('a disk that is full as a round is charged costs that round, and not the run', async () => {
+  await using folder = await temporaryFolder();
+  const full = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+  let isFull = true;
+  await using run = await ServedRun.start({
+    folder: folder.path,
+    retryMs: 50,
+    config: configOf({ privacy: PRIVACY, round: { wanted: 2, maxFailures: 3 } }),
+    onStep: (step, events) => {
+      const isCharge = events?.some(({ body }) => String(body.text).includes('"kind":"charge"'));
+      if (step !== 'log.inserted' || !isFull || !isCharge) return;
+      isFull = false;
+      throw full;
+    },
+  });
+  const clients = [await TestClient.joined(run.url), await TestClient.joined(run.url)];
+  await play(clients);
+  expect(isFull).toBe(false);
+  expect(run.types.filter((type) => type === 'round.failed')).toHaveLength(1);
+  expect(run.types.filter((type) => type === 'round.published')).toHaveLength(2);
+  // Nothing was released on the charge that is not in the log: two rounds cost what two rounds cost.
+  const spent = run.events.flatMap(({ type, body }) =>
+    type === 'privacy.reserved' ? [Number(body.epsilon)] : [],
+  );
+  expect(spent).toHaveLength(2);
+  expect(spent[1]).toBeGreaterThan(spent[0]!);
+});

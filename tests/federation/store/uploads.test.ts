@@ -330,3 +330,22 @@ describe('whatever is sent, in whatever order, and the run opened anew in betwee
     );
   });
 });
+
+test('an update whose root is the SHA-256 of a file does not take its place', async () => {
+  // A leaf is hashed behind a zero byte: so is what follows a file's first byte, if that is zero.
+  const rest = updateBytes(7).subarray(0, CHUNK);
+  const file = Uint8Array.of(0, ...rest);
+  const { name } = await store.blobs.putBytes(file);
+  const root = new Uint8Array(Buffer.from(name, 'hex'));
+  const upload = await begin('u', { length: rest.length, chunkSize: CHUNK, root });
+  expect(await write(upload, 0, rest)).toEqual({ ok: true });
+  expect(await upload.seal()).toMatchObject({ ok: false, refusal: { code: 'wrong-root' } });
+  await store.blobs.verify(name);
+});
+
+test('a blob of the same root that was damaged is made whole by the next of its kind', async () => {
+  expect(await (await whole('u')).seal()).toMatchObject({ ok: true });
+  await truncate(join(folder, 'blobs', NAME), 10);
+  expect(await (await whole('v')).seal()).toMatchObject({ ok: true });
+  await store.blobs.verify(NAME, { chunkSize: CHUNK });
+});
