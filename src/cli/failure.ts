@@ -49,7 +49,7 @@ export function explain(error: unknown): string {
   }
   const message = error instanceof Error ? systemMessage(error) : String(error);
   // Paths are others' words too: a client may have named its file.
-  return `aggregis: ${visible(message.replaceAll(/\s*\n\s*/g, ' '))}`;
+  return `aggregis: ${visible(message.replaceAll(/:\s*\n\s*/g, ': ').replaceAll(/\s*\n\s*/g, '; '))}`;
 }
 
 function causesOf({ cause }: Error): string[] {

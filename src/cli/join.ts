@@ -4,6 +4,7 @@
  * @module
  */
 
+import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -190,6 +191,8 @@ interface Training extends AsyncDisposable {
 async function trainingOf({ flags, attack, crypto }: Joining): Promise<Training> {
   const { train: module, claim, attackers, part = { part: 1, parts: 1 } } = flags;
   if (module !== undefined) {
+    // A worker begins with the first round, long after the client has enrolled.
+    await access(module);
     const trainer = trainInWorkerWith(nodeSpawner)(pathToFileURL(resolve(module)));
     return { for: () => trainer.train, [Symbol.asyncDispose]: () => trainer.close() };
   }

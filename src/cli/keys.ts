@@ -10,7 +10,7 @@ import { openIdentity, readIdentity, saveIdentity } from '../federation/identity
 import { createNodeCrypto } from '../secagg/crypto/create-node.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { hex } from '../secagg/suite.ts';
-import { UsageError } from './failure.ts';
+import { EXIT_CODES, UsageError } from './failure.ts';
 import { interruptible } from './interruptible.ts';
 import { addTrustOptions, clientFetch, type TrustFlags } from './tls-options.ts';
 
@@ -23,7 +23,8 @@ const DETAILS = `
 A client is known by its id, which stays when its key changes. Public keys are for allow-lists of coordinators.
 
 rotate keeps the new key in the file before it asks the coordinator, and the old one until that has agreed: if it
-is cut off, run it again. A run knows a key of its own for each client: rotate in each run that the client is in.`;
+is cut off, run it again. A run knows a key of its own for each client: rotate in each run that the client is in.
+`;
 
 /** The command. */
 export function keysCommand(): Command {
@@ -31,19 +32,21 @@ export function keysCommand(): Command {
     .description('Shows the id and the public key of a client; makes one where there is none.')
     .requiredOption('--key <file>', "the client's key")
     .option('--json', 'print JSON')
+    .addHelpText('after', EXIT_CODES)
     .action(showKey);
   const rotate = new Command('rotate')
     .description("Changes a client's key for a new one.")
     .argument('<url>', 'where the coordinator is')
     .requiredOption('--key <file>', "the client's key")
     .option('--json', 'print JSON')
+    .addHelpText('after', EXIT_CODES)
     .action(rotateTo);
   return new Command('keys')
     .summary("show or change a client's key")
     .description("Shows or changes a client's key.")
     .addCommand(show)
     .addCommand(addTrustOptions(rotate))
-    .addHelpText('after', DETAILS);
+    .addHelpText('after', DETAILS + EXIT_CODES);
 }
 
 async function showKey({ key, json }: Flags): Promise<void> {

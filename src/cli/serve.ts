@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFile } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -97,7 +97,7 @@ export function serveCommand(): Command {
     .option('--run <folder>', 'where the run is kept', 'aggregis-run')
     .option('--resume', 'go on with the run in the folder')
     .option('--host <address>', 'address to listen at (default: 127.0.0.1, with --lan 0.0.0.0)')
-    .option('--port <number>', 'port, 0 for any that is free', parseWhole, 8790)
+    .option('--port <number>', 'port, 0 for any that is free', parsePort, 8790)
     .option('--clients <count>', 'clients of a round', parseCount)
     .option('--rounds <count>', 'rounds', parseCount)
     .option('--rule <spec>', 'how to aggregate, e.g. trimmed-mean:f=2')
@@ -121,11 +121,13 @@ export function serveCommand(): Command {
 async function run(flags: Flags): Promise<void> {
   const wanted = flags.resume === undefined ? await configOf(flags) : undefined;
   if (flags.resume) refuseChanges(flags);
+  // Before there is a folder: what is wrong here leaves no run behind that could not be begun again.
+  const model = wanted && (await modelOf(wanted));
+  if (!flags.lan) await serverTls(flags, flags.run);
   await using store = await openRun(flags, wanted?.config);
   const { config } = wanted ?? parseConfig(store.config, servedProblems);
   const backend = await createBackend(flags.backend, backendOptionsOf(flags));
   try {
-    const model = wanted && (await modelOf(wanted));
     await serve({ flags, store, config, backend, ...(model && { model }) });
   } finally {
     await backend.close();
@@ -243,6 +245,9 @@ interface Wanted {
 async function configOf(flags: Flags): Promise<Wanted> {
   const { config: path, clients, rounds, rule, optimizer, seconds } = flags;
   const given = path === undefined ? digitsConfig(clients ?? 2) : await readConfig(path);
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new UsageError(`${path}: a configuration is an object`);
+  }
   const round = {
     ...given.round,
     ...(clients !== undefined && { wanted: clients }),
@@ -281,7 +286,12 @@ async function readConfig(path: string): Promise<RunConfigInput> {
       throw new UsageError(`${path}: is no JSON: ${(cause as Error).message}`, { cause });
     }
   }
-  const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
+  // That there is such a file, and that it is none of the module's own that is missing.
+  await (await open(path)).close();
+  if ((await stat(path)).isDirectory()) throw new UsageError(`${path}: is a folder`);
+  const module = (await import(pathToFileURL(resolve(path)).href).catch((cause: unknown) => {
+    throw new UsageError(`${path}: ${(cause as Error).message}`, { cause });
+  })) as { default?: unknown };
   if (module.default !== undefined) return module.default as RunConfigInput;
   throw new UsageError(`${path}: has no default export`);
 }
@@ -307,6 +317,12 @@ async function modelOf({ config, folder }: Wanted): Promise<Uint8Array> {
     parts.push(bytes.slice());
   });
   return Buffer.concat(parts);
+}
+
+function parsePort(text: string): number {
+  const port = parseWhole(text);
+  if (port < 65536) return port;
+  throw new InvalidArgumentError(`It must be a port, 0 to 65535, got "${text}".`);
 }
 
 function addOrigin(text: string, before: readonly string[] = []): readonly string[] {

@@ -22,8 +22,8 @@ import {
   type NewEvent,
   spelt,
 } from './chain.ts';
-import { type Connection, isDiskFull, type Statement } from './database.ts';
-import { loggedOf, PAGE_QUERY, readChain, runOf } from './event-rows.ts';
+import { type Cell, type Connection, isDiskFull, type Statement } from './database.ts';
+import { loggedOf, PAGE_QUERY, readChain, runOf, textOf } from './event-rows.ts';
 import type { OnStep } from './faults.ts';
 import type { HeadFile } from './head-file.ts';
 import { type RowBefore, rowsOf, TABLES, type TableName } from './projections.ts';
@@ -275,11 +275,13 @@ export class EventLog {
   }
 
   async #rows(table: TableName): Promise<Map<string | number, string>> {
+    const isText = TABLES[table] === 'TEXT';
     const all = await this.#options.database.prepare(
-      `SELECT key, state FROM ${table} ORDER BY key`,
+      `SELECT ${isText ? 'CAST(key AS BLOB) AS key' : 'key'}, CAST(state AS BLOB) AS state FROM ${table} ORDER BY 1`,
     );
     const rows = await all.all([]);
-    return new Map(rows.map(({ key, state }) => [key as string | number, String(state)]));
+    const keyOf = (key: Cell | undefined): string | number => (isText ? textOf(key) : Number(key));
+    return new Map(rows.map(({ key, state }) => [keyOf(key), textOf(state)]));
   }
 }
 
