@@ -1,6 +1,6 @@
 /** `aggregis report` as a process: the page, checks, events and models of a run that a server has open. */
 
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { aggregis } from '../support/cli.ts';
@@ -73,6 +73,15 @@ test('checks print a line each, and the first that fails ends them with 1', asyn
   expect(bad.code).toBe(1);
   const last = JSON.parse(bad.stdout.trim().split('\n').at(-1)!);
   expect(last).toMatchObject({ check: 'files', ok: false, event: update.seq });
+}, 30_000);
+
+test('a folder without its configuration fails in its check, and is no wrong usage', async () => {
+  const copy = join(folder.path, 'copy');
+  await cp(path, copy, { recursive: true, filter: (from) => !from.endsWith('-shm') });
+  await rm(join(copy, 'run.json'));
+  const { code, stdout, stderr } = await aggregis(['report', copy, '--verify']);
+  expect([code, stderr]).toEqual([1, '']);
+  expect(stdout).toMatch(/^FAIL {2}config .*run\.json: is missing$/m);
 }, 30_000);
 
 test('what does not go together, and what is no run, is told', async () => {

@@ -1,6 +1,6 @@
 /** A run is verified from its folder alone; whatever somebody changes there is found, and named. */
 
-import { cp, writeFile } from 'node:fs/promises';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createBackend } from '../../src/backend/create-node.ts';
@@ -113,6 +113,31 @@ test('an event that was changed in place is found, and so is an end that was cut
       { check: 'chain', ok: false, text: expect.stringMatching(what) },
     ]);
   }
+});
+
+test('without the witness of its end, or the configuration, a run fails and says what is missing', async () => {
+  const failure = async (edit: (path: string) => Promise<void>) => {
+    const path = await forged(plain, join(folder.path, `f${forgeries++}`), ({ body }) => body);
+    await edit(path);
+    return (await verified(path)).at(-1);
+  };
+  const head = (path: string) => join(path, 'head');
+  expect(await failure((path) => rm(head(path)))).toEqual({
+    check: 'chain',
+    ok: false,
+    text: expect.stringContaining('head: is missing'),
+  });
+  // Both slots as they are before anything was confirmed.
+  expect(await failure((path) => writeFile(head(path), new Uint8Array(1024)))).toMatchObject({
+    check: 'chain',
+    ok: false,
+    text: expect.stringContaining('head: names no event'),
+  });
+  expect(await failure((path) => rm(join(path, 'run.json')))).toEqual({
+    check: 'config',
+    ok: false,
+    text: expect.stringContaining('run.json: is missing'),
+  });
 });
 
 describe('a chain that was made anew is found by what is in it:', () => {

@@ -70,10 +70,29 @@ export class RunReader {
     }
   }
 
+  /**
+   * Whether a second witness told where the log ends, when the run was opened: without one, a log whose
+   * end was cut off looks whole.
+   *
+   * @throws {StoreError} `damaged` if none did.
+   */
+  async requireWitness(): Promise<void> {
+    if (this.#confirmed !== undefined) return;
+    const path = join(this.folder, 'head');
+    const isThere = await stat(path).catch(() => undefined);
+    const what = isThere === undefined ? 'is missing' : 'names no event';
+    throw new StoreError('damaged', `${path}: ${what}: nothing shows that the log has its end`);
+  }
+
   /** The configuration, if it is the one that the run was begun with. @throws {StoreError} `damaged`. */
   async config(): Promise<Json> {
+    const path = join(this.folder, 'run.json');
     for await (const { body } of this.events()) {
-      const text = await readFile(join(this.folder, 'run.json'));
+      const text = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+        if (cause.code !== 'ENOENT' && cause.code !== 'EISDIR') throw cause;
+        const what = cause.code === 'ENOENT' ? 'is missing' : 'is a folder';
+        throw new StoreError('damaged', `${path}: ${what}`, { cause });
+      });
       if (body.config === hex(sha256(text))) return JSON.parse(text.toString('utf8')) as Json;
       break;
     }

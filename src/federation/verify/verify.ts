@@ -75,6 +75,7 @@ async function resultOf(check: string, work: () => Promise<string>): Promise<Che
 async function checkChain(run: RunReader): Promise<string> {
   let events = 0;
   for await (const _ of run.events()) events++;
+  await run.requireWitness();
   return `${counted(events, 'event')}, each behind the one before it`;
 }
 
