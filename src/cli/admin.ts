@@ -6,10 +6,12 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { FederationError, StoreError } from '../core/errors.ts';
 import { ADMIN_FILE, type AdminAction, adminFile } from '../federation/http/admin.ts';
+import { CLIENT_ID } from '../federation/identity.ts';
 import { visible } from '../formats/quote.ts';
+import { EXIT_CODES } from './failure.ts';
 
 interface Flags {
   readonly reason?: string;
@@ -20,12 +22,9 @@ const DETAILS = `
 RUN is the folder of the run that aggregis serve has open. Whoever may read ${ADMIN_FILE} there may ask.
 
 What is revoked stays revoked, and a round that was cancelled has failed; both are in the log with their
-reason. A pause ends with unpause, and with the server.
-
-Exit codes:
-  0  done
-  1  no server has the run open, or it says no
-  2  wrong usage`;
+reason. A pause ends with unpause, and with the server. Where no
+server has the run open, or it says no, the exit code is 1.
+`;
 
 /** The command. */
 export function adminCommand(): Command {
@@ -33,7 +32,8 @@ export function adminCommand(): Command {
     new Command(name)
       .description(description)
       .argument('<run>', 'folder of the run')
-      .option('--json', 'print JSON');
+      .option('--json', 'print JSON')
+      .addHelpText('after', EXIT_CODES);
   const reasoned = (command: Command): Command =>
     command.option('--reason <text>', 'why, for the log', 'by the operator');
   return new Command('admin')
@@ -50,12 +50,18 @@ export function adminCommand(): Command {
     )
     .addCommand(
       reasoned(part('revoke', 'Puts a client out for good.'))
-        .argument('<client>', 'its id, c-…')
+        .argument('<client>', 'its id, c-…', parseClient)
         .action((run: string, client: string, { reason, json }: Flags) =>
           ask(run, { action: 'revoke', body: { client, reason }, json }),
         ),
     )
-    .addHelpText('after', DETAILS);
+    .addHelpText('after', DETAILS + EXIT_CODES);
+}
+
+function parseClient(text: string): string {
+  if (CLIENT_ID.test(text)) return text;
+  const needed = "It must be a client's id, c- and 32 hexadecimal digits";
+  throw new InvalidArgumentError(`${needed}, got "${text}".`);
 }
 
 function plainly(action: AdminAction): (run: string, flags: Flags) => Promise<void> {

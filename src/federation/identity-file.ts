@@ -5,12 +5,15 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { link, open, rename, rm } from 'node:fs/promises';
+import { constants, link, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SecureError } from '../core/errors.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { Identity } from './identity.ts';
 import { syncFolder } from './store/files.ts';
+
+/** More than any identity has. */
+const MOST_BYTES = 4096;
 
 /**
  * The identity in a file, or a new one where there is none. Of two programs that make one at the same
@@ -31,12 +34,16 @@ export async function readIdentity(
   path: string,
   crypto: CryptoProvider,
 ): Promise<Identity | undefined> {
-  const bytes = await contentOf(path);
-  if (bytes === undefined) return undefined;
+  const content = await contentOf(path);
+  if (content === undefined) return undefined;
+  const { bytes, mode } = content;
   try {
-    return await Identity.restore(bytes, crypto);
-  } catch (cause) {
-    throw new SecureError('malformed', `${path}: is no identity`, { cause });
+    const identity = await Identity.restore(bytes, crypto).catch((cause: unknown) => {
+      throw noIdentity(path, 'holds something else', cause);
+    });
+    // Windows has other rights than these.
+    if (process.platform === 'win32' || (mode & 0o077) === 0) return identity;
+    throw new SecureError('malformed', `${path}: others may read this secret; chmod 600 ${path}`);
   } finally {
     bytes.fill(0);
   }
@@ -74,19 +81,19 @@ async function write(
   }
 }
 
-async function contentOf(path: string): Promise<Buffer | undefined> {
+/** What a file holds, and who may read it. */
+async function contentOf(
+  path: string,
+): Promise<{ readonly bytes: Buffer; readonly mode: number } | undefined> {
   try {
-    const handle = await open(path, 'r');
+    // A pipe would be waited for.
+    const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
-      const { mode } = await handle.stat();
-      // Windows has other rights than these.
-      if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-        throw new SecureError(
-          'malformed',
-          `${path}: others may read this secret; chmod 600 ${path}`,
-        );
-      }
-      return await handle.readFile();
+      const found = await handle.stat();
+      if (found.isDirectory()) throw noIdentity(path, 'is a folder');
+      if (!found.isFile()) throw noIdentity(path, 'is no plain file');
+      if (found.size > MOST_BYTES) throw noIdentity(path, 'holds something else');
+      return { bytes: await handle.readFile(), mode: found.mode };
     } finally {
       await handle.close();
     }
@@ -94,4 +101,8 @@ async function contentOf(path: string): Promise<Buffer | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+function noIdentity(path: string, why: string, cause?: unknown): SecureError {
+  return new SecureError('malformed', `${path}: is no identity of a client: ${why}`, { cause });
 }

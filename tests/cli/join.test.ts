@@ -1,6 +1,8 @@
 /** `aggregis join` as a process: rounds to their end, attacks, and what is refused. */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -36,6 +38,18 @@ async function rowOf(file: Uint8Array): Promise<Float64Array> {
   const { tensors } = await readModel(file, sha256Hex(file));
   const names = [...tensors.keys()].sort();
   return Float64Array.from(names.flatMap((name) => [...tensors.get(name)!.values]));
+}
+
+/** A server that is no coordinator. */
+async function stranger(status: number, body: string): Promise<{ url: string; close(): void }> {
+  const server = createServer((_, response) => response.writeHead(status).end(body));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  const close = (): void => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { url: `http://127.0.0.1:${port}`, close };
 }
 
 function lines({ stdout }: Outcome): Record<string, unknown>[] {
@@ -130,9 +144,39 @@ describe('aggregis join', () => {
     const nobody = await aggregis(['join', 'http://127.0.0.1:9', '--patience', '0.1']);
     expect(nobody.code).toBe(1);
     expect(nobody.stderr).toMatch(
-      /^aggregis: GET \/v1\/run: the connection failed .*tried \d+ times\n$/,
+      /^aggregis: GET \/v1\/run: the connection failed .*tried (once|\d+ times)\n$/,
     );
   });
+
+  test.each([
+    [404, 'not found', 'it answers 404'],
+    [200, '{"hello":"world"}', 'its answer names no run'],
+    [200, '<html>', 'its answer is no JSON'],
+    [200, '', 'its answer is empty'],
+  ])('says that a server which answers %j with %j is no coordinator', async (status, body, why) => {
+    const { url, close } = await stranger(status, body);
+    try {
+      const { code, stderr } = await aggregis(['join', url]);
+      expect(stderr).toContain(`aggregis: ${url} is no Aggregis coordinator: ${why}`);
+      expect(code).toBe(1);
+    } finally {
+      close();
+    }
+  });
+
+  test.each([[[]], [['--fingerprint', '0'.repeat(64)]]])(
+    'does not try TLS again with %j where a server speaks none',
+    async (trust) => {
+      const { url, close } = await stranger(200, '');
+      try {
+        const { code, stderr } = await aggregis(['join', url.replace('http:', 'https:'), ...trust]);
+        expect(stderr).toContain('the server does not speak TLS: use http:');
+        expect(code).toBe(1);
+      } finally {
+        close();
+      }
+    },
+  );
 
   test.each([
     [['ftp://x'], 'URL'],

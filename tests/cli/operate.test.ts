@@ -98,6 +98,14 @@ test('over HTTPS with a certificate of its own, join takes part by the fingerpri
   for (const secret of secrets) expect(told.some((text) => text.includes(secret))).toBe(false);
 }, 60_000);
 
+test("what is no client's id is wrong usage, and every part of admin tells its exit codes", async () => {
+  const { code, stderr } = await aggregis(['admin', 'revoke', 'run', 'c-0000']);
+  expect(stderr).toContain(`a client's id, c- and 32 hexadecimal digits, got "c-0000"`);
+  expect(code).toBe(2);
+  const help = await aggregis(['admin', 'revoke', '--help']);
+  expect(help.stdout).toContain('Exit codes:');
+}, 30_000);
+
 async function filesIn(folder: string): Promise<string[]> {
   const files = await readdir(folder, { recursive: true, withFileTypes: true });
   return files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name));

@@ -109,6 +109,14 @@ describe('a file of an identity', () => {
     );
   });
 
+  test('is told from what is none before anybody is told to guard it', async () => {
+    await expect(openIdentity(folder, crypto)).rejects.toThrow(
+      'is no identity of a client: is a folder',
+    );
+    await writeFile(path, 'a host', { mode: 0o644 });
+    await expect(openIdentity(path, crypto)).rejects.toThrow('holds something else');
+  });
+
   test('is not there until it is made', async () => {
     expect(await readIdentity(path, crypto)).toBeUndefined();
   });

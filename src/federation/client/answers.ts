@@ -8,6 +8,7 @@ import { FederationError } from '../../core/errors.ts';
 import { CLIENT_ID, HEX_32 } from '../identity.ts';
 import { RUN_ID } from '../statement.ts';
 import { Fields } from './fields.ts';
+import type { Http } from './http.ts';
 
 /** What is public of a run. */
 export interface RunInfo {
@@ -84,6 +85,32 @@ const OVER = new Set(['finished']);
 
 const MIN_CHUNK = 1;
 const MAX_CHUNK = 64 * 2 ** 20;
+
+/**
+ * The run at an address.
+ *
+ * @throws {FederationError} `protocol` if no coordinator is there, or what it says is not of the protocol;
+ *   `refused`, `unreachable`.
+ */
+export async function runAt(http: Http, signal?: AbortSignal): Promise<RunInfo> {
+  const nobody = (why: string, cause?: unknown): FederationError =>
+    new FederationError('protocol', `${http.base} is no Aggregis coordinator: ${why}`, { cause });
+  const { body } = await http
+    .send({ method: 'GET', path: '/v1/run', signal })
+    .catch((error: unknown) => {
+      if (!(error instanceof FederationError)) throw error;
+      if (error.code === 'protocol') throw nobody('its answer is no JSON, or too long', error);
+      const isStrange = ELSEWHERE.has(error.status ?? 0) && error.refusal?.startsWith('http-');
+      throw isStrange ? nobody(`it answers ${error.status}`, error) : error;
+    });
+  if (body === undefined) throw nobody('its answer is empty');
+  const isRun = typeof body === 'object' && body !== null && Object.hasOwn(body, 'run');
+  if (!isRun) throw nobody('its answer names no run');
+  return readRun(body);
+}
+
+/** Statuses of servers that know no such path, or no such request. */
+const ELSEWHERE = new Set([400, 404, 405, 406, 410, 501]);
 
 /** @throws {FederationError} `protocol`. */
 export function readRun(body: unknown): RunInfo {

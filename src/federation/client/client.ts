@@ -13,13 +13,7 @@ import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import type { Certificate } from '../../secagg/enrolment.ts';
 import type { Identity } from '../identity.ts';
 import { MASKED } from '../statement.ts';
-import {
-  type CurrentRound,
-  type RoundTerms,
-  type RunInfo,
-  readCurrent,
-  readRun,
-} from './answers.ts';
+import { type CurrentRound, type RoundTerms, type RunInfo, readCurrent, runAt } from './answers.ts';
 import { BACKOFF, type Backoff, delayAfter } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { readControl, zeroControl } from './control.ts';
@@ -152,7 +146,7 @@ export class FederationClient {
     const surroundings = surroundingsOf(options);
     const { http } = surroundings;
     surroundings.tell({ doing: 'enrolling', round: 0, text: `enrolling at ${http.base}` });
-    const info = readRun((await http.send({ method: 'GET', path: '/v1/run', signal })).body);
+    const info = await runAt(http, signal);
     const session = new Session({ http, identity, run: info.run, certificate, attributes });
     await session.enrol(signal);
     return new FederationClient({ info, options, surroundings, session });

@@ -142,7 +142,7 @@ export class Http {
         if (!(error instanceof Transient)) throw error;
         const ms = delayAfter(failures, { backoff, random, leastMs: error.leastMs });
         if (clock.now() + ms > giveUpAt) {
-          const tried = `${what}: ${error.message}; tried ${failures + 1} times`;
+          const tried = `${what}: ${error.message}; tried ${failures === 0 ? 'once' : `${failures + 1} times`}`;
           throw new FederationError('unreachable', tried, { cause: error, ...error.details });
         }
         onWait?.({ ms, reason: `${what}: ${error.message}` });
@@ -253,6 +253,13 @@ export async function* bodyParts(
   }
 }
 
+/** What OpenSSL says of bytes that are none of TLS. */
+const NO_TLS: ReadonlySet<unknown> = new Set([
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  'ERR_SSL_HTTP_REQUEST',
+]);
+
 /** What a platform's failure is to us: the abort's reason, or something to try again. */
 async function settled<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
@@ -262,6 +269,11 @@ async function settled<T>(signal: AbortSignal, work: () => Promise<T>): Promise<
     // A fetch of ours may know that nothing comes of trying again.
     if (cause instanceof FederationError) throw cause;
     const { message, cause: deeper } = cause as Error;
+    const { code } = (deeper ?? cause) as { readonly code?: unknown };
+    if (NO_TLS.has(code)) {
+      const plain = 'the server does not speak TLS: use http:';
+      throw new FederationError('untrusted', plain, { cause });
+    }
     const detail = deeper instanceof Error ? `${message}: ${deeper.message}` : message;
     throw new Transient(`the connection failed (${detail})`, { cause });
   }

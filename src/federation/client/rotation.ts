@@ -12,7 +12,7 @@ import type { CryptoProvider } from '../../secagg/crypto/provider.ts';
 import { hex } from '../../secagg/suite.ts';
 import type { Identity } from '../identity.ts';
 import { requestRotation } from '../registry.ts';
-import { readRun } from './answers.ts';
+import { runAt } from './answers.ts';
 import { BACKOFF } from './backoff.ts';
 import { systemClock } from './clock.ts';
 import { type Fetch, Http } from './http.ts';
@@ -52,7 +52,7 @@ export async function rotateKey(options: RotationOptions): Promise<Identity> {
     patienceMs: assertPositive('patienceMs', options.patienceMs ?? 60_000),
     fetch: options.fetch ?? ((...request) => globalThis.fetch(...request)),
   });
-  const { run } = readRun((await http.send({ method: 'GET', path: '/v1/run', signal })).body);
+  const { run } = await runAt(http, signal);
   const rotated = next.rotated();
   try {
     const session = new Session({ http, identity: next, run });
