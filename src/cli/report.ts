@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { createBackend } from '../backend/create-node.ts';
 import type { Backend, BackendName } from '../backend/kernels.ts';
+import { counted } from '../core/counted.ts';
 import { StoreError } from '../core/errors.ts';
 import { parseConfig } from '../federation/config.ts';
 import type { RunConfig } from '../federation/run-config.ts';
@@ -155,7 +156,7 @@ function jsonOf(history: RunHistory, summary: RunSummary): object {
 function sentence({ rounds, planned, finished }: RunSummary): string {
   const published = rounds.filter(({ outcome }) => outcome === 'published').length;
   const end = finished === undefined ? 'the run goes on' : finished;
-  return `${published} of ${planned} rounds published, ${end}`;
+  return `${published} of ${counted(planned, 'round')} published, ${end}`;
 }
 
 async function writeBoard(

@@ -11,6 +11,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { createBackend } from '../backend/create-node.ts';
 import type { Backend } from '../backend/kernels.ts';
 import type { Json } from '../core/canonical-json.ts';
+import { counted } from '../core/counted.ts';
 import { parseConfig } from '../federation/config.ts';
 import { Coordinator } from '../federation/coordinator.ts';
 import { AdminServer } from '../federation/http/admin.ts';
@@ -167,15 +168,18 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
     ...(model && { model }),
   });
   try {
+    const host = flags.host ?? (flags.lan ? '0.0.0.0' : '127.0.0.1');
     server = await FederationServer.start({
       coordinator,
       crypto,
       log: requestLog(flags.log, process.stderr),
-      host: flags.host ?? (flags.lan ? '0.0.0.0' : '127.0.0.1'),
+      host,
       port: flags.port,
       ...(flags.origin && { origins: flags.origin }),
       version: version(),
       ...(tls && { tls }),
+    }).catch((error: unknown) => {
+      throw listenError(error, { host, port: flags.port });
     });
     admin = await AdminServer.start(coordinator);
     teller.listening(server.urls, fingerprintTo(flags, tls));
@@ -189,6 +193,30 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
     await crypto.close();
   }
 }
+
+/** Why a server does not listen, and what to do about it. */
+function listenError(
+  cause: unknown,
+  { host, port }: { readonly host: string; readonly port: number },
+): unknown {
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  const why = UNHEARD[code];
+  return why === undefined ? cause : new UsageError(why({ host, port }), { cause });
+}
+
+type Place = { readonly host: string; readonly port: number };
+
+const noHost = ({ host }: Place): string =>
+  `--host ${host}: is no address of this machine; the default is 127.0.0.1`;
+
+const UNHEARD: Readonly<Record<string, (place: Place) => string>> = {
+  EADDRINUSE: ({ host, port }) =>
+    `port ${port} of ${host} is in use; take another with --port, or --port 0 for any that is free`,
+  EACCES: ({ port }) => `port ${port} is not permitted; take another with --port, such as 8790`,
+  EADDRNOTAVAIL: noHost,
+  ENOTFOUND: noHost,
+  EAI_AGAIN: noHost,
+};
 
 /** Ends with the run, or with an interrupt. @throws {Interrupted} */
 async function untilOver(
@@ -347,7 +375,7 @@ class Teller {
 
   listening([url = '', ...others]: readonly string[], fingerprint?: string): void {
     const { store, config } = this.#run;
-    const what = `${config.rounds} rounds, ${config.rule}, ${config.optimizer}`;
+    const what = `${counted(config.rounds, 'round')}, ${config.rule}, ${config.optimizer}`;
     const trust = fingerprint === undefined ? {} : { fingerprint };
     const lines = [
       `${url}  run ${store.run} in ${quote(this.#flags.run)}: ${what}`,
@@ -379,7 +407,7 @@ class Teller {
         const clients = (body.selected as readonly string[]).length;
         this.#say(
           { event: 'open', round: body.round, clients, deadline: body.deadline },
-          `round ${body.round}: open, ${clients} clients`,
+          `round ${body.round}: open, ${counted(clients, 'client')}`,
         );
         break;
       }

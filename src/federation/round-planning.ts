@@ -5,6 +5,7 @@
  * @module
  */
 
+import { counted } from '../core/counted.ts';
 import { createRandom } from '../core/random.ts';
 import type { CryptoProvider } from '../secagg/crypto/provider.ts';
 import { fixedMembers } from './private-rounds.ts';
@@ -46,12 +47,22 @@ export function nextStep(facts: PlanningFacts): NextStep | undefined {
   if (finished !== undefined) return undefined;
   if (round !== undefined && !isOver(round)) return undefined;
   const { rounds, round: policy } = facts.config;
-  if (published >= rounds) return { kind: 'end', reason: `all ${rounds} rounds are done` };
+  if (published >= rounds)
+    return {
+      kind: 'end',
+      reason: rounds === 1 ? 'the one round is done' : `all ${rounds} rounds are done`,
+    };
   if (round?.failure?.code === 'over-budget') {
     return { kind: 'end', reason: 'the privacy budget admits no further round' };
   }
   if (failuresInARow >= policy.maxFailures) {
-    return { kind: 'end', reason: `${failuresInARow} rounds failed, one after another` };
+    return {
+      kind: 'end',
+      reason:
+        failuresInARow === 1
+          ? '1 round failed'
+          : `${failuresInARow} rounds failed, one after another`,
+    };
   }
   if (facts.isPaused) return undefined;
   const { candidates } = candidatesNow(facts);
@@ -63,9 +74,17 @@ export function lackText(facts: PlanningFacts): string {
   if (facts.isPaused) return 'the run is paused';
   const { candidates } = candidatesNow(facts);
   const out = quarantined(facts);
-  const others = out === 0 ? '' : `; ${out} are in quarantine`;
+  const others = out === 0 ? '' : `; ${out} ${are(out)} in quarantine`;
   const needed = clientsNeeded(facts);
-  return `${candidates.length} clients are there, ${needed} are needed for the next round${others}`;
+  return `${present(candidates.length)} there, ${needed} ${are(needed)} needed for the next round${others}`;
+}
+
+function present(clients: number): string {
+  return `${counted(clients, 'client')} ${are(clients)}`;
+}
+
+function are(count: number): string {
+  return count === 1 ? 'is' : 'are';
 }
 
 /** The next round: its members, drawn anew each time that this is asked for, and its rules. */

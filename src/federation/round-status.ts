@@ -4,6 +4,7 @@
  * @module
  */
 
+import { counted } from '../core/counted.ts';
 import { compareClients } from './events.ts';
 import {
   isOver,
@@ -84,11 +85,13 @@ function sentence(
 ): string {
   const { committed, policy, failure, published } = round;
   if (failure !== undefined) return `failed, ${failure.code}: ${failure.reason}`;
-  if (published !== undefined) return `published, of ${round.screened!.kept.length} updates`;
+  if (published !== undefined)
+    return `published, of ${counted(round.screened!.kept.length, 'update')}`;
   const left = `${Math.ceil(Math.max(0, due! - time) / 1000)} s left`;
-  if (round.phase !== 'collect') return `${committed} updates, ${WAITS[round.phase]}, ${left}`;
+  if (round.phase !== 'collect')
+    return `${counted(committed, 'update')}, ${WAITS[round.phase]}, ${left}`;
   const need = `need ${policy.quorum}`;
-  return `${committed} of ${policy.wanted} updates, ${need}, ${left}, ${missingText(missing, round)}`;
+  return `${committed} of ${counted(policy.wanted, 'update')}, ${need}, ${left}, ${missingText(missing, round)}`;
 }
 
 function missingText(missing: readonly string[], { policy }: RoundState): string {

@@ -27,6 +27,7 @@
  */
 
 import { assertInteger } from '../core/assert.ts';
+import { counted } from '../core/counted.ts';
 import {
   compareClients,
   type EventType,
@@ -185,13 +186,15 @@ function settle(state: RunState, moment: Moment): void {
   const { round } = state;
   if (round?.closed === undefined || isOver(round)) return;
   const { quorum } = round.policy;
-  const fewest = `where ${quorum} are the fewest`;
+  const fewest = `where ${quorum} ${quorum === 1 ? 'is' : 'are'} the fewest`;
   const came = round.closed.committed.length;
   const kept = round.screened?.kept.length;
   if (came < quorum) {
-    moment.emit(failed(round, { code: 'too-few', reason: `${came} updates, ${fewest}` }));
+    moment.emit(
+      failed(round, { code: 'too-few', reason: `${counted(came, 'update')}, ${fewest}` }),
+    );
   } else if (kept !== undefined && kept < quorum) {
-    const reason = `the screen left ${kept} updates, ${fewest}`;
+    const reason = `the screen left ${counted(kept, 'update')}, ${fewest}`;
     moment.emit(failed(round, { code: 'screened-out', reason }));
   }
 }

@@ -60,6 +60,21 @@ test('an interrupt before any round ends at once, and says how to go on', async 
   expect(server.stderr).toMatch(/to go on: aggregis serve --run \S+ --resume/);
 }, 30_000);
 
+test('a port that is in use, or a host that is none of this machine, is told with what to do', async () => {
+  await using folder = await temporaryFolder();
+  await using first = served(['--run', join(folder.path, 'first')]);
+  const port = new URL(String((await first.hears('listening')).url)).port;
+  for (const [words, what] of [
+    [['--port', port], `port ${port} of 127.0.0.1 is in use; take another with --port`],
+    // RFC 5737: an address for documentation, which no machine has.
+    [['--host', '192.0.2.1'], '192.0.2.1: is no address of this machine'],
+  ] as const) {
+    await using server = served(['--run', join(folder.path, words[0]), ...words]);
+    expect(await server.exit).toBe(2);
+    expect(server.stderr).toContain(what);
+  }
+}, 60_000);
+
 test('a configuration that cannot be run is refused with all that is wrong with it', async () => {
   await using folder = await temporaryFolder();
   const config = join(folder.path, 'c.json');

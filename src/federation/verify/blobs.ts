@@ -4,9 +4,10 @@
  * @module
  */
 
+import { counted } from '../../core/counted.ts';
 import { StoreError } from '../../core/errors.ts';
 import type { RunEvent } from '../events.ts';
-import { counted, type Evidence, Mismatch, replay } from './check.ts';
+import { type Evidence, Mismatch, replay } from './check.ts';
 
 /** @throws {Mismatch} at the first event that names a blob which is gone, or holds something else. */
 export async function checkBlobs(evidence: Evidence): Promise<string> {
@@ -26,7 +27,8 @@ export async function checkBlobs(evidence: Evidence): Promise<string> {
       });
     }
   }
-  return `${counted(seen.size, 'file')} hold what their names say`;
+  const { size } = seen;
+  return `${counted(size, 'file')} ${size === 1 ? 'holds what its name says' : 'hold what their names say'}`;
 }
 
 /** Names of blobs that an event has. */

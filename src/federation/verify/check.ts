@@ -70,8 +70,3 @@ function checked<T>(logged: LoggedEvent, work: () => T): T {
     throw error;
   }
 }
-
-/** `1 round`, `2 rounds`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}

@@ -6,10 +6,11 @@
  */
 
 import type { Backend } from '../../backend/kernels.ts';
+import { counted } from '../../core/counted.ts';
 import { BackendError } from '../../core/errors.ts';
 import { readReport } from '../report-file.ts';
 import { verifySecureRounds } from '../verify-secure.ts';
-import { counted, Mismatch } from './check.ts';
+import { Mismatch } from './check.ts';
 import type { MaskedRun, ToldRound } from './masked-rounds.ts';
 import type { Remaking } from './models.ts';
 

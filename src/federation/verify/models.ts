@@ -8,6 +8,7 @@
  */
 
 import type { Backend, BackendName } from '../../backend/kernels.ts';
+import { counted } from '../../core/counted.ts';
 import { BackendError } from '../../core/errors.ts';
 import { readReport } from '../report-file.ts';
 import type { RoundInput, RoundWork } from '../round-io.ts';
@@ -15,7 +16,7 @@ import { workOf } from '../round-phases.ts';
 import { factsOf, RoundWorker } from '../round-work.ts';
 import type { RunState } from '../run-state.ts';
 import { DryBlobs } from '../store/dry-blobs.ts';
-import { counted, type Evidence, Mismatch, replay, type Step } from './check.ts';
+import { type Evidence, Mismatch, replay, type Step } from './check.ts';
 
 /** What models are made again with. */
 export interface Remaking extends Evidence {

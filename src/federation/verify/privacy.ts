@@ -5,13 +5,14 @@
  * @module
  */
 
+import { counted } from '../../core/counted.ts';
 import { AggregationError, PrivacyError } from '../../core/errors.ts';
 import { type LedgerRecord, parseRecord } from '../../privacy/ledger/records.ts';
 import type { RunEvent } from '../events.ts';
 import { filterOf } from '../private-rounds.ts';
 import type { RunConfig } from '../run-config.ts';
 import type { LoggedEvent } from '../store/chain.ts';
-import { counted, type Evidence, Mismatch, replay } from './check.ts';
+import { type Evidence, Mismatch, replay } from './check.ts';
 
 type Central = Extract<RunConfig['privacy'], { readonly kind: 'central' }>;
 

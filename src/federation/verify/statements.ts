@@ -6,13 +6,14 @@
  */
 
 import { hexToBytes } from '@noble/hashes/utils.js';
+import { counted } from '../../core/counted.ts';
 import { hex } from '../../secagg/suite.ts';
 import type { RunEvent } from '../events.ts';
 import { chunkCount, chunkRange, leafHash, merkleRoot } from '../merkle.ts';
 import type { RunState } from '../run-state.ts';
 import { type Statement, statementToSign } from '../statement.ts';
 import type { LoggedEvent } from '../store/chain.ts';
-import { counted, type Evidence, Mismatch, replay } from './check.ts';
+import { type Evidence, Mismatch, replay } from './check.ts';
 
 type Declared = RunEvent<'update.declared'>['body'];
 

@@ -5,12 +5,13 @@
  * @module
  */
 
+import { counted } from '../../core/counted.ts';
 import { FormatError, StoreError } from '../../core/errors.ts';
 import { parseConfig } from '../config.ts';
 import type { RunConfig } from '../run-config.ts';
 import type { RunReader } from '../store/run-reader.ts';
 import { checkBlobs } from './blobs.ts';
-import { counted, type Evidence, Mismatch, replay } from './check.ts';
+import { type Evidence, Mismatch, replay } from './check.ts';
 import { checkMasks } from './masks.ts';
 import { checkModels, type Remaking } from './models.ts';
 import { checkPrivacy } from './privacy.ts';

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { counted } from '../../core/counted.ts';
 import type { RunHistory } from '../../federation/run-history.ts';
 import { escapeText } from '../charts.ts';
 import { lines, stacks } from './charts.ts';
@@ -90,7 +91,7 @@ function heading(summary: RunSummary, title: string): string {
       ? ''
       : '<p class="note">For the operator of the run: figures of clients and of updates without noise are confidential, and no part of what is promised of ε.</p>';
   return `<h1>${safe(title)}</h1>
-<p class="faint"><code>${safe(run)}</code> · ${safe(rule)} · ${safe(optimizer)} · ${safe(modes.join(' + '))} · ${published} of ${planned} rounds published. ${safe(standing)}</p>
+<p class="faint"><code>${safe(run)}</code> · ${safe(rule)} · ${safe(optimizer)} · ${safe(modes.join(' + '))} · ${published} of ${counted(planned, 'round')} published. ${safe(standing)}</p>
 ${confidential}`;
 }
 
