@@ -14,10 +14,10 @@ import { fastestMasks } from '../../secagg/masks-node.ts';
 import { parseConfig } from '../config.ts';
 import { Coordinator, type CoordinatorOptions } from '../coordinator.ts';
 import type { RunConfigInput } from '../run-config.ts';
-import { enrolmentOf, servedProblems } from '../served-config.ts';
+import { enrolmentOf, servedProblems, servedWarnings } from '../served-config.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { requestLog } from './log.ts';
-import { FederationServer, type ServerOptions } from './server.ts';
+import { FederationServer, requireAddress, type ServerOptions } from './server.ts';
 
 /** What is served, where. Of sockets it takes what {@link ServerOptions} says; any free port by default. */
 export interface ServeOptions
@@ -85,9 +85,13 @@ async function opened(
   const { masks = fastestMasks(), onEvent, onTrouble, ...socket } = rest;
   const { log = requestLog('silent'), version = 'embedded', port = 0 } = options;
   const wanted = input && parseConfig(input, servedProblems).config;
+  // Before there is a folder, which a server that cannot listen has no use for.
+  await requireAddress({ ...(socket.host !== undefined && { host: socket.host }), port });
   const store = await storeOf(folder, wanted);
   keep(() => store.close());
   const config = wanted ?? parseConfig(store.config, servedProblems).config;
+  const warn = options.warn ?? ((message: string) => console.warn(message));
+  for (const message of servedWarnings(config)) warn(message);
   const crypto = await createNodeCrypto();
   keep(() => crypto.close());
   const backend = given ?? (await createBackend('auto'));
@@ -99,7 +103,7 @@ async function opened(
     crypto,
     backend,
     masks,
-    enrolment: enrolmentOf(config, options.warn ?? ((message) => console.warn(message))),
+    enrolment: enrolmentOf(config, warn),
     onEvent: (event) => {
       server?.happened(event);
       onEvent?.(event);
