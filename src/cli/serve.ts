@@ -17,9 +17,9 @@ import { Coordinator } from '../federation/coordinator.ts';
 import { AdminServer } from '../federation/http/admin.ts';
 import { type LogLevel, requestLog } from '../federation/http/log.ts';
 import { assertOrigin } from '../federation/http/origins.ts';
-import { FederationServer } from '../federation/http/server.ts';
+import { FederationServer, requireAddress } from '../federation/http/server.ts';
 import type { RunConfig, RunConfigInput } from '../federation/run-config.ts';
-import { enrolmentOf, servedProblems } from '../federation/served-config.ts';
+import { enrolmentOf, servedProblems, servedWarnings } from '../federation/served-config.ts';
 import type { LoggedEvent } from '../federation/store/chain.ts';
 import { openStore, type Store } from '../federation/store/store.ts';
 import { quote } from '../formats/quote.ts';
@@ -125,6 +125,10 @@ async function run(flags: Flags): Promise<void> {
   // Before there is a folder: what is wrong here leaves no run behind that could not be begun again.
   const model = wanted && (await modelOf(wanted));
   if (!flags.lan) await serverTls(flags, flags.run);
+  const place = { host: hostOf(flags), port: flags.port };
+  await requireAddress(place).catch((error: unknown) => {
+    throw listenError(error, place);
+  });
   await using store = await openRun(flags, wanted?.config);
   const { config } = wanted ?? parseConfig(store.config, servedProblems);
   const backend = await createBackend(flags.backend, backendOptionsOf(flags));
@@ -133,6 +137,10 @@ async function run(flags: Flags): Promise<void> {
   } finally {
     await backend.close();
   }
+}
+
+function hostOf({ host, lan }: Flags): string {
+  return host ?? (lan ? '0.0.0.0' : '127.0.0.1');
 }
 
 /** What is served. */
@@ -149,6 +157,7 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
   const teller = new Teller(flags, { store, config });
   const warn = (message: string): void => teller.warn(message);
   const sinks = await Sinks.open(flags, { store, config, warn });
+  for (const message of servedWarnings(config)) warn(message);
   const crypto = await createNodeCrypto();
   let server: FederationServer | undefined;
   let admin: AdminServer | undefined;
@@ -168,18 +177,17 @@ async function serve({ flags, store, config, backend, model }: Served): Promise<
     ...(model && { model }),
   });
   try {
-    const host = flags.host ?? (flags.lan ? '0.0.0.0' : '127.0.0.1');
     server = await FederationServer.start({
       coordinator,
       crypto,
       log: requestLog(flags.log, process.stderr),
-      host,
+      host: hostOf(flags),
       port: flags.port,
       ...(flags.origin && { origins: flags.origin }),
       version: version(),
       ...(tls && { tls }),
     }).catch((error: unknown) => {
-      throw listenError(error, { host, port: flags.port });
+      throw listenError(error, { host: hostOf(flags), port: flags.port });
     });
     admin = await AdminServer.start(coordinator);
     teller.listening(server.urls, fingerprintTo(flags, tls));

@@ -40,6 +40,10 @@ export async function serverTls(
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new UsageError('--tls-cert and --tls-key go together');
   }
+  if (lan && tlsCert !== undefined) {
+    const other = 'with --tls-cert, --host 0.0.0.0 lets the local network in';
+    throw new UsageError(`--lan makes a certificate of its own: ${other}`);
+  }
   if (tlsCert !== undefined && tlsKey !== undefined) {
     return readTls({ cert: tlsCert, key: tlsKey, ...(tlsClientCa && { clientCa: tlsClientCa }) });
   }

@@ -314,7 +314,7 @@ function ruleName(spec: string): string {
 }
 
 /** The rule, if its SPEC can be read. */
-function ruleOf(spec: string): Rule | undefined {
+export function ruleOf(spec: string): Rule | undefined {
   try {
     return parseRule(spec, allRules);
   } catch (cause) {

@@ -8,6 +8,7 @@
 import type { Backend } from '../backend/kernels.ts';
 import { FormatError } from '../core/errors.ts';
 import { wireLength } from '../formats/wire.ts';
+import type { LedgerStorage } from '../privacy/ledger/storage.ts';
 import { hostCodec } from '../secagg/codec.ts';
 import { type Masks, referenceMasks } from '../secagg/masks.ts';
 import { parseEvent } from './events.ts';
@@ -34,20 +35,29 @@ export interface OpeningOptions {
   readonly now?: () => number;
 }
 
+const NO_MODEL = 'the run was never opened and needs a model: begin it again, as a new run';
+
+/** A ledger that nobody keeps. */
+const BLANK: LedgerStorage = { read: async () => '', append: async () => {} };
+
 /**
- * The state of a run. One of which nothing has happened begins with `model`.
+ * The state of a run. One of which nothing has happened begins with `model`, once it is certain that its
+ * rounds can be worked: until then nothing is logged, and the folder can be begun in again.
  *
- * @throws {FormatError} if the log cannot be folded, or a new run has no model.
+ * @throws {FormatError} if the log cannot be folded, or a new run has no model, or one that is none.
+ * @throws {PrivacyError} if the budget of a new run does not admit its rounds.
  * @throws {StoreError} if the store cannot be used.
  */
 export async function beginRun(
-  { store, config, now = Date.now }: OpeningOptions,
+  options: OpeningOptions & { readonly backend: Backend },
   model: Uint8Array | undefined,
 ): Promise<{ readonly state: RunState; readonly isNew: boolean }> {
+  const { store, config, now = Date.now } = options;
   const state = await foldedState(store, config);
   if (state.model !== undefined) return { state, isNew: false };
-  if (model === undefined) throw new FormatError('malformed', 'a new run needs a model');
+  if (model === undefined) throw new FormatError('malformed', `${store.folder}: ${NO_MODEL}`);
   const { name } = await store.blobs.putBytes(model);
+  await openBudgets({ ...options, storage: BLANK }, await updateEntries(name, options));
   await store.append([{ type: 'run.opened', body: { model: name } }], now());
   return { state: await foldedState(store, config), isNew: true };
 }
@@ -91,13 +101,12 @@ export async function openWorker(
   },
   dimensions: number,
 ): Promise<RoundWorker> {
-  const { store, config, backend, unmask } = options;
+  const { store, config, backend, unmask, now = Date.now } = options;
   return new RoundWorker({
     store,
     config,
     backend,
-    ...(await privateRounds(options, dimensions)),
-    ...(await shareBudget(options, dimensions)),
+    ...(await openBudgets({ config, backend, storage: store.ledger(now) }, dimensions)),
     unmask,
   });
 }
@@ -114,20 +123,36 @@ export async function openSecure({
   return new SecureRounds({ ...host, identity, masks, codec: hostCodec() });
 }
 
+/** What noise is charged to. */
+interface BudgetOptions {
+  readonly config: RunConfig;
+  readonly backend: Backend;
+  readonly storage: LedgerStorage;
+}
+
+async function openBudgets(
+  options: BudgetOptions,
+  dimensions: number,
+): Promise<Pick<WorkerOptions, 'privateRounds' | 'shares'>> {
+  return {
+    ...(await privateRounds(options, dimensions)),
+    ...(await shareBudget(options, dimensions)),
+  };
+}
+
 /** The noise of the server and its budget, where it adds some. */
 async function privateRounds(
-  { store, config, backend, now = Date.now }: OpeningOptions & { readonly backend: Backend },
+  { config, backend, storage }: BudgetOptions,
   cols: number,
 ): Promise<Pick<WorkerOptions, 'privateRounds'>> {
   const { privacy } = config;
   if (privacy?.kind !== 'central' || privacy.noise !== 'server') return {};
-  const storage = store.ledger(now);
   return { privateRounds: await PrivateRounds.open({ config, privacy, backend, storage, cols }) };
 }
 
 /** The budget of noise that clients add, where they do. */
 async function shareBudget(
-  { store, config, now = Date.now }: OpeningOptions,
+  { config, storage }: BudgetOptions,
   dimensions: number,
 ): Promise<Pick<WorkerOptions, 'shares'>> {
   const { secure, rounds } = config;
@@ -135,6 +160,5 @@ async function shareBudget(
   if (privacy === undefined || secure === undefined) return {};
   const clients = fixedMembers(config) ?? 0;
   const { noise } = planSecure({ ...config, secure }, { clients, dimensions });
-  const storage = store.ledger(now);
   return { shares: await ShareBudget.open({ privacy, noise: noise!, rounds, storage }) };
 }

@@ -30,6 +30,10 @@ export function secureProblems(config: RunConfig): ConfigProblem[] {
     const reason = 'masks are taken off a sum of all whose inputs came: take all';
     problems.push({ path: 'round.closing', reason });
   }
+  if (round.wanted !== undefined && secure.minSum > round.wanted) {
+    const reason = `must be at most round.wanted, ${round.wanted}, got ${secure.minSum}`;
+    problems.push({ path: 'secure.minSum', reason });
+  }
   if (sharesOf(config) !== undefined && fixedMembers(config) === undefined) {
     const reason = 'is missing: shares of noise are planned for a fixed number of members';
     problems.push({ path: 'selection.count', reason });

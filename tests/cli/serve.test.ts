@@ -1,6 +1,8 @@
 /** `aggregis serve` as a process: a run to its end, kills, interrupts, and what is refused. */
 
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { TestClient, temporaryFolder } from '../support/federation-server.ts';
@@ -90,3 +92,37 @@ test('a configuration that cannot be run is refused with all that is wrong with 
   expect(await server.exit).toBe(2);
   expect(server.stderr).toMatch(/rule: .*krumm.*optimizer: /);
 }, 30_000);
+
+test('a run that could not begin leaves a folder in which it can', async () => {
+  await using folder = await temporaryFolder();
+  const run = ['--run', join(folder.path, 'run')];
+  const plain = { model: 'm', rule: 'mean', rounds: 1, enrolment: { kind: 'open' } };
+  const config = join(folder.path, 'c.json');
+  await writeFile(config, JSON.stringify(plain));
+  await writeFile(join(folder.path, 'm'), 'no safetensors');
+  {
+    await using server = served([...run, '--config', config]);
+    expect(await server.exit).not.toBe(0);
+  }
+  const privacy = { kind: 'central', relation: 'zero-out', clipNorm: 1, noiseMultiplier: 1 };
+  const budget = { epsilon: 8, delta: 1e-5 };
+  const model = 'digits';
+  await writeFile(config, JSON.stringify({ ...plain, model, privacy: { ...privacy, ...budget } }));
+  {
+    await using server = served([...run, '--config', config]);
+    expect(await server.exit).toBe(2);
+    expect(server.stderr).toContain('round.wanted: is missing');
+  }
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  {
+    await using server = served([...run, '--port', String(port)]);
+    expect(await server.exit).not.toBe(0);
+    expect(server.stderr).toContain(String(port));
+  }
+  taken.close();
+  await using server = served([...run, '--rule', 'trimmed-mean:f=5', '--clients', '2']);
+  await server.hears('listening');
+  expect(server.stderr).toContain('trimmed-mean:f=5 needs 11');
+}, 60_000);

@@ -7,6 +7,7 @@ import {
   parseConfig,
 } from '../../src/federation/config.ts';
 import type { RunConfigInput } from '../../src/federation/run-config.ts';
+import { servedProblems, servedWarnings } from '../../src/federation/served-config.ts';
 
 const KEY = 'ab'.repeat(32);
 const PLAIN: RunConfigInput = defineConfig({
@@ -111,5 +112,73 @@ describe('a configuration', () => {
     });
     expect(Object.keys(schema.properties as object)).toContain('privacy');
     expect(JSON.parse(JSON.stringify(schema))).toEqual(schema);
+  });
+});
+
+describe('a rule that needs 11 clients', () => {
+  const served = (changes: Partial<RunConfigInput>) => {
+    const { selection: _, ...rest } = PLAIN;
+    const open = { kind: 'open' } as const;
+    const value = { ...rest, rule: 'trimmed-mean:f=5', enrolment: open, ...changes };
+    const result = checkConfig(value, servedProblems);
+    if ('config' in result) return servedWarnings(result.config);
+    return result.problems.map(({ path, reason }) => `${path}: ${reason}`);
+  };
+  const refusal = (rows: number, because: string): string[] => [
+    `rule: trimmed-mean:f=5 needs 11 rows, and no round has more than ${rows}: ${because}`,
+  ];
+
+  test.each<[Partial<RunConfigInput>, number, string]>([
+    [{ selection: { scheme: 'uniform', count: 10 } }, 10, 'selection.count is 10'],
+    [
+      { selection: { scheme: 'uniform', count: 5, overSelection: 2 } },
+      10,
+      'selection.count is 5, of 2 times as many',
+    ],
+    [
+      {
+        selection: { scheme: 'uniform', count: 10, overSelection: 2 },
+        round: { closing: 'wanted' },
+      },
+      10,
+      'it closes with the 10 that are wanted',
+    ],
+    [{ round: { wanted: 2, closing: 'wanted' } }, 2, 'it closes with the 2 that are wanted'],
+    [{ limits: { clients: 10 } }, 10, 'limits.clients is 10'],
+    [{ enrolment: { kind: 'allow-list', keys: [KEY] } }, 1, 'enrolment.keys lists 1'],
+  ])('is refused with %j, which never has as many', (changes, rows, because) => {
+    expect(served(changes)).toEqual(refusal(rows, because));
+  });
+
+  test('is served where a round may have more than it waits for, with a warning', () => {
+    const warning = [
+      'rounds are for 2 clients, which make 2 rows, and trimmed-mean:f=5 needs 11: ' +
+        'a round in which no more take part fails',
+    ];
+    expect(served({ round: { wanted: 2 } })).toEqual(warning);
+    const selection = { scheme: 'uniform', count: 2 } as const;
+    expect(served({ selection, round: { lateJoin: true } })).toEqual(warning);
+  });
+
+  test('is served without a word where it gets them', () => {
+    expect(served({})).toEqual([]);
+    expect(served({ round: { wanted: 11, closing: 'wanted' } })).toEqual([]);
+    expect(served({ selection: { scheme: 'uniform', count: 11 } })).toEqual([]);
+    expect(served({ limits: { clients: 11 } })).toEqual([]);
+  });
+});
+
+test('a sum of more clients than a round is for is refused, with both numbers', () => {
+  const secure = { kind: 'sagg1', clip: 1, minSum: 16 } as const;
+  const value = (wanted: number) => ({
+    ...PLAIN,
+    rule: 'mean',
+    selection: { scheme: 'everybody' },
+    secure,
+    round: { wanted },
+  });
+  const result = checkConfig(value(15), servedProblems);
+  expect(result).toEqual({
+    problems: [{ path: 'secure.minSum', reason: 'must be at most round.wanted, 15, got 16' }],
   });
 });

@@ -302,8 +302,9 @@ export class FederationApp {
         status: word,
         run: coordinator.store.run,
         round: state.round?.round ?? 0,
+        // Not what it waits for, which names clients: anybody may ask.
+        phase: state.round?.phase ?? 'idle',
         open: isOpen,
-        waitingFor: coordinator.waitingFor,
       },
       isWell ? 200 : 503,
     );

@@ -14,10 +14,11 @@ import { fastestMasks } from '../../secagg/masks-node.ts';
 import { parseConfig } from '../config.ts';
 import { Coordinator, type CoordinatorOptions } from '../coordinator.ts';
 import type { RunConfigInput } from '../run-config.ts';
-import { enrolmentOf, servedProblems } from '../served-config.ts';
+import { enrolmentOf, servedProblems, servedWarnings } from '../served-config.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { requestLog } from './log.ts';
-import { FederationServer, type ServerOptions } from './server.ts';
+import { assertOrigin } from './origins.ts';
+import { FederationServer, requireAddress, type ServerOptions } from './server.ts';
 
 /** What is served, where. Of sockets it takes what {@link ServerOptions} says; any free port by default. */
 export interface ServeOptions
@@ -53,7 +54,7 @@ export interface ServedFederation extends AsyncDisposable {
  * Serves a run.
  *
  * @throws {FormatError} `malformed` for a configuration that cannot be run, a model that is none.
- * @throws {StoreError} if the folder cannot be used: a new run wants one that is not there.
+ * @throws {StoreError} if the folder cannot be used: a new run wants one that holds no run that was opened.
  * @throws the system's own error if the port cannot be had.
  */
 export async function serveFederation(options: ServeOptions): Promise<ServedFederation> {
@@ -85,9 +86,14 @@ async function opened(
   const { masks = fastestMasks(), onEvent, onTrouble, ...socket } = rest;
   const { log = requestLog('silent'), version = 'embedded', port = 0 } = options;
   const wanted = input && parseConfig(input, servedProblems).config;
+  // Before there is a folder, which a server that cannot listen has no use for.
+  for (const origin of socket.origins ?? []) assertOrigin(origin);
+  await requireAddress({ ...(socket.host !== undefined && { host: socket.host }), port });
   const store = await storeOf(folder, wanted);
   keep(() => store.close());
   const config = wanted ?? parseConfig(store.config, servedProblems).config;
+  const warn = options.warn ?? ((message: string) => console.warn(message));
+  for (const message of servedWarnings(config)) warn(message);
   const crypto = await createNodeCrypto();
   keep(() => crypto.close());
   const backend = given ?? (await createBackend('auto'));
@@ -99,7 +105,7 @@ async function opened(
     crypto,
     backend,
     masks,
-    enrolment: enrolmentOf(config, options.warn ?? ((message) => console.warn(message))),
+    enrolment: enrolmentOf(config, warn),
     onEvent: (event) => {
       server?.happened(event);
       onEvent?.(event);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -41,6 +42,21 @@ const MOST_CONNECTIONS = 20_000;
 /** How long heads of requests may take, in milliseconds. */
 const HEAD_MS = 10_000;
 const SWEEP_MS = 60_000;
+
+/**
+ * Listens at an address for a moment: that it can be had is known before anything is made that needs it.
+ *
+ * @throws the system's own error if it cannot.
+ */
+export async function requireAddress({
+  host = '127.0.0.1',
+  port,
+}: Pick<ServerOptions, 'host' | 'port'>): Promise<void> {
+  const probe = createServer().listen(port, host);
+  await once(probe, 'listening');
+  probe.close();
+  await once(probe, 'close');
+}
 
 /** A server that listens. */
 export class FederationServer {

@@ -36,8 +36,7 @@ export class HeadFile {
     });
     try {
       if ((await handle.stat()).size < 2 * SLOT_BYTES) {
-        await handle.write(new Uint8Array(2 * SLOT_BYTES), 0, 2 * SLOT_BYTES, 0);
-        await handle.sync();
+        await new HeadFile(handle).clear();
       }
       return new HeadFile(handle);
     } catch (error) {
@@ -61,6 +60,13 @@ export class HeadFile {
     const slot = new Writer(CONTENT_BYTES + KEY_BYTES).bytes(content).bytes(sha256(content)).end();
     await this.#handle.write(slot, 0, slot.length, this.#slot * SLOT_BYTES);
     this.#slot = 1 - this.#slot;
+  }
+
+  /** Forgets what was confirmed; synced, so that it never is of a log that is gone. */
+  async clear(): Promise<void> {
+    await this.#handle.write(new Uint8Array(2 * SLOT_BYTES), 0, 2 * SLOT_BYTES, 0);
+    await this.#handle.sync();
+    this.#slot = 0;
   }
 
   async close(): Promise<void> {

@@ -28,7 +28,7 @@ import { RUN_ID } from '../statement.ts';
 import { BLOB_NAME, Blobs } from './blobs.ts';
 import type { ChainHead, LoggedEvent, NewEvent } from './chain.ts';
 import { type Connection, isBroken, isDiskFull, openDatabase } from './database.ts';
-import { EventLog, type EventRange } from './event-log.ts';
+import { EventLog, type EventLogOptions, type EventRange } from './event-log.ts';
 import { type OnStep, watcher } from './faults.ts';
 import { syncFolder } from './files.ts';
 import { HeadFile } from './head-file.ts';
@@ -45,7 +45,7 @@ interface CommonOptions {
   readonly onStep?: OnStep;
 }
 
-/** A run that begins. */
+/** A run that begins: in a new folder, or in place of one that was created and never opened. */
 export interface CreateOptions extends CommonOptions {
   readonly mode: 'create';
   /** What it is told, as checked. */
@@ -126,6 +126,7 @@ async function openLog(
   const common = { database, head, name: folder, onStep };
   if (options.mode === 'resume') return EventLog.open({ ...common, run: undefined });
   const run = options.run ?? randomUUID();
+  if (await isUnopened(common)) await forget(database, head);
   const log = await EventLog.open({ ...common, run }).catch(async (error: unknown) => {
     throw (await isBegun(database)) ? existing(folder) : error;
   });
@@ -140,6 +141,28 @@ async function openLog(
     options.now,
   );
   return log;
+}
+
+/**
+ * Whether nothing has happened but that the run was created: whoever began it ended before it had a model.
+ * What is damaged is nobody's to take over.
+ */
+async function isUnopened(common: Omit<EventLogOptions, 'run'>): Promise<boolean> {
+  try {
+    const log = await EventLog.open({ ...common, run: undefined });
+    if (log.head.seq !== 1) return false;
+    for await (const { type } of log.read()) return type === 'run.created';
+    return false;
+  } catch (error) {
+    if (error instanceof StoreError && ['missing', 'damaged'].includes(error.code)) return false;
+    throw error;
+  }
+}
+
+/** Empties a log. The witness goes first: a log that is behind it would be damaged. */
+async function forget(database: Connection, head: HeadFile): Promise<void> {
+  await head.clear();
+  await database.exec('DELETE FROM events');
 }
 
 async function isBegun(database: Connection): Promise<boolean> {

@@ -23,12 +23,14 @@ async function sizes(body: AsyncIterable<readonly Uint8Array[]>): Promise<number
 }
 
 const pace = { stallMs: 100, leastRate: 1000 };
+/** Where time is not the point: whatever else this machine does. */
+const patient = { stallMs: 20_000, leastRate: 1 };
 
 test('a body comes in batches, all of it and in order', async () => {
   const body = bodyOf(10, { ms: 1, bytes: 100 });
-  expect(await sizes(batches(body, { pace, bytes: 250 }))).toEqual([300, 300, 300, 100]);
+  expect(await sizes(batches(body, { pace: patient, bytes: 250 }))).toEqual([300, 300, 300, 100]);
   const seen: number[] = [];
-  for await (const batch of batches(bodyOf(10, { ms: 0, bytes: 1 }), { pace, bytes: 3 })) {
+  for await (const batch of batches(bodyOf(10, { ms: 0, bytes: 1 }), { pace: patient, bytes: 3 })) {
     seen.push(...batch.map((piece) => piece[0]!));
   }
   expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -78,7 +80,7 @@ test('no more is gathered than the batch at work', async () => {
     })(),
     { highWaterMark: 1 },
   );
-  const reading = batches(body, { pace, bytes: 200 });
+  const reading = batches(body, { pace: patient, bytes: 200 });
   await reading.next();
   await new Promise((done) => setTimeout(done, 50));
   // A batch of two pieces, and what the stream itself holds.
@@ -89,14 +91,15 @@ test('no more is gathered than the batch at work', async () => {
 
 test('a connection that breaks ends the body with its error', async () => {
   const body = new Readable({ read() {} });
-  const reading = sizes(batches(body, { pace }));
+  const reading = sizes(batches(body, { pace: patient }));
   body.push(new Uint8Array(10));
   body.destroy(new Error('reset'));
   await expect(reading).rejects.toThrow('reset');
 });
 
 test('a short body is read whole, or refused', async () => {
-  const read = (most: number) => shortBody(bodyOf(5, { ms: 1, bytes: 10 }), { most, pace });
+  const read = (most: number) =>
+    shortBody(bodyOf(5, { ms: 1, bytes: 10 }), { most, pace: patient });
   expect(await read(50)).toHaveLength(50);
   await expect(read(49)).rejects.toMatchObject({ code: 'too-large' });
 });

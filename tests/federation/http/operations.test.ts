@@ -109,7 +109,10 @@ test('figures are for Prometheus, by route and not by path', async () => {
   );
   expect(text).toMatch(/aggregis_rounds_published 2/);
   expect(text).toMatch(/aggregis_upload_bytes_in_flight 0/);
-  expect((await client.send('GET', '/healthz')).body).toMatchObject({ status: 'ok', round: 2 });
+  const health = (await client.send('GET', '/healthz')).body;
+  expect(health).toMatchObject({ status: 'ok', round: 2 });
+  // Anybody may ask: it names nobody.
+  expect(JSON.stringify(health)).not.toContain(client.identity.id);
 });
 
 test('figures are as the text format of Prometheus wants them', async () => {

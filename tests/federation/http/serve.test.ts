@@ -52,10 +52,11 @@ test('what cannot begin leaves nothing open', async () => {
   const port = Number(new URL(run.url).port);
   const other = join(temporary.path, 'other');
   await expect(refused({ folder: other, port })).rejects.toThrow(/EADDRINUSE/);
-  await expect(refused({ folder: other, config: undefined, origins: ['*'] })).rejects.toThrow(
-    /an origin must be/,
-  );
-  // The folder was let go of, both times.
-  await using again = await serveFederation({ folder: other, ...quiet });
+  await expect(refused({ folder: other, origins: ['*'] })).rejects.toThrow(/an origin must be/);
+  expect(existsSync(other)).toBe(false);
+  await expect(refused({ folder: other, model: new Uint8Array(9) })).rejects.toThrow();
+  await expect(refused({ folder: other, config: undefined })).rejects.toThrow(/begin it again/);
+  // The folder was let go of, both times, and the run in it can still begin.
+  await using again = await serveFederation({ folder: other, config, model, ...quiet });
   expect(again.coordinator.state.model).toBeDefined();
 });

@@ -67,6 +67,42 @@ describe('a run', () => {
     await expect(openStore(folder, other)).rejects.toMatchObject({ code: 'exists' });
   });
 
+  test('that was created and never opened gives way to another, with nothing left of it', async () => {
+    {
+      await using store = await create();
+      await store.blobs.putBytes(new Uint8Array([1, 2, 3]));
+      const other = { mode: 'create', config: { name: 'b' }, now: 2, run: 'r-2' } as const;
+      await expect(openStore(folder, other)).rejects.toMatchObject({ code: 'locked' });
+    }
+    {
+      const other = { mode: 'create', config: { name: 'b' }, now: 2, run: 'r-2' } as const;
+      await using store = await openStore(folder, other);
+      expect([store.run, store.config, store.head.seq]).toEqual(['r-2', { name: 'b' }, 1]);
+      expect(store.recovery.swept).toBe(1);
+      await store.append([{ type: 'run.opened', body: {} }], 3);
+    }
+    await expect(create()).rejects.toMatchObject({ code: 'exists' });
+    await using store = await resume();
+    expect((await all(store)).map(({ type }) => type)).toEqual(['run.created', 'run.opened']);
+  });
+
+  test('whose process dies as it gives way gives way to the next', async () => {
+    await (await create()).close();
+    const dies = (step: Step): void => {
+      if (step === 'run.config-written') throw new Error('died');
+    };
+    await expect(create(dies)).rejects.toThrow('died');
+    await using store = await create();
+    expect(store.head.seq).toBe(1);
+  });
+
+  test('whose log lost all but its beginning does not give way', async () => {
+    await madeRun();
+    await edit('DELETE FROM events WHERE seq > 1');
+    await expect(create()).rejects.toMatchObject({ code: 'exists' });
+    await expect(resume()).rejects.toThrow(/its end is lost/);
+  });
+
   test('is not opened with options that there are not', async () => {
     const open = (options: object): Promise<Store> => openStore(folder, options as never);
     await expect(open({ mode: 'append' })).rejects.toThrow(
