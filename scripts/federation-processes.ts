@@ -143,7 +143,8 @@ class Process {
       this.#said = (this.#said + data.toString()).slice(-2000);
     });
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
-      this.all.push(JSON.parse(line) as News);
+      // What is for people, such as where a report was written, is no news.
+      if (line.startsWith('{')) this.all.push(JSON.parse(line) as News);
       this.#wake();
     });
   }
