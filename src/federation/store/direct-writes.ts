@@ -1,7 +1,7 @@
 /**
  * Writes that pass by the system's cache, where it lets them (`O_DIRECT` of Linux). Bytes that are written
  * once and synced at once gain nothing from the cache; it costs them a copy, and the search for pages to
- * write back: about a tenth of the processor time is left without it.
+ * write back. Without it a quarter of the processor time of a write is left (`scripts/least-work.ts`).
  *
  * Such writes are of whole blocks, from addresses at a block's beginning. Arrays of JavaScript lie
  * anywhere; memories of WebAssembly begin at a page.
@@ -42,7 +42,8 @@ export class DirectWrites {
     try {
       return await open(path, constants.O_WRONLY | constants.O_DIRECT);
     } catch (error) {
-      this.#giveUp(error);
+      // Whatever it is, such as too many open files: the cache takes the bytes as well.
+      if (isRefusal(error)) this.#isSupported = false;
       return undefined;
     }
   }
@@ -61,7 +62,8 @@ export class DirectWrites {
       copyInto(bytes, parts);
       return await writeBlocks(handle, bytes, at);
     } catch (error) {
-      this.#giveUp(error);
+      if (!isRefusal(error)) throw error;
+      this.#isSupported = false;
       return 0;
     } finally {
       this.#free.push(slot);
@@ -72,12 +74,11 @@ export class DirectWrites {
     this.#memory ??= new WebAssembly.Memory({ initial: (SLOTS * SLOT_BYTES) / PAGE_BYTES }).buffer;
     return new Uint8Array(this.#memory, slot * SLOT_BYTES, SLOT_BYTES);
   }
+}
 
-  /** A file system that takes none says so at the first. @throws any other error. */
-  #giveUp(error: unknown): void {
-    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
-    this.#isSupported = false;
-  }
+/** What a file system that takes no direct writes says. */
+function isRefusal(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EINVAL';
 }
 
 function lengthOf(parts: readonly Uint8Array[]): number {

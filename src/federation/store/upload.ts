@@ -208,7 +208,7 @@ export class Upload {
   async #closeDirect(): Promise<void> {
     const direct = this.#direct;
     this.#direct = undefined;
-    await (await direct?.catch(() => undefined))?.close();
+    await (await direct)?.close();
   }
 
   async #seal(): Promise<Answer<StoredBlob>> {

@@ -101,6 +101,14 @@ test('a file system that takes none is asked once', async () => {
   expect(asked).toBe(0);
 });
 
+test('a file that cannot be opened for them is left to the cache, and others are not', async () => {
+  const direct = new DirectWrites();
+  expect(await direct.open(join(folder, 'nowhere'))).toBeUndefined();
+  const other = await direct.open(path);
+  expect(other === undefined).toBe((await new DirectWrites().open(path)) === undefined);
+  await other?.close();
+});
+
 describe.runIf(process.platform === 'linux')('a write that fails (on Linux)', () => {
   test('for want of room says so, and gives its memory back', async () => {
     const direct = new DirectWrites();
