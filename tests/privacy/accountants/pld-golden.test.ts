@@ -65,7 +65,7 @@ describe('ε by PLD agrees with dp_accounting', () => {
   itShared('on sampled Gaussians', [FILE], ([file]) => {
     const rows = known(file, 'poisson_subsampled_gaussian');
     const added = rows.filter((row) => relationOf(row) === 'add-remove');
-    const found = worst(some(added, 14), ({ params, result }) => {
+    const found = worst(some(added, 7), ({ params, result }) => {
       // A wider grid may only be worse, and takes less time where ε is large and steps are few.
       const wide = params.steps < 10_000 ? result.eps_pld / 10_000 : GRID;
       const event = poissonGaussian(params.noise_multiplier, params.q);
@@ -79,7 +79,7 @@ describe('ε by PLD agrees with dp_accounting', () => {
 
   itShared('on δ of sampled Gaussians', [FILE], ([file]) => {
     const found = worst(
-      some(rowsOf(file, 'poisson_subsampled_gaussian_delta'), 4),
+      some(rowsOf(file, 'poisson_subsampled_gaussian_delta'), 2),
       ({ params, result }) => {
         const event = poissonGaussian(params.noise_multiplier, params.q);
         const all = Object.keys(result).map((key) => Number(key.slice('delta_at_eps_'.length)));
@@ -159,7 +159,7 @@ describe('ε by PLD agrees with dp_accounting', () => {
   }
 
   itShared('on the noise that meets a target, to 3·10⁻⁴', [FILE], ([file]) => {
-    const rows = some(rowsOf(file, 'calibrate_sigma'), 7);
+    const rows = some(rowsOf(file, 'calibrate_sigma'), 3);
     expect(rows.some(({ result }) => result.sigma_pld > 70)).toBe(true);
     const found = worst(rows, ({ params: { q, steps, eps, delta }, result: { sigma_pld: z } }) => {
       // On the grid of its own choice: one of 10⁻⁴ asks for 5·10⁻⁴ more where z is 80.

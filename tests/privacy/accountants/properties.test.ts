@@ -169,7 +169,7 @@ function knownOf(name: AccountantName, mechanism: Mechanism): string[] {
 }
 
 /** PLD takes tenths of a second. */
-const RUNS = { rdp: 60, pld: 10, gaussian: 100, zcdp: 100, gdp: 100 } as const;
+const RUNS = { rdp: 60, pld: 20, gaussian: 100, zcdp: 100, gdp: 100 } as const;
 
 describe.each(ACCOUNTANT_NAMES)('%s', (name) => {
   test('of any event: n at once are n one by one, in any order of words; more cost no less', () => {
