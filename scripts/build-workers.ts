@@ -23,6 +23,7 @@ const WORKERS: readonly (readonly [body: string, platform: Platform])[] = [
   ['src/secagg/crypto/team-worker', 'neutral'],
   ['src/secagg/crypto/team-worker-node', 'node'],
   ['src/federation/client/train-worker', 'neutral'],
+  ['src/federation/store/hash-worker', 'node'],
 ];
 
 /** A worker as one classic script: that is what Node's `eval` and a Blob both take. */

@@ -11,6 +11,7 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { ChunkMemory } from '../src/federation/store/chunk-memory.ts';
 import { DirectWrites } from '../src/federation/store/direct-writes.ts';
 import { writeAt } from '../src/federation/store/files.ts';
 import { RawHttp } from '../tests/support/raw-http.ts';
@@ -67,15 +68,16 @@ async function sent(): Promise<void> {
 
 async function written(folder: string): Promise<void> {
   await mkdir(folder);
-  const direct = new DirectWrites();
-  const bytes = new Uint8Array(FILE);
+  const memory = new ChunkMemory();
+  const direct = new DirectWrites(memory);
   let files = 0;
   await inLanes(async () => {
+    const bytes = memory.take()!.bytes.subarray(0, FILE);
     while (files * FILE < BYTES) {
       const path = join(folder, String(files++));
       const cached = await open(path, 'wx');
       const handle = await direct.open(path);
-      const done = handle === undefined ? 0 : await direct.write(handle, [bytes], 0);
+      const done = handle === undefined ? 0 : await direct.write(handle, bytes, 0);
       await writeAt(cached, bytes.subarray(done), done);
       await cached.datasync();
       await handle?.close();

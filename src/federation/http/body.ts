@@ -39,16 +39,21 @@ export interface BatchOptions {
   readonly pace?: Pace;
   /** Bytes after which a batch is full. */
   readonly bytes?: number;
+  /** Memory for as many bytes, where a batch is put together. Default: pieces stay where they are. */
+  readonly into?: Uint8Array | undefined;
   /** What becomes of batches that are not full soon. */
   readonly eager?: Eager;
 }
 
-/** How long a full batch is waited for, however large. */
+/** How fast a batch must become full, however large. */
 export interface Eager {
+  /** How often it is looked at, in milliseconds. */
   readonly ms: number;
+  /** Fewest bytes a second, since it began. */
+  readonly rate: number;
   /**
-   * Called once if the body takes longer, with the bytes that have come: from the next on, its batches are of
-   * {@link BATCH_BYTES} at most.
+   * Called once if the body is slower, with the bytes that have come: from the next on, its batches are of
+   * {@link BATCH_BYTES} at most. Memory that it was put together in is not touched any more.
    */
   readonly onSlow: (held: number) => void;
 }
@@ -63,9 +68,9 @@ export interface Eager {
  */
 export async function* batches(
   body: Readable,
-  { pace = PACE, bytes = BATCH_BYTES, eager }: BatchOptions = {},
+  { pace = PACE, bytes = BATCH_BYTES, into, eager }: BatchOptions = {},
 ): AsyncGenerator<readonly Uint8Array[], void> {
-  const gathering = new Gathering(body, { bytes, eager });
+  const gathering = new Gathering(body, { bytes, into, eager });
   try {
     for (;;) {
       await gathering.full(pace);
@@ -83,6 +88,7 @@ class Gathering {
   readonly #body: Readable;
   #bytes: number;
   #eager: Eager | undefined;
+  #into: Buffer | undefined;
   #pieces: Uint8Array[] = [];
   #held = 0;
   /** Bytes since somebody last looked, and when the last ones came. */
@@ -94,10 +100,19 @@ class Gathering {
 
   constructor(
     body: Readable,
-    { bytes, eager }: { readonly bytes: number; readonly eager: Eager | undefined },
+    {
+      bytes,
+      into,
+      eager,
+    }: {
+      readonly bytes: number;
+      readonly into: Uint8Array | undefined;
+      readonly eager: Eager | undefined;
+    },
   ) {
     this.#body = body;
     this.#bytes = bytes;
+    this.#into = into && Buffer.from(into.buffer, into.byteOffset, into.length);
     this.#eager = eager;
     body.on('data', this.#onData).once('end', this.#onEnd).on('error', this.#onError);
     body.once('close', this.#onClose);
@@ -107,7 +122,8 @@ class Gathering {
 
   /** When a batch is full, or all has come. @throws {Stalled} */
   async full({ stallMs, leastRate }: Pace): Promise<void> {
-    let windowAt = performance.now();
+    const begunAt = performance.now();
+    let windowAt = begunAt;
     this.#lastAt = windowAt;
     this.#arrived = 0;
     const timer = setInterval(() => {
@@ -122,7 +138,7 @@ class Gathering {
       windowAt = now;
       this.#arrived = 0;
     }, stallMs / 4);
-    const eager = this.#eager && setTimeout(() => this.#slowDown(), this.#eager.ms);
+    const eager = this.#eager && setInterval(() => this.#hurry(begunAt), this.#eager.ms);
     try {
       while (this.#held < this.#bytes && !this.#isOver && this.#failure === undefined) {
         this.#body.resume();
@@ -132,13 +148,14 @@ class Gathering {
       }
     } finally {
       clearInterval(timer);
-      clearTimeout(eager);
+      clearInterval(eager);
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   take(): readonly Uint8Array[] {
-    const pieces = this.#pieces;
+    const pieces =
+      this.#into && this.#held > 0 ? [this.#into.subarray(0, this.#held)] : this.#pieces;
     this.#pieces = [];
     this.#held = 0;
     return pieces;
@@ -152,9 +169,18 @@ class Gathering {
     body.off('error', this.#onError).on('error', () => {});
   }
 
+  #hurry(begunAt: number): void {
+    const seconds = (performance.now() - begunAt) / 1000;
+    if (this.#eager !== undefined && this.#held < this.#eager.rate * seconds) this.#slowDown();
+  }
+
   /** Goes on in batches of the common size. */
   #slowDown(): void {
     this.#bytes = Math.min(this.#bytes, BATCH_BYTES);
+    if (this.#into !== undefined) {
+      if (this.#held > 0) this.#pieces = [Uint8Array.from(this.#into.subarray(0, this.#held))];
+      this.#into = undefined;
+    }
     this.#eager?.onSlow(this.#held);
     this.#eager = undefined;
     this.#handOnIfFull();
@@ -167,7 +193,9 @@ class Gathering {
   }
 
   readonly #onData = (piece: Uint8Array): void => {
-    this.#pieces.push(piece);
+    if (this.#into === undefined) this.#pieces.push(piece);
+    // `set` copies to memory that is shared byte by byte.
+    else this.#into.fill(piece, this.#held, this.#held + piece.length);
     this.#held += piece.length;
     this.#arrived += piece.length;
     this.#lastAt = performance.now();

@@ -11,6 +11,7 @@ import type { Coordinator } from '../coordinator.ts';
 import { HEX_32 } from '../identity.ts';
 import { chunkRange } from '../merkle.ts';
 import type { DeclaredUpdate } from '../outcomes.ts';
+import { ChunkMemory } from '../store/chunk-memory.ts';
 import type { ChunkOptions } from '../store/upload.ts';
 import { BATCH_BYTES, batches, type Pace } from './body.ts';
 import { type Call, goneSignal, granted, jsonIn, sent } from './calls.ts';
@@ -30,15 +31,15 @@ export interface UpdateRoutesOptions {
 
 /** Longest that a chunk waits for credit, in milliseconds. */
 const CREDIT_MS = 10_000;
-/** Chunks that are taken in whole at a time, and how long one may take to come, in milliseconds. */
-const LANES = 16;
-const LANE_MS = 50;
+/** How fast a chunk that is taken in whole must come: looked at so often, in milliseconds; bytes a second. */
+const LANE_MS = 100;
+const LANE_RATE = 2 ** 20;
 
 /** Routes of updates. */
 export class UpdateRoutes {
   readonly #options: UpdateRoutesOptions;
   readonly #credit: Credit;
-  readonly #lanes = new Lanes(LANES);
+  readonly #lanes = new Lanes(ChunkMemory.PLACES);
 
   constructor(options: UpdateRoutesOptions) {
     this.#options = options;
@@ -114,7 +115,12 @@ export class UpdateRoutes {
       const message = `${this.#credit.each} bytes may be in flight: wait for those that are`;
       throw new Problem('no-credit', message, { retryAfter: 1 });
     }
-    const leave = await this.#lanes.enter();
+    const leaveLane = await this.#lanes.enter();
+    const place = coordinator.store.uploads.memory.take();
+    const leave = (): void => {
+      place?.giveBack();
+      leaveLane();
+    };
     try {
       // Whoever is slow has a batch in memory, not all of its chunk: others need not wait for the rest.
       let isSlow = false;
@@ -123,11 +129,14 @@ export class UpdateRoutes {
         leave();
         giveBack(Math.max(held, 2 * BATCH_BYTES));
       };
-      const eager = { ms: LANE_MS, onSlow };
-      const pieces = followed(batches(c.env.incoming, { pace, bytes: length, eager }), () => {
-        // What came before it was slow is written.
-        if (isSlow) giveBack(2 * BATCH_BYTES);
-      });
+      const eager = { ms: LANE_MS, rate: LANE_RATE, onSlow };
+      const pieces = followed(
+        batches(c.env.incoming, { pace, bytes: length, into: place?.bytes, eager }),
+        () => {
+          // What came before it was slow is written.
+          if (isSlow) giveBack(2 * BATCH_BYTES);
+        },
+      );
       const answer = await upload.write(index, pieces, hash);
       if (!answer.ok) throw problemOf(answer.refusal, 'chunk');
     } finally {

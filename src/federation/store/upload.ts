@@ -17,9 +17,10 @@ import { chunkRange, LEAF_PREFIX, merkleRoot } from '../merkle.ts';
 import { type Answer, granted, type Refusal, refused } from '../refusals.ts';
 import type { StoredBlob } from './blobs.ts';
 import type { ChunkMap, UploadPlan } from './chunk-map.ts';
-import { DirectWrites } from './direct-writes.ts';
+import type { DirectWrites } from './direct-writes.ts';
 import type { OnStep } from './faults.ts';
 import { readAt, writeAllAt, writing } from './files.ts';
+import type { HashThread } from './hash-thread.ts';
 import { sha256 } from './sha256.ts';
 
 /** Bytes as they arrive: a request, or an array of pieces, some of them together. */
@@ -43,6 +44,7 @@ export interface UploadParts {
   /** Open data; `undefined` if it is a blob already. */
   readonly data: FileHandle | undefined;
   readonly direct: DirectWrites;
+  readonly hashes: HashThread;
   readonly onStep: OnStep;
   /** Whether a name is that of a file, by its SHA-256. */
   readonly isFile: (name: string) => Promise<boolean>;
@@ -122,11 +124,14 @@ export class Upload {
     const digest = options.digest && createHash('sha256');
     const writing_ = known === undefined ? this.#takeOver(index) : undefined;
     let length = 0;
+    let whole: Promise<Uint8Array> | undefined;
     for await (const piece of pieces) {
       const parts = piece instanceof Uint8Array ? [piece] : piece;
       const bytes = parts.reduce((sum, part) => sum + part.length, 0);
       if (bytes > to - from - length) return wrongLength(index, to - from);
-      for (const hash of [leaf, digest]) for (const part of parts) hash?.update(part);
+      const isWhole = digest === undefined && parts.length === 1 && bytes === to - from;
+      if (isWhole) whole = this.#parts.hashes.hash(LEAF_PREFIX, parts[0]!);
+      else for (const hash of [leaf, digest]) for (const part of parts) hash?.update(part);
       const at = from + length;
       const isMine = await writing_?.(async (data) => {
         await this.#put(data, parts, at);
@@ -136,7 +141,7 @@ export class Upload {
       length += bytes;
     }
     if (length !== to - from) return wrongLength(index, to - from);
-    const own = new Uint8Array(leaf.digest());
+    const own = (await whole) ?? new Uint8Array(leaf.digest());
     const found = digest && new Uint8Array(digest.digest());
     const wrong =
       digestRefusal(index, found, options.digest) ?? digestRefusal(index, own, options.leaf);
@@ -195,13 +200,16 @@ export class Upload {
     };
   }
 
-  /** Writes at a place: large parts directly, the rest through the cache. */
+  /** Writes at a place: directly as far as that goes, the rest through the cache. */
   async #put(data: FileHandle, parts: readonly Uint8Array[], at: number): Promise<void> {
     const { direct, path } = this.#parts;
-    const isWorthIt = DirectWrites.isWorthIt(parts, at);
-    if (isWorthIt) this.#direct ??= direct.open(path);
-    const handle = isWorthIt ? await this.#direct : undefined;
-    const done = handle === undefined ? 0 : await direct.write(handle, parts, at);
+    const [bytes] = parts;
+    let done = 0;
+    if (parts.length === 1 && direct.canTake(bytes!, at)) {
+      this.#direct ??= direct.open(path);
+      const handle = await this.#direct;
+      if (handle !== undefined) done = await direct.write(handle, bytes!, at);
+    }
     await writeAllAt(data, after(parts, done), at + done);
   }
 

@@ -8,13 +8,16 @@ import { type FileHandle, open, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertInteger } from '../../core/assert.ts';
 import { StoreError } from '../../core/errors.ts';
+import { nodeSpawner } from '../../core/spawn-node.ts';
 import { hex, sameBytes } from '../../secagg/suite.ts';
 import { type Answer, granted, refused } from '../refusals.ts';
 import type { Blobs } from './blobs.ts';
 import { ChunkMap, type UploadPlan } from './chunk-map.ts';
+import { ChunkMemory } from './chunk-memory.ts';
 import { DirectWrites } from './direct-writes.ts';
 import type { OnStep } from './faults.ts';
 import { removeFile, writing } from './files.ts';
+import { HashThread } from './hash-thread.ts';
 import { Upload } from './upload.ts';
 
 /** Ids of uploads: names of files on every system. */
@@ -29,7 +32,10 @@ export class Uploads {
   readonly #folder: string;
   readonly #blobs: Blobs;
   readonly #onStep: OnStep;
-  readonly #direct = new DirectWrites();
+  /** Where chunks are best taken in. */
+  readonly memory: ChunkMemory = new ChunkMemory();
+  readonly #direct = new DirectWrites(this.memory);
+  readonly #hashes = new HashThread(this.memory, nodeSpawner);
   readonly #open = new Map<string, Upload>();
   /** What is asked of an id, one after another. */
   readonly #turns = new Map<string, Promise<unknown>>();
@@ -122,6 +128,7 @@ export class Uploads {
     await Promise.all(this.#turns.values());
     await Promise.all(this.all.map((upload) => upload.close()));
     this.#open.clear();
+    await this.#hashes.close();
   }
 
   async #create(id: string, plan: UploadPlan): Promise<Upload> {
@@ -160,6 +167,7 @@ export class Uploads {
       map,
       data,
       direct: this.#direct,
+      hashes: this.#hashes,
       onStep: this.#onStep,
       isFile: (name) => this.#blobs.isFile(name),
       adopt: (path, name) => this.#blobs.adopt(path, name),

@@ -53,7 +53,7 @@ test('what the receiver takes its time for is not held against the sender', asyn
 
 test('a body that is not whole soon goes on in smaller batches, and says so once', async () => {
   let told = 0;
-  const eager = { ms: 30, onSlow: () => void told++ };
+  const eager = { ms: 30, rate: Number.POSITIVE_INFINITY, onSlow: () => void told++ };
   const slow = { pace: { ...pace, stallMs: 1000 }, eager };
   const piece = BATCH_BYTES / 2;
   const large = batches(bodyOf(6, { ms: 20, bytes: piece }), { ...slow, bytes: 6 * piece });
@@ -70,6 +70,52 @@ test('a body that is not whole soon goes on in smaller batches, and says so once
   });
   expect(await sizes(quick)).toEqual([6 * piece]);
   expect(told).toBe(2);
+});
+
+test('a body that keeps up with the rate is had whole, however long it takes', async () => {
+  let told = 0;
+  const piece = BATCH_BYTES / 2;
+  const eager = { ms: 50, rate: piece, onSlow: () => void told++ };
+  const steady = { pace: { ...pace, stallMs: 1000 }, eager, bytes: 6 * piece };
+  expect(await sizes(batches(bodyOf(6, { ms: 20, bytes: piece }), steady))).toEqual([6 * piece]);
+  expect(told).toBe(0);
+});
+
+/** Pieces that tell their place, some milliseconds apart. */
+async function* counted(pieces: number, ms: number): AsyncGenerator<Uint8Array> {
+  for (let k = 0; k < pieces; k++) {
+    await new Promise((done) => setTimeout(done, ms));
+    yield new Uint8Array(1000).fill(k + 1);
+  }
+}
+
+const COUNTED = Buffer.concat(Array.from({ length: 6 }, (_, k) => Buffer.alloc(1000, k + 1)));
+
+test('a batch is put together in memory that is lent for it, shared or not', async () => {
+  for (const memory of [new ArrayBuffer(8192), new SharedArrayBuffer(8192)]) {
+    const into = new Uint8Array(memory, 96, 6000);
+    const found: (readonly Uint8Array[])[] = [];
+    const body = Readable.from(counted(6, 1));
+    for await (const batch of batches(body, { pace: patient, bytes: 6000, into })) {
+      found.push(batch);
+    }
+    expect(found.map((batch) => batch.map((part) => part.buffer === memory))).toEqual([[true]]);
+    expect(Buffer.from(into).equals(COUNTED)).toBe(true);
+    expect([...new Uint8Array(memory, 0, 96), ...new Uint8Array(memory, 6096)]).not.toContain(1);
+  }
+});
+
+test('memory that is lent is left as it is once its body is slow, and nothing is lost', async () => {
+  const into = new Uint8Array(6000);
+  const onSlow = (): void => void into.fill(255);
+  const eager = { ms: 30, rate: Number.POSITIVE_INFINITY, onSlow };
+  const found: Uint8Array[] = [];
+  const body = Readable.from(counted(6, 20));
+  for await (const batch of batches(body, { pace: patient, bytes: 6000, into, eager })) {
+    found.push(...batch);
+  }
+  expect(Buffer.concat(found).equals(COUNTED)).toBe(true);
+  expect(into.every((byte) => byte === 255)).toBe(true);
 });
 
 test('no more is gathered than the batch at work', async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { chunkRange, leafHash, merkleRootOf } from '../../../src/federation/merkle.ts';
 import type { Step } from '../../../src/federation/store/faults.ts';
 import { sha256 } from '../../../src/federation/store/sha256.ts';
 import { openStore, type Store } from '../../../src/federation/store/store.ts';
@@ -12,6 +13,7 @@ import type { Upload } from '../../../src/federation/store/upload.ts';
 import { hex } from '../../../src/secagg/suite.ts';
 import { CHUNK, CONFIG, chunkOf, planOf, updateBytes } from '../../support/store-run.ts';
 
+const MIB = 2 ** 20;
 const bytes = updateBytes(0);
 const plan = planOf(bytes);
 const NAME = hex(plan.root);
@@ -97,6 +99,32 @@ describe('an upload', () => {
     for (const id of ['', '../u', 'U', 'a.map', 'x'.repeat(65)]) {
       expect(() => store.uploads.begin(id, plan)).toThrow(/id must be/);
     }
+  });
+
+  test('takes chunks from where they lie in its memory, and holds them against their leaves', async () => {
+    const large = Uint8Array.from({ length: 2 * MIB + 5000 }, (_, i) => (i * 7 + (i >> 11)) % 253);
+    const sizes = { length: large.length, chunkSize: MIB };
+    const root = merkleRootOf(large, MIB, sha256);
+    const upload = await begin('large', { ...sizes, root });
+    const place = store.uploads.memory.take()!;
+    for (const k of [0, 1, 2]) {
+      const { from, to } = chunkRange(sizes, k);
+      const chunk = place.bytes.subarray(0, to - from);
+      chunk.set(large.subarray(from, to));
+      const leaf = leafHash(chunk, sha256);
+      chunk[0]! ^= 1;
+      expect(await upload.write(k, [chunk], { leaf })).toMatchObject(refusal('wrong-digest', 422));
+      chunk[0]! ^= 1;
+      expect(await upload.write(k, [chunk], { leaf })).toEqual(OK);
+      expect(await upload.write(k, [chunk], { leaf })).toEqual(OK);
+    }
+    place.bytes.fill(0);
+    place.giveBack();
+    expect(await upload.seal()).toEqual({
+      ok: true,
+      value: { name: hex(root), size: large.length },
+    });
+    expect((await readFile(join(folder, 'blobs', hex(root)))).equals(large)).toBe(true);
   });
 
   test('takes no chunk of another length, number or digest', async () => {

@@ -1,0 +1,3 @@
+/** Bundled from hash-worker.ts by scripts/build-workers.ts. Do not edit. @module */
+
+export const workerScript: string = "(()=>{var h=(e=>typeof require<\"u\"?require:typeof Proxy<\"u\"?new Proxy(e,{get:(s,r)=>(typeof require<\"u\"?require:s)[r]}):e)(function(e){if(typeof require<\"u\")return require.apply(this,arguments);throw Error('Dynamic require of \"'+e+'\" is not supported')});var t=h(\"node:crypto\"),a;self.on(\"message\",e=>{if(e instanceof SharedArrayBuffer){a=e;return}let[s,r,o,n]=e,f=new Uint8Array(a,o,n);self.postMessage([s,(0,t.createHash)(\"sha256\").update(r).update(f).digest()])});})();";
