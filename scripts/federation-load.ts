@@ -65,24 +65,19 @@ function median(values: readonly number[]): number {
   return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
 }
 
-async function measured(): Promise<Run> {
-  const folder = await mkdtemp(join(flags.folder, 'aggregis-load-'));
-  try {
-    const bytes = Number(flags.clients) * Number(flags.cols) * 4;
-    const before = [await diskRate(folder, bytes), await diskRate(folder, bytes)];
-    const figures = await federationLoad({
-      folder,
-      clients: Number(flags.clients),
-      cols: Number(flags.cols),
-      threads: Number(flags.threads),
-      ...(flags.credit !== undefined && { creditBytes: Number(flags.credit) }),
-    });
-    const load = loadavg()[0]!;
-    const disk = [...before, await diskRate(folder, bytes), await diskRate(folder, bytes)];
-    return { figures, disk, load, ratio: figures.bytes / figures.seconds / median(disk) };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+async function measured(folder: string): Promise<Run> {
+  const bytes = Number(flags.clients) * Number(flags.cols) * 4;
+  const before = [await diskRate(folder, bytes), await diskRate(folder, bytes)];
+  const figures = await federationLoad({
+    folder,
+    clients: Number(flags.clients),
+    cols: Number(flags.cols),
+    threads: Number(flags.threads),
+    ...(flags.credit !== undefined && { creditBytes: Number(flags.credit) }),
+  });
+  const load = loadavg()[0]!;
+  const disk = [...before, await diskRate(folder, bytes), await diskRate(folder, bytes)];
+  return { figures, disk, load, ratio: figures.bytes / figures.seconds / median(disk) };
 }
 
 function isSound({ figures }: Run): boolean {
@@ -126,7 +121,9 @@ function pageOf(runs: readonly Run[], least: LeastWork): string {
 \`npx tsx scripts/federation-load.ts --write\` writes this page. ${flags.clients} clients, each with a connection of its own, send an
 update of ${mb(Number(flags.cols) * 4)} MB at the same time to \`aggregis serve\` over loopback. Each chunk is held against its digest, each
 update is synced before it is answered, and all are read back and verified in the end. \`dd conv=fdatasync\` writes as
-many bytes to the same file system, twice before and twice after; a ratio is to the median of the four.
+many bytes to the same file system, twice before and twice after; a ratio is to the median of the four. Nothing of a run is
+removed before the last has ended. How fast a virtual disk is differs much, between hours and between blocks that were
+written before and those that were not: the server's own rate differs less.
 
 ${cores} cores of ${cpus()[0]?.model}, which the clients share; Node ${process.versions.node}; \`UV_THREADPOOL_SIZE=${flags.threads}\`, so that writes do not wait behind syncs.
 
@@ -140,8 +137,8 @@ credit window in ${runs.filter(isSound).length} of ${runs.length} runs.
 Processor seconds for a gigabyte, each measured alone: one SHA-256 of each byte ${hash.toFixed(2)}; a body sent and received over
 loopback by a bare \`node:http\`, and dropped, ${loopback.toFixed(2)}; a file of 4 MB written directly and synced ${file.toFixed(2)}. Together ${sum.toFixed(2)}: ${cores} cores that
 did nothing else, and shared the work evenly, could take ${mb((cores / sum) * 1e9)} MB/s. The server does most of its work in one thread: reading
-connections, hashing, checking signatures, and freeing the memory that Node reads each piece of a body into. \`dd\` hashes
-nothing, receives nothing, and has the processor to itself.
+connections, requests, signatures, and freeing the memory that Node reads each piece of a body into; another hashes, others
+write. \`dd\` hashes nothing, receives nothing, and has the processor to itself.
 `;
 }
 
@@ -150,9 +147,17 @@ const least = await leastWork(flags.folder);
 console.log(`least work, processor s/GB: ${JSON.stringify(least)}`);
 console.log(HEAD.join('\n'));
 const runs: Run[] = [];
-for (let k = 0; k < Number(flags.runs); k++) {
-  runs.push(await measured());
-  console.log(row(runs.at(-1)!));
+// What a run leaves is removed after the last: ext4 passes over files that were removed a moment ago, one by
+// one, whenever it makes a new one.
+const folders: string[] = [];
+try {
+  for (let k = 0; k < Number(flags.runs); k++) {
+    folders.push(await mkdtemp(join(flags.folder, 'aggregis-load-')));
+    runs.push(await measured(folders.at(-1)!));
+    console.log(row(runs.at(-1)!));
+  }
+} finally {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
 }
 const ratio = median(runs.map((run) => run.ratio));
 console.log(`median ratio ${ratio.toFixed(2)}, at least ${LEAST_RATIO} wanted`);
