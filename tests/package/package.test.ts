@@ -101,35 +101,49 @@ async function run(command: string, args: string[], cwd: string): Promise<string
   }
 }
 
-/** Packs a folder into `into`; gives the tarball and the files in it. */
+interface Tarball {
+  readonly path: string;
+  readonly files: readonly PackedFile[];
+}
+
+/** Packs folders into `into`. */
 async function pack(
-  folder: string,
+  folders: readonly string[],
   { into, flags }: { into: string; flags: readonly string[] },
-): Promise<{ path: string; files: PackedFile[] }> {
-  const args = ['pack', folder, '--json', '--pack-destination', into, ...flags];
-  const json = await run('npm', args, root);
-  const [packed] = JSON.parse(json) as { filename: string; files: PackedFile[] }[];
-  return { path: join(into, packed!.filename), files: packed!.files };
+): Promise<Tarball[]> {
+  const args = ['pack', ...folders, '--json', '--pack-destination', into, ...flags];
+  const all = JSON.parse(await run('npm', args, root)) as {
+    filename: string;
+    files: PackedFile[];
+  }[];
+  return all.map(({ filename, files }) => ({ path: join(into, filename), files }));
+}
+
+/** Folders of all that users get with the package: what it depends on, and what that depends on. */
+async function neededFolders(): Promise<string[]> {
+  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Readonly<Record<string, { dev?: true; optional?: true; devOptional?: true }>>;
+  };
+  return Object.entries(lock.packages)
+    .filter(([path, { dev, optional, devOptional }]) => path && !(dev || optional || devOptional))
+    .map(([path]) => join(root, path));
 }
 
 let folder = '';
 let user = '';
 let manifest: Manifest;
-let tarball: Awaited<ReturnType<typeof pack>>;
+let tarball: Tarball;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'aggregis-package-'));
   user = join(folder, 'user');
   manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest;
   // Packing builds dist/ first, by the script `prepare`; what that prints is no JSON.
-  tarball = await pack('.', { into: folder, flags: ['--foreground-scripts=false'] });
-  // What it depends on is packed from this project's own copy, so that no registry is asked.
-  const names = Object.keys(manifest.dependencies);
-  const needed = await Promise.all(
-    names.map((name) =>
-      pack(join(root, 'node_modules', name), { into: folder, flags: ['--ignore-scripts'] }),
-    ),
-  );
+  [tarball] = (await pack(['.'], { into: folder, flags: ['--foreground-scripts=false'] })) as [
+    Tarball,
+  ];
+  // The rest is packed from this project's own copy: no registry is asked, and nothing that npm may have kept.
+  const needed = await pack(await neededFolders(), { into: folder, flags: ['--ignore-scripts'] });
   await mkdir(user);
   await writeFile(join(user, 'package.json'), '{ "private": true, "type": "module" }');
   const tarballs = [tarball, ...needed].map(({ path }) => path);
