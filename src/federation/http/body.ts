@@ -156,6 +156,9 @@ class Gathering {
   take(): readonly Uint8Array[] {
     const pieces =
       this.#into && this.#held > 0 ? [this.#into.subarray(0, this.#held)] : this.#pieces;
+    // Whoever has the memory now is at work in it, and nothing of this batch is late any more.
+    this.#into = undefined;
+    this.#eager = undefined;
     this.#pieces = [];
     this.#held = 0;
     return pieces;

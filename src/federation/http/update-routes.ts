@@ -33,7 +33,7 @@ export interface UpdateRoutesOptions {
 const CREDIT_MS = 10_000;
 /** How fast a chunk that is taken in whole must come: looked at so often, in milliseconds; bytes a second. */
 const LANE_MS = 100;
-const LANE_RATE = 2 ** 20;
+const LANE_RATE = 8 * 2 ** 20;
 
 /** Routes of updates. */
 export class UpdateRoutes {

@@ -28,29 +28,38 @@ export class ChunkMemory {
   #buffer: SharedArrayBuffer | undefined;
   readonly #free: number[] = Array.from({ length: ChunkMemory.PLACES }, (_, place) => place);
 
-  /** All of it. */
-  get buffer(): SharedArrayBuffer {
-    const pages = (ChunkMemory.PLACES * PLACE_BYTES) / PAGE_BYTES;
-    // What is shared must say how large it may grow: not at all.
-    this.#buffer ??= new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
-      .buffer as unknown as SharedArrayBuffer;
+  /** All of it, once there was a place. */
+  get buffer(): SharedArrayBuffer | undefined {
     return this.#buffer;
   }
 
-  /** A place, if there is one. */
+  /** A place, if there is one, and memory for it. */
   take(): Place | undefined {
-    const place = this.#free.pop();
+    const buffer = this.#allocated();
+    const place = buffer && this.#free.pop();
     if (place === undefined) return undefined;
     let isTaken = true;
     const giveBack = (): void => {
       if (isTaken) this.#free.push(place);
       isTaken = false;
     };
-    return { bytes: new Uint8Array(this.buffer, place * PLACE_BYTES, PLACE_BYTES), giveBack };
+    return { bytes: new Uint8Array(buffer!, place * PLACE_BYTES, PLACE_BYTES), giveBack };
   }
 
   /** Whether these bytes lie in it. */
   has(bytes: Uint8Array): boolean {
     return bytes.buffer === this.#buffer;
+  }
+
+  #allocated(): SharedArrayBuffer | undefined {
+    const pages = (ChunkMemory.PLACES * PLACE_BYTES) / PAGE_BYTES;
+    try {
+      // What is shared must say how large it may grow: not at all.
+      this.#buffer ??= new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+        .buffer as unknown as SharedArrayBuffer;
+    } catch {
+      // Where the system gives no more, chunks are taken in without.
+    }
+    return this.#buffer;
   }
 }

@@ -83,6 +83,7 @@ export class HashThread {
 
   /** From now on this thread hashes for itself. */
   #fail(): void {
+    void this.#worker?.end().catch(() => {});
     this.#worker = null;
     this.#settle();
   }

@@ -105,6 +105,23 @@ test('a batch is put together in memory that is lent for it, shared or not', asy
   }
 });
 
+test('memory that is lent is left as it is once it was handed on, however late the end comes', async () => {
+  const into = new Uint8Array(1000);
+  let told = 0;
+  const eager = { ms: 20, rate: Number.POSITIVE_INFINITY, onSlow: () => void told++ };
+  const late = Readable.from(
+    (async function* () {
+      yield new Uint8Array(1000).fill(1);
+      await new Promise((done) => setTimeout(done, 80));
+    })(),
+  );
+  const found: (readonly Uint8Array[])[] = [];
+  for await (const batch of batches(late, { pace: patient, bytes: 1000, into, eager })) {
+    found.push(batch);
+  }
+  expect([found.length, found[0]?.length, told]).toEqual([1, 1, 0]);
+});
+
 test('memory that is lent is left as it is once its body is slow, and nothing is lost', async () => {
   const into = new Uint8Array(6000);
   const onSlow = (): void => void into.fill(255);

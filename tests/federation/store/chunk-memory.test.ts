@@ -1,6 +1,6 @@
 /** Memory for chunks: each place is one caller's at a time. */
 
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ChunkMemory } from '../../../src/federation/store/chunk-memory.ts';
 
 test('there are as many places as it says; none overlaps another, each begins at a page', () => {
@@ -21,6 +21,19 @@ test('a place that is given back is taken again, once', () => {
   places[3]!.giveBack();
   expect(memory.take()!.bytes.byteOffset).toBe(places[3]!.bytes.byteOffset);
   expect(memory.take()).toBeUndefined();
+});
+
+test('where the system gives no memory there is no place, and there is one once it does', () => {
+  const memory = new ChunkMemory();
+  vi.spyOn(WebAssembly, 'Memory').mockImplementation(() => {
+    throw new RangeError('could not allocate memory');
+  });
+  try {
+    for (let k = 0; k < 2 * ChunkMemory.PLACES; k++) expect(memory.take()).toBeUndefined();
+  } finally {
+    vi.restoreAllMocks();
+  }
+  for (let k = 0; k < ChunkMemory.PLACES; k++) expect(memory.take()).toBeDefined();
 });
 
 test('it knows its own bytes', () => {

@@ -32,10 +32,16 @@ function scene(spawner: WorkerSpawner): {
 }
 
 /** Counts what is posted, and lets a test play the thread's part. */
-function stage(): WorkerSpawner & { posts: number; held: boolean[]; events: WorkerEvents } {
+function stage(): WorkerSpawner & {
+  posts: number;
+  held: boolean[];
+  ended: boolean;
+  events: WorkerEvents;
+} {
   return {
     posts: 0,
     held: [],
+    ended: false,
     events: undefined as never,
     parallelism: () => 2,
     spawn(_, events): SpawnedWorker {
@@ -43,7 +49,9 @@ function stage(): WorkerSpawner & { posts: number; held: boolean[]; events: Work
       return {
         post: () => void this.posts++,
         hold: (busy) => void this.held.push(busy),
-        end: async () => {},
+        end: async () => {
+          this.ended = true;
+        },
       };
     },
   };
@@ -85,7 +93,7 @@ describe('a thread that', () => {
     spawner.events.onFailure(new Error('out of memory'));
     expect(await hash).toEqual(wanted[0]);
     expect(await thread.hash(PREFIX, chunks[1]!)).toEqual(wanted[1]);
-    expect(spawner.posts).toBe(posts);
+    expect([spawner.posts, spawner.ended]).toEqual([posts, true]);
   });
 
   test('cannot be started is done without', async () => {
