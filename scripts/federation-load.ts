@@ -122,8 +122,8 @@ function pageOf(runs: readonly Run[], least: LeastWork): string {
 update of ${mb(Number(flags.cols) * 4)} MB at the same time to \`aggregis serve\` over loopback. Each chunk is held against its digest, each
 update is synced before it is answered, and all are read back and verified in the end. \`dd conv=fdatasync\` writes as
 many bytes to the same file system, twice before and twice after; a ratio is to the median of the four. Nothing of a run is
-removed before the last has ended. How fast a virtual disk is differs much, between hours and between blocks that were
-written before and those that were not: the server's own rate differs less.
+removed before the last has ended, so that all write to blocks of the disk that are new. On blocks that were written before,
+\`dd\` reached 1.0 to 1.4 GB/s on this machine, and the ratio was 0.3 to 0.4: the server's own rate hardly differs.
 
 ${cores} cores of ${cpus()[0]?.model}, which the clients share; Node ${process.versions.node}; \`UV_THREADPOOL_SIZE=${flags.threads}\`, so that writes do not wait behind syncs.
 
