@@ -68,9 +68,9 @@ export interface Eager {
  */
 export async function* batches(
   body: Readable,
-  { pace = PACE, bytes = BATCH_BYTES, into, eager }: BatchOptions = {},
+  { pace = PACE, ...options }: BatchOptions = {},
 ): AsyncGenerator<readonly Uint8Array[], void> {
-  const gathering = new Gathering(body, { bytes, into, eager });
+  const gathering = new Gathering(body, options);
   try {
     for (;;) {
       await gathering.full(pace);
@@ -98,18 +98,7 @@ class Gathering {
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(
-    body: Readable,
-    {
-      bytes,
-      into,
-      eager,
-    }: {
-      readonly bytes: number;
-      readonly into: Uint8Array | undefined;
-      readonly eager: Eager | undefined;
-    },
-  ) {
+  constructor(body: Readable, { bytes = BATCH_BYTES, into, eager }: Omit<BatchOptions, 'pace'>) {
     this.#body = body;
     this.#bytes = bytes;
     this.#into = into && Buffer.from(into.buffer, into.byteOffset, into.length);
@@ -180,13 +169,17 @@ class Gathering {
   /** Goes on in batches of the common size. */
   #slowDown(): void {
     this.#bytes = Math.min(this.#bytes, BATCH_BYTES);
-    if (this.#into !== undefined) {
-      if (this.#held > 0) this.#pieces = [Uint8Array.from(this.#into.subarray(0, this.#held))];
-      this.#into = undefined;
-    }
+    this.#leaveMemory();
     this.#eager?.onSlow(this.#held);
     this.#eager = undefined;
     this.#handOnIfFull();
+  }
+
+  /** What was put together in memory that is lent becomes a piece. */
+  #leaveMemory(): void {
+    if (this.#into === undefined) return;
+    if (this.#held > 0) this.#pieces = [Uint8Array.from(this.#into.subarray(0, this.#held))];
+    this.#into = undefined;
   }
 
   #handOnIfFull(): void {
@@ -196,6 +189,9 @@ class Gathering {
   }
 
   readonly #onData = (piece: Uint8Array): void => {
+    if (this.#into !== undefined && piece.length > this.#into.length - this.#held) {
+      this.#leaveMemory();
+    }
     if (this.#into === undefined) this.#pieces.push(piece);
     // `set` copies to memory that is shared byte by byte.
     else this.#into.fill(piece, this.#held, this.#held + piece.length);

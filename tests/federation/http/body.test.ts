@@ -105,6 +105,19 @@ test('a batch is put together in memory that is lent for it, shared or not', asy
   }
 });
 
+test('a piece that memory has no room for is not cut', async () => {
+  const found: Uint8Array[] = [];
+  const into = new Uint8Array(2500);
+  for await (const batch of batches(Readable.from(counted(6, 1)), {
+    pace: patient,
+    bytes: 2500,
+    into,
+  })) {
+    found.push(...batch);
+  }
+  expect(Buffer.concat(found).equals(COUNTED)).toBe(true);
+});
+
 test('memory that is lent is left as it is once it was handed on, however late the end comes', async () => {
   const into = new Uint8Array(1000);
   let told = 0;
