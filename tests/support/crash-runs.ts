@@ -184,12 +184,8 @@ async function life(
   const { cutRate = 0 } = options;
   const client = await TestClient.joined(url, identity);
   for (;;) {
-    const { body: now } = await client.current();
-    if (now.phase === 'finished') return true;
-    if (now.phase !== 'collect' || !now.selected || now.committed) {
-      await client.current(`?after=${now.round}&wait=1`);
-      continue;
-    }
+    const now = await client.due();
+    if (now === undefined) return true;
     noteModel(told, now);
     const file = await modelFile(valuesOf(now.round, index), MORE_COLS);
     if (random.uniform() < cutRate) {

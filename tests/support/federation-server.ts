@@ -319,6 +319,16 @@ export class TestClient {
     return this.send('GET', `/v1/rounds/current${query}`);
   }
 
+  /** The round as soon as it wants an update of this client; `undefined` once the run is over. */
+  async due(): Promise<Reply['body'] | undefined> {
+    for (;;) {
+      const { body: now } = await this.current();
+      if (now.phase === 'finished') return undefined;
+      if (now.phase === 'collect' && now.selected && !now.committed) return now;
+      await this.current(`?after=${now.round}&wait=1`);
+    }
+  }
+
   /** The next round that this client is in. */
   async round(after = 0): Promise<Reply['body']> {
     for (;;) {
