@@ -9,6 +9,7 @@
 
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { FormatError } from '../core/errors.ts';
+import type { ByteSource } from '../formats/byte-source.ts';
 import { readSafetensorsHeader } from '../formats/safetensors.ts';
 import { hex } from '../secagg/suite.ts';
 import { chunkCount } from './merkle.ts';
@@ -21,6 +22,7 @@ import {
   type Refused,
   refusedBy,
 } from './outcomes.ts';
+import { type Refusal, refused } from './refusals.ts';
 import type { Registry } from './registry.ts';
 import type { Input, Answer as RoundAnswer, RoundInput } from './round-io.ts';
 import type { RunHost } from './run-host.ts';
@@ -36,6 +38,7 @@ import {
   type Statement,
 } from './statement.ts';
 import type { LoggedEvent } from './store/chain.ts';
+import type { Check } from './store/upload.ts';
 
 /** The run that updates are for. */
 export interface IntakeHost extends RunHost {
@@ -139,7 +142,13 @@ export class Intake {
     if (found.value.committed) return this.#committed(client, update);
     const { upload } = found.value;
     const { dtype = '', root = '' } = round!.members.get(client)?.declaration ?? {};
-    const sealed = await upload!.seal();
+    const secure = this.#host.secure();
+    // Under a mask there are no tensors to see.
+    const check: Check | undefined =
+      secure === undefined
+        ? (source) => this.#misfit(source, { dtype, model: round!.model })
+        : undefined;
+    const sealed = await upload!.seal(check);
     if (!sealed.ok) {
       const { code, status, message } = sealed.refusal;
       if (code === 'incomplete') {
@@ -148,21 +157,12 @@ export class Intake {
       return this.#refuse({ round: number, client, update }, { code, status, message });
     }
     const { name } = sealed.value;
-    const secure = this.#host.secure();
     if (secure !== undefined) {
       const speaker = { client, identity: this.#host.registry().get(client)?.key ?? '' };
-      const refused = await secure.commit(speaker, { round: number, root, blob: name });
-      if (refused !== undefined) return this.#refuse({ round: number, client, update }, refused);
+      const refusal = await secure.commit(speaker, { round: number, root, blob: name });
+      if (refusal !== undefined) return this.#refuse({ round: number, client, update }, refusal);
       await this.#host.store.uploads.forget(update);
       return this.#committed(client, update);
-    }
-    const faults = await this.#faultsOf(name, { dtype, model: round!.model });
-    if (faults.length > 0) {
-      const message = `the update does not fit the model: ${faults.join('; ')}`;
-      return this.#refuse(
-        { round: number, client, update },
-        { code: 'wrong-tensors', status: 422, message },
-      );
     }
     const input = { kind: 'commit', round: number, client, root, blob: name } as const;
     const answer = await this.#host.handle(input);
@@ -263,18 +263,15 @@ export class Intake {
     };
   }
 
-  async #faultsOf(
-    blob: string,
+  /** Why bytes are no update of a model. */
+  async #misfit(
+    source: ByteSource,
     { dtype, model: name }: { readonly dtype: string; readonly model: string },
-  ): Promise<string[]> {
-    await using source = await this.#host.store.blobs.open(blob);
-    try {
-      const header = await readSafetensorsHeader(source);
-      return await this.#withModel(name, (model) => updateFaults(model, { source, header }, dtype));
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
-      return [error.message.replace(`${source.name}: `, '')];
-    }
+  ): Promise<Refusal | undefined> {
+    const faults = await this.#withModel(name, (model) => faultsOf(source, model, dtype));
+    if (faults.length === 0) return undefined;
+    const message = `the update does not fit the model: ${faults.join('; ')}`;
+    return refused('wrong-tensors', message).refusal;
   }
 
   /** Looks at the header of a model, which is kept until another is asked for: its file is closed. */
@@ -285,6 +282,17 @@ export class Intake {
     const model = await openModel(source, this.#host.optimizer.parts);
     this.#header = { name, model };
     return await body(model);
+  }
+}
+
+/** What keeps bytes from being an update of a model: words, none if nothing does. */
+async function faultsOf(source: ByteSource, model: OpenModel, dtype: string): Promise<string[]> {
+  try {
+    const header = await readSafetensorsHeader(source);
+    return await updateFaults(model, { source, header }, dtype);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return [error.message.replace(`${source.name}: `, '')];
   }
 }
 

@@ -51,6 +51,8 @@ export const REFUSALS = {
   'wrong-digest': 422,
   /** Chunks that do not add up to what was signed. */
   'wrong-root': 422,
+  /** Tensors other than those of the round's model. */
+  'wrong-tensors': 422,
   /** A claim of more samples than the policy believes. */
   'inflated-weight': 422,
   /** A clip norm other than the round's. */

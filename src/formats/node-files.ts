@@ -23,6 +23,18 @@ export interface FileSource extends ByteSource, AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** An open file, as far as reading goes: programs that have no types of Node see this file's. */
+interface OpenFile {
+  readonly fd: number;
+  read(
+    into: Uint8Array,
+    at: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}
+
 /**
  * Opens a file for reading by range. Nothing of it is read yet.
  *
@@ -34,14 +46,15 @@ export async function fileSource(path: string): Promise<FileSource> {
   try {
     const stat = await handle.stat();
     if (!stat.isFile()) throw new FormatError('unsupported', `${path}: is not a regular file`);
-    return sourceOf(path, handle, stat.size);
+    return handleSource(path, handle, stat.size);
   } catch (error) {
     await handle.close();
     throw error;
   }
 }
 
-function sourceOf(name: string, handle: FileHandle, size: number): FileSource {
+/** A file of so many bytes that is open already. Whoever closes the source closes the handle. */
+export function handleSource(name: string, handle: OpenFile, size: number): FileSource {
   const fill = async (from: number, into: Uint8Array): Promise<void> => {
     assertRange(from, from + into.length, size);
     for (let done = 0; done < into.length; ) {

@@ -11,6 +11,8 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { StoreError } from '../../core/errors.ts';
 import { Turns } from '../../core/turn.ts';
+import type { ByteSource } from '../../formats/byte-source.ts';
+import { type FileSource, handleSource } from '../../formats/node-files.ts';
 import { encodeBitmap } from '../../secagg/bitmap.ts';
 import { hex, sameBytes } from '../../secagg/suite.ts';
 import { chunkRange, LEAF_PREFIX, merkleRoot } from '../merkle.ts';
@@ -35,6 +37,9 @@ export interface ChunkOptions {
   readonly leaf?: Uint8Array;
 }
 
+/** Why bytes are not what was wanted, if they are not. They are read, and kept, no longer than it takes. */
+export type Check = (source: ByteSource) => Promise<Refusal | undefined>;
+
 /** What an upload stands on. @internal */
 export interface UploadParts {
   readonly id: string;
@@ -50,6 +55,8 @@ export interface UploadParts {
   readonly isFile: (name: string) => Promise<boolean>;
   /** Makes the data the blob of that name. */
   readonly adopt: (path: string, name: string) => Promise<void>;
+  /** The blob of that name. */
+  readonly blob: (name: string) => Promise<FileSource>;
 }
 
 /** Who writes a chunk. */
@@ -158,13 +165,14 @@ export class Upload {
   }
 
   /**
-   * Makes a blob of it, if all chunks have arrived and have the root. When the promise is kept, it is
-   * there for good. May be asked for again.
+   * Makes a blob of it, if all chunks have arrived and have the root, and `check` finds nothing. When the
+   * promise is kept, it is there for good. May be asked for again.
    *
    * @throws {StoreError} `disk-full`.
+   * @throws whatever `check` throws.
    */
-  seal(): Promise<Answer<StoredBlob>> {
-    this.#sealing ??= this.#seal().finally(() => {
+  seal(check?: Check): Promise<Answer<StoredBlob>> {
+    this.#sealing ??= this.#seal(check).finally(() => {
       this.#sealing = undefined;
     });
     return this.#sealing;
@@ -219,11 +227,11 @@ export class Upload {
     await (await direct)?.close();
   }
 
-  async #seal(): Promise<Answer<StoredBlob>> {
+  async #seal(check?: Check): Promise<Answer<StoredBlob>> {
     const { map, path, adopt, isFile, onStep } = this.#parts;
     const size = this.plan.length;
     const data = this.#data;
-    if (this.#isSealed) return granted({ name: hex(map.sealed!), size });
+    if (this.#isSealed) return this.#sealedBefore(check);
     if (data === undefined) throw closed(this.id);
     if (this.#failure !== undefined) throw this.#failure;
     if (this.missing > 0) return incomplete(this.missing, this.chunks);
@@ -240,6 +248,8 @@ export class Upload {
     if (await isFile(name)) {
       return refused('wrong-root', `the root ${name} is the SHA-256 of a file of this run`);
     }
+    const refusal = await check?.(handleSource(path, data, size));
+    if (refusal !== undefined) return { ok: false, refusal };
     await writing(path, async () => {
       await this.#sync(data);
       onStep('upload.synced');
@@ -252,6 +262,16 @@ export class Upload {
     await data.close();
     await this.#closeDirect();
     return granted({ name, size });
+  }
+
+  /** A crash may have come between the blob and what its caller made of it. */
+  async #sealedBefore(check?: Check): Promise<Answer<StoredBlob>> {
+    const name = hex(this.#parts.map.sealed!);
+    const blob = granted({ name, size: this.plan.length });
+    if (check === undefined) return blob;
+    await using source = await this.#parts.blob(name);
+    const refusal = await check(source);
+    return refusal === undefined ? blob : { ok: false, refusal };
   }
 
   /** Once syncing has failed, the system may have dropped what was not written: asking again would lie. */

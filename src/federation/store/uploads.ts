@@ -4,10 +4,9 @@
  * @module
  */
 
-import { type FileHandle, open, readdir, statfs } from 'node:fs/promises';
+import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertInteger } from '../../core/assert.ts';
-import { StoreError } from '../../core/errors.ts';
 import { nodeSpawner } from '../../core/spawn-node.ts';
 import { hex, sameBytes } from '../../secagg/suite.ts';
 import { type Answer, granted, refused } from '../refusals.ts';
@@ -18,14 +17,13 @@ import { DirectWrites } from './direct-writes.ts';
 import type { OnStep } from './faults.ts';
 import { removeFile, writing } from './files.ts';
 import { HashThread } from './hash-thread.ts';
+import { Room } from './room.ts';
 import { Upload } from './upload.ts';
 
 /** Ids of uploads: names of files on every system. */
 const ID = /^[0-9a-z][0-9a-z-]{0,63}$/;
 /** Most chunks of an upload: what a map of 32 MiB holds. */
 export const MAX_CHUNKS: number = 2 ** 20;
-/** Room that uploads leave for what is not one. */
-const RESERVE_BYTES = 64 * 2 ** 20;
 
 /** The folder of uploads. */
 export class Uploads {
@@ -37,6 +35,7 @@ export class Uploads {
   readonly #direct = new DirectWrites(this.memory);
   readonly #hashes = new HashThread(this.memory, nodeSpawner);
   readonly #open = new Map<string, Upload>();
+  readonly #room: Room;
   /** What is asked of an id, one after another. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
@@ -45,6 +44,9 @@ export class Uploads {
     this.#folder = folder;
     this.#blobs = blobs;
     this.#onStep = onStep;
+    this.#room = new Room(folder, () =>
+      this.all.reduce((bytes, { missing, plan }) => bytes + missing * plan.chunkSize, 0),
+    );
   }
 
   /** The upload of that id, if it was begun. */
@@ -78,7 +80,7 @@ export class Uploads {
               `the upload ${id} was begun with another length, chunk size or root`,
             );
       }
-      await this.#requireRoom(plan.length);
+      await this.#room.take(plan.length);
       return granted(await this.#create(id, plan));
     });
   }
@@ -86,9 +88,10 @@ export class Uploads {
   /** Removes what is left of an upload: after its event is in the log, or when it is given up. */
   async forget(id: string): Promise<void> {
     await this.#inTurn(checkId(id), async () => {
-      await this.#open.get(id)?.close();
+      const upload = this.#open.get(id);
+      await upload?.close();
       this.#open.delete(id);
-      await this.#remove(id);
+      await this.#remove(id, upload);
       this.#onStep('upload.forgotten');
     });
   }
@@ -171,27 +174,17 @@ export class Uploads {
       onStep: this.#onStep,
       isFile: (name) => this.#blobs.isFile(name),
       adopt: (path, name) => this.#blobs.adopt(path, name),
+      blob: (name) => this.#blobs.open(name),
     });
     this.#open.set(id, upload);
     return upload;
   }
 
-  async #requireRoom(length: number): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#folder);
-    const outstanding = this.all.reduce(
-      (bytes, { missing, plan }) => bytes + missing * plan.chunkSize,
-      0,
-    );
-    const room = bavail * bsize - outstanding - RESERVE_BYTES;
-    if (length > room) {
-      const why = `no room for ${length} bytes: ${Math.max(0, room)} are free, less what is on its way`;
-      throw new StoreError('disk-full', `${this.#folder}: ${why}`);
-    }
-  }
-
-  async #remove(id: string): Promise<void> {
+  /** Removes its files: of one that became a blob, the map is left alone. */
+  async #remove(id: string, upload?: Upload): Promise<void> {
     const { map, data } = this.#paths(id);
-    for (const path of [data, map]) await removeFile(path);
+    if (upload?.isSealed !== true) await removeFile(data);
+    await removeFile(map);
   }
 
   #paths(id: string): { readonly data: string; readonly map: string } {

@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { chunkRange, leafHash, merkleRootOf } from '../../../src/federation/merkle.ts';
+import type { Refusal } from '../../../src/federation/refusals.ts';
 import type { Step } from '../../../src/federation/store/faults.ts';
 import { sha256 } from '../../../src/federation/store/sha256.ts';
 import { openStore, type Store } from '../../../src/federation/store/store.ts';
 import type { Upload } from '../../../src/federation/store/upload.ts';
+import type { ByteSource } from '../../../src/formats/byte-source.ts';
 import { hex } from '../../../src/secagg/suite.ts';
 import { CHUNK, CONFIG, chunkOf, planOf, updateBytes } from '../../support/store-run.ts';
 
@@ -81,6 +83,29 @@ describe('an upload', () => {
     expect(await source.read(CHUNK - 1, CHUNK + 1)).toEqual(bytes.subarray(CHUNK - 1, CHUNK + 1));
     await store.uploads.forget('u');
     expect(await readdir(join(folder, 'uploads'))).toEqual([]);
+  });
+
+  test('becomes no blob as long as what looks at it finds something', async () => {
+    const upload = await begin();
+    let looks = 0;
+    const look = async (source: ByteSource): Promise<Refusal | undefined> => {
+      looks++;
+      expect(await source.read(0, source.size)).toEqual(bytes);
+      return { code: 'wrong-tensors', status: 422, message: 'no' };
+    };
+    for (const k of [0, 1]) await write(upload, k);
+    expect(await upload.seal(look)).toMatchObject(refusal('incomplete', 409));
+    await write(upload, 2);
+    expect(looks).toBe(0);
+    expect(await upload.seal(look)).toMatchObject(refusal('wrong-tensors', 422));
+    const failing = upload.seal(() => Promise.reject(new Error('cannot look')));
+    await expect(failing).rejects.toThrow('cannot look');
+    expect([upload.isSealed, await readdir(join(folder, 'blobs'))]).toEqual([false, []]);
+    expect(await upload.seal(async () => undefined)).toMatchObject(OK);
+    // What a crash left is looked at where it lies.
+    await reopen();
+    expect(await (await begin()).seal(look)).toMatchObject(refusal('wrong-tensors', 422));
+    expect(looks).toBe(2);
   });
 
   test('goes on under its id, and is no other', async () => {
