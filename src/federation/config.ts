@@ -169,7 +169,7 @@ const wire = z.strictObject({
     .min(512 * KIB)
     .max(4 * MIB)
     .refine((bytes) => Number.isInteger(Math.log2(bytes)), 'must be a power of two')
-    .default(MIB),
+    .default(4 * MIB),
 });
 
 const limits = z.strictObject({

@@ -33,7 +33,7 @@ describe('a configuration', () => {
       optimizer: 'fed-avg',
       selection: { scheme: 'uniform', count: 10, from: 'present', overSelection: 1 },
       round: { closing: 'all', quorum: 1, lateJoin: false, collectSeconds: 600 },
-      wire: { dtypes: ['F32', 'F16', 'BF16'], chunkBytes: 2 ** 20 },
+      wire: { dtypes: ['F32', 'F16', 'BF16'], chunkBytes: 2 ** 22 },
       reports: { public: false, clients: true },
     });
     expect(composition).toMatchObject({ modes: ['plain'], problems: [], notes: [] });
