@@ -66,7 +66,8 @@ interface Body {
 
 /** A client, ready to send. */
 interface Ready {
-  readonly line: RawHttp;
+  readonly port: number;
+  line: RawHttp;
   readonly identity: Identity;
   readonly token: string;
   readonly index: number;
@@ -261,7 +262,7 @@ async function ready({
       };
       await line.post('/v1/clients', await prove('registration'));
       const { token } = jsonIn(await line.post('/v1/session', await prove('session')));
-      all[index] = { line, identity, token, index };
+      all[index] = { port, line, identity, token, index };
     }
   };
   await Promise.all(Array.from({ length: 16 }, lane));
@@ -330,29 +331,31 @@ class Sending {
 
   /** The name of the blob that it became. */
   async run(): Promise<string> {
-    const { line, token } = this.#client;
-    const authorization = `Bearer ${token}`;
+    const authorization = `Bearer ${this.#client.token}`;
     const path = `/v1/rounds/${this.#json.round}/updates`;
-    const declared = await this.#asked(() => line.post(path, this.#json, { authorization }));
+    const declared = await this.#asked((line) => line.post(path, this.#json, { authorization }));
     const { update } = jsonIn(declared);
     for (let k = 0; k < this.#updates.chunks; k++) {
       const { head, rest } = this.#updates.body(k, this.own);
       const headers = { authorization, 'merkle-leaf': this.#leaves[k]! };
       const chunk = `/v1/updates/${update}/chunks/${k}`;
-      await this.#asked(() =>
-        line.send({ method: 'PUT', path: chunk, headers, body: [head, rest] }),
+      await this.#asked((line) =>
+        line.send({ method: 'PUT', path: chunk, headers, body: [head, rest], expects: true }),
       );
     }
     const commit = `/v1/updates/${update}/commit`;
-    const answer = await this.#asked(() =>
+    const answer = await this.#asked((line) =>
       line.send({ method: 'POST', path: commit, headers: { authorization } }),
     );
     return jsonIn(answer).root;
   }
 
-  async #asked(send: () => Promise<RawReply>): Promise<RawReply> {
+  async #asked(send: (line: RawHttp) => Promise<RawReply>): Promise<RawReply> {
+    const client = this.#client;
     for (;;) {
-      const reply = await send();
+      // A server that did not want a body ends the connection.
+      if (!client.line.isOpen) client.line = await RawHttp.connect(client.port);
+      const reply = await send(client.line);
       if (reply.status < 300) return reply;
       if (reply.status !== 429) throw new Error(`${reply.status} ${reply.body.toString('utf8')}`);
       this.deferred++;

@@ -13,6 +13,8 @@ export interface RawReply {
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Buffer;
+  /** Whether an answer of 100 came before it. */
+  readonly continued: boolean;
 }
 
 /** A request. */
@@ -22,10 +24,15 @@ export interface RawRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Its pieces, which are not copied. */
   readonly body?: readonly Uint8Array[];
+  /** Waits with the body until it is asked for: `Expect: 100-continue`. Default: false. */
+  readonly expects?: boolean;
 }
 
 /** What waits for an answer. */
 interface Waiting {
+  /** Sent once the server asks for it. */
+  readonly later: readonly Uint8Array[];
+  continued: boolean;
   resolve(reply: RawReply): void;
   reject(reason: unknown): void;
 }
@@ -57,14 +64,17 @@ export class RawHttp {
   }
 
   /** Sends a request, and waits for its answer. */
-  send({ method, path, headers = {}, body = [] }: RawRequest): Promise<RawReply> {
+  send({ method, path, headers = {}, body = [], expects }: RawRequest): Promise<RawReply> {
     const length = body.reduce((sum, piece) => sum + piece.length, 0);
-    const all = { host: '127.0.0.1', 'content-length': String(length), ...headers };
+    const all = {
+      host: '127.0.0.1',
+      'content-length': String(length),
+      ...(expects && { expect: '100-continue' }),
+      ...headers,
+    };
     const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-    return this.exchange([
-      Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`),
-      ...body,
-    ]);
+    const head = Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
+    return expects ? this.exchange([head], body) : this.exchange([head, ...body]);
   }
 
   /** Sends JSON. */
@@ -78,22 +88,31 @@ export class RawHttp {
     });
   }
 
-  /** Sends bytes as they are, and waits for an answer. */
-  exchange(pieces: readonly Uint8Array[]): Promise<RawReply> {
+  /** Sends bytes as they are, some of them once the server asks, and waits for an answer. */
+  exchange(pieces: readonly Uint8Array[], later: readonly Uint8Array[] = []): Promise<RawReply> {
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      if (!this.isOpen) {
-        this.#fail(new Error('the connection is closed'));
-        return;
-      }
-      this.socket.cork();
-      for (const piece of pieces) this.socket.write(piece);
-      this.socket.uncork();
+      this.#waiting = { later, continued: false, resolve, reject };
+      if (this.isOpen) this.#write(pieces);
+      else this.#fail(new Error('the connection is closed'));
     });
   }
 
   close(): void {
     this.socket.destroy();
+  }
+
+  #write(pieces: readonly Uint8Array[]): void {
+    this.socket.cork();
+    for (const piece of pieces) this.socket.write(piece);
+    this.socket.uncork();
+  }
+
+  /** An answer before the answer: the server wants the rest. */
+  #goOn(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined || waiting.continued) return;
+    waiting.continued = true;
+    this.#write(waiting.later);
   }
 
   #fail(reason: unknown): void {
@@ -110,12 +129,15 @@ export class RawHttp {
       const isInterim = status < 200;
       const body = isInterim ? 0 : Number(headers.get('content-length') ?? 0);
       if (this.#received.length < end + 4 + body) return;
-      const reply = { status, headers, body: this.#received.subarray(end + 4, end + 4 + body) };
+      const content = this.#received.subarray(end + 4, end + 4 + body);
       this.#received = this.#received.subarray(end + 4 + body);
-      if (isInterim) continue;
+      if (isInterim) {
+        if (status === 100) this.#goOn();
+        continue;
+      }
       const waiting = this.#waiting;
       this.#waiting = undefined;
-      waiting?.resolve(reply);
+      waiting?.resolve({ status, headers, body: content, continued: waiting.continued });
     }
   }
 }

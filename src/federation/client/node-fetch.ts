@@ -7,7 +7,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
@@ -30,9 +30,13 @@ export interface ServerTrust {
 /** Statuses without a body. */
 const EMPTY = new Set([204, 205, 304]);
 const HANDSHAKE_MS = 15_000;
+/** From how many bytes on a body waits until the server asks for it, and how long, in milliseconds. */
+const LONG_BODY = 64 * 1024;
+const ASKING_MS = 1000;
 
 /**
- * A `fetch` for `https:` addresses. Nothing is sent before the server has shown who it is.
+ * A `fetch` for `https:` addresses. Nothing is sent before the server has shown who it is, and no long
+ * body before it has asked for it, or a second has passed: what is refused is not sent in vain.
  *
  * @throws {TypeError} if the fingerprint is none.
  */
@@ -120,18 +124,44 @@ function told(error: NodeJS.ErrnoException): Error {
 }
 
 function answered(url: string, init: RequestInit, agent: Agent): Promise<Response> {
-  const { method = 'GET', headers, body, signal } = init;
+  const { method = 'GET', headers, signal } = init;
+  const body = init.body ? bytesOf(init.body) : undefined;
   return new Promise((resolve, reject) => {
     const outgoing = request(url, {
       method,
       agent,
-      headers: Object.fromEntries(new Headers(headers)),
+      headers: {
+        ...Object.fromEntries(new Headers(headers)),
+        ...(isLong(body) && { expect: '100-continue', 'content-length': body.length }),
+      },
       ...(signal && { signal }),
     });
     outgoing.on('error', (error) => reject(told(error)));
     outgoing.once('response', (incoming) => resolve(responseOf(incoming)));
-    outgoing.end(body === undefined || body === null ? undefined : bytesOf(body));
+    if (isLong(body)) endOnceAsked(outgoing, body);
+    else outgoing.end(body);
   });
+}
+
+function isLong(body: Uint8Array | string | undefined): body is Uint8Array {
+  return body instanceof Uint8Array && body.length >= LONG_BODY;
+}
+
+/** Sends a body once it is asked for (RFC 9110, section 10.1.1); not every server asks. */
+function endOnceAsked(outgoing: ClientRequest, body: Uint8Array): void {
+  const send = (): void => {
+    clearTimeout(timer);
+    if (!outgoing.writableEnded) outgoing.end(body);
+  };
+  const timer = setTimeout(send, ASKING_MS);
+  outgoing.once('continue', send);
+  outgoing.once('close', () => clearTimeout(timer));
+  outgoing.once('response', (incoming: IncomingMessage) => {
+    clearTimeout(timer);
+    // The connection can carry no other request: it still waits for this one's body.
+    if (!outgoing.writableEnded) incoming.once('end', () => outgoing.destroy());
+  });
+  outgoing.flushHeaders();
 }
 
 function bytesOf(body: BodyInit): Uint8Array | string {

@@ -49,8 +49,8 @@ export interface BatchOptions {
 export interface Eager {
   /** How often it is looked at, in milliseconds. */
   readonly ms: number;
-  /** Fewest bytes a second, since it began. */
-  readonly rate: number;
+  /** Whether so many bytes a second, since it began, are too few. */
+  readonly isSlow: (rate: number) => boolean;
   /**
    * Called once if the body is slower, with the bytes that have come: from the next on, its batches are of
    * {@link BATCH_BYTES} at most. Memory that it was put together in is not touched any more.
@@ -163,7 +163,7 @@ class Gathering {
 
   #hurry(begunAt: number): void {
     const seconds = (performance.now() - begunAt) / 1000;
-    if (this.#eager !== undefined && this.#held < this.#eager.rate * seconds) this.#slowDown();
+    if (this.#eager?.isSlow(this.#held / seconds)) this.#slowDown();
   }
 
   /** Goes on in batches of the common size. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context } from 'hono';
@@ -23,6 +23,17 @@ export type Call = Context<Env>;
 const MOST_JSON = 64 * 1024;
 
 /**
+ * The body of a request, which is read now: whoever waits with it (`Expect: 100-continue`, RFC 9110,
+ * section 10.1.1) is told to send it.
+ */
+export function bodyOf({ env: { incoming, outgoing } }: Call): IncomingMessage {
+  // HTTP/1.0 has no such answer. Other expectations were refused before.
+  const isExpected = incoming.headers.expect !== undefined && incoming.httpVersion === '1.1';
+  if (isExpected) outgoing.writeContinue();
+  return incoming;
+}
+
+/**
  * The body of a request, as a schema has it.
  *
  * @throws {Problem} `wrong-type` or `malformed`, with the place.
@@ -33,7 +44,7 @@ export async function jsonIn<T>(c: Call, schema: z.ZodType<T>, pace: Pace): Prom
   if (type !== 'application/json') {
     throw new Problem('wrong-type', `the body must be application/json, got ${show(type)}`);
   }
-  const bytes = await shortBody(c.env.incoming, { most: MOST_JSON, pace });
+  const bytes = await shortBody(bodyOf(c), { most: MOST_JSON, pace });
   const result = schema.safeParse(parsedJson(bytes));
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
@@ -87,6 +98,7 @@ export function sent(c: Call, status: 200 | 201 | 204, json?: object): Response 
 /** Aborts when whoever asked has gone, or was answered: a connection outlives many requests. */
 export function goneSignal(outgoing: ServerResponse): AbortSignal {
   const controller = new AbortController();
-  outgoing.once('close', () => controller.abort());
+  // With a reason of its own no exception is made for each answer.
+  outgoing.once('close', () => controller.abort('gone'));
   return controller.signal;
 }

@@ -8,7 +8,24 @@
  * @module
  */
 
+import { performance } from 'node:perf_hooks';
 import { assertInteger } from '../../core/assert.ts';
+
+/** Fewest bytes a second of a body in a lane, where the server has time to spare; and where it has none. */
+const RATE = 8 * 2 ** 20;
+const BUSY_RATE = 2 ** 20;
+/** From which part of its time on the server is busy. */
+const BUSY = 0.5;
+
+/**
+ * Tells bodies that hold up their lanes, by their bytes a second since this was called. Where the server
+ * itself is behind, little is held against them: whoever leaves a lane then makes it more behind.
+ */
+export function tooSlow(): (rate: number) => boolean {
+  const begun = performance.eventLoopUtilization();
+  const isBusy = (): boolean => performance.eventLoopUtilization(begun).utilization > BUSY;
+  return (rate) => rate < BUSY_RATE || (rate < RATE && !isBusy());
+}
 
 /** Leaves a lane; once. */
 export type Leave = () => void;

@@ -5,8 +5,6 @@
  * @module
  */
 
-import type { HttpBindings } from '@hono/node-server';
-import type { Context } from 'hono';
 import { BOX_RECORD_BYTES, HEADER_BYTES } from '../../secagg/messages.ts';
 import { MAX_SHARES } from '../../secagg/shamir.ts';
 import { KEY_BYTES, SIGNATURE_BYTES } from '../../secagg/suite.ts';
@@ -15,11 +13,12 @@ import { HEX_32 } from '../identity.ts';
 import type { Speaker } from '../secure-host.ts';
 import type { SecureRounds } from '../secure-rounds.ts';
 import { type Pace, shortBody } from './body.ts';
+import { bodyOf, type Call } from './calls.ts';
 import { Problem, problemOf } from './problems.ts';
 
 /** What these routes are served with. */
 export interface SecureCall {
-  readonly c: Context<{ Bindings: HttpBindings }>;
+  readonly c: Call;
   readonly coordinator: Coordinator;
   readonly speaker: Speaker;
 }
@@ -40,7 +39,7 @@ export async function takeMessage(
   const members = coordinator.state.round?.members.size ?? 1;
   const most = FIELDS + Math.min(members, MAX_SHARES) * BOX_RECORD_BYTES;
   requireLength(c, most);
-  const message = await shortBody(c.env.incoming, { most, pace });
+  const message = await shortBody(bodyOf(c), { most, pace });
   const refused = await secure.take(speaker, { round, message });
   if (refused !== undefined) throw problemOf(refused, 'statement');
   return c.body(null, 204);

@@ -88,6 +88,8 @@ export class FederationServer {
     );
     this.#isTls = options.tls !== undefined;
     this.#server = listenerOf(options, (request, response) => void listener(request, response));
+    // Whoever asks before it sends a body is told once the body is wanted: `bodyOf`.
+    this.#server.on('checkContinue', (request, response) => void listener(request, response));
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#news = new NewsServer(this.#server, { coordinator, app: this.app, origins });
     this.#sweeps = setInterval(() => this.app.sessions.sweep(coordinator.now()), SWEEP_MS);

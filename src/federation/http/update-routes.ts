@@ -14,9 +14,9 @@ import type { DeclaredUpdate } from '../outcomes.ts';
 import { ChunkMemory } from '../store/chunk-memory.ts';
 import type { ChunkOptions } from '../store/upload.ts';
 import { BATCH_BYTES, batches, type Pace } from './body.ts';
-import { type Call, goneSignal, granted, jsonIn, sent } from './calls.ts';
+import { bodyOf, type Call, goneSignal, granted, jsonIn, sent } from './calls.ts';
 import { Credit } from './credit.ts';
-import { Lanes } from './lanes.ts';
+import { Lanes, tooSlow } from './lanes.ts';
 import { Problem, problemOf } from './problems.ts';
 import { statementRequest } from './schemas.ts';
 
@@ -31,9 +31,8 @@ export interface UpdateRoutesOptions {
 
 /** Longest that a chunk waits for credit, in milliseconds. */
 const CREDIT_MS = 10_000;
-/** How fast a chunk that is taken in whole must come: looked at so often, in milliseconds; bytes a second. */
+/** How often it is looked at whether a chunk that is taken in whole comes fast enough, in milliseconds. */
 const LANE_MS = 100;
-const LANE_RATE = 8 * 2 ** 20;
 
 /** Routes of updates. */
 export class UpdateRoutes {
@@ -129,9 +128,9 @@ export class UpdateRoutes {
         leave();
         giveBack(Math.max(held, 2 * BATCH_BYTES));
       };
-      const eager = { ms: LANE_MS, rate: LANE_RATE, onSlow };
+      const eager = { ms: LANE_MS, isSlow: tooSlow(), onSlow };
       const pieces = followed(
-        batches(c.env.incoming, { pace, bytes: length, into: place?.bytes, eager }),
+        batches(bodyOf(c), { pace, bytes: length, into: place?.bytes, eager }),
         () => {
           // What came before it was slow is written.
           if (isSlow) giveBack(2 * BATCH_BYTES);

@@ -53,7 +53,7 @@ test('what the receiver takes its time for is not held against the sender', asyn
 
 test('a body that is not whole soon goes on in smaller batches, and says so once', async () => {
   let told = 0;
-  const eager = { ms: 30, rate: Number.POSITIVE_INFINITY, onSlow: () => void told++ };
+  const eager = { ms: 30, isSlow: () => true, onSlow: () => void told++ };
   const slow = { pace: { ...pace, stallMs: 1000 }, eager };
   const piece = BATCH_BYTES / 2;
   const large = batches(bodyOf(6, { ms: 20, bytes: piece }), { ...slow, bytes: 6 * piece });
@@ -75,7 +75,7 @@ test('a body that is not whole soon goes on in smaller batches, and says so once
 test('a body that keeps up with the rate is had whole, however long it takes', async () => {
   let told = 0;
   const piece = BATCH_BYTES / 2;
-  const eager = { ms: 50, rate: piece, onSlow: () => void told++ };
+  const eager = { ms: 50, isSlow: (rate: number) => rate < piece, onSlow: () => void told++ };
   const steady = { pace: { ...pace, stallMs: 1000 }, eager, bytes: 6 * piece };
   expect(await sizes(batches(bodyOf(6, { ms: 20, bytes: piece }), steady))).toEqual([6 * piece]);
   expect(told).toBe(0);
@@ -121,7 +121,7 @@ test('a piece that memory has no room for is not cut', async () => {
 test('memory that is lent is left as it is once it was handed on, however late the end comes', async () => {
   const into = new Uint8Array(1000);
   let told = 0;
-  const eager = { ms: 20, rate: Number.POSITIVE_INFINITY, onSlow: () => void told++ };
+  const eager = { ms: 20, isSlow: () => true, onSlow: () => void told++ };
   const late = Readable.from(
     (async function* () {
       yield new Uint8Array(1000).fill(1);
@@ -138,7 +138,7 @@ test('memory that is lent is left as it is once it was handed on, however late t
 test('memory that is lent is left as it is once its body is slow, and nothing is lost', async () => {
   const into = new Uint8Array(6000);
   const onSlow = (): void => void into.fill(255);
-  const eager = { ms: 30, rate: Number.POSITIVE_INFINITY, onSlow };
+  const eager = { ms: 30, isSlow: () => true, onSlow };
   const found: Uint8Array[] = [];
   const body = Readable.from(counted(6, 20));
   for await (const batch of batches(body, { pace: patient, bytes: 6000, into, eager })) {

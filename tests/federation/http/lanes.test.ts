@@ -1,7 +1,7 @@
 /** Lanes: so many at a time, in the order of their coming. */
 
 import { expect, test } from 'vitest';
-import { Lanes } from '../../../src/federation/http/lanes.ts';
+import { Lanes, tooSlow } from '../../../src/federation/http/lanes.ts';
 
 /** Enters, and says so. */
 function entering(lanes: Lanes, name: string, order: string[]): Promise<() => void> {
@@ -37,4 +37,19 @@ test('a lane is left once, however often that is said', async () => {
 
 test('there is one lane at least', () => {
   expect(() => new Lanes(0)).toThrow(/lanes must be/);
+});
+
+const MIB = 2 ** 20;
+const rates = [MIB / 2, 2 * MIB, 9 * MIB];
+
+test('a server with time to spare holds a body to 8 MiB/s', async () => {
+  const isSlow = tooSlow();
+  await new Promise((done) => setTimeout(done, 200));
+  expect(rates.map(isSlow)).toEqual([true, true, false]);
+});
+
+test('a server that is behind itself holds a body to 1 MiB/s', () => {
+  const isSlow = tooSlow();
+  for (const end = performance.now() + 200; performance.now() < end; );
+  expect(rates.map(isSlow)).toEqual([true, false, false]);
 });

@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FederationClient } from '../../../src/federation/client/client.ts';
@@ -199,6 +201,47 @@ for url, trust in asked:
     expect.stringMatching(/^(unreachable|untrusted)$/),
   ]);
 }, 30_000);
+
+test('a long body is sent once it is asked for, or after a second; one that is refused is not', async () => {
+  const came: string[] = [];
+  const server = createServer({ cert: own.cert, key: own.key });
+  server.on('request', (_, response) => response.end('short'));
+  server.on('checkContinue', (incoming, response) => {
+    if (incoming.url === '/refuse') return response.writeHead(429).end('no');
+    if (incoming.url === '/ask') response.writeContinue();
+    let bytes = 0;
+    incoming.on('data', (piece: Uint8Array) => {
+      bytes += piece.length;
+    });
+    return incoming.on('end', () => {
+      came.push(`${incoming.url} ${bytes}`);
+      response.end('taken');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const send = nodeFetch({ fingerprint: fingerprintOf(own.cert) });
+  const body = new Uint8Array(300_000).fill(7);
+  const put = async (path: string, bytes = body) => {
+    const begun = performance.now();
+    const response = await send(url + path, { method: 'PUT', body: bytes });
+    return {
+      said: `${response.status} ${await response.text()}`,
+      ms: performance.now() - begun,
+    };
+  };
+  expect((await put('/ask')).said).toBe('200 taken');
+  expect((await put('/refuse')).said).toBe('429 no');
+  expect((await put('/ask')).said).toBe('200 taken');
+  const silent = await put('/silence');
+  expect(silent.said).toBe('200 taken');
+  expect(silent.ms).toBeGreaterThan(990);
+  expect((await put('/short', body.subarray(0, 1000))).said).toBe('200 short');
+  expect(came).toEqual(['/ask 300000', '/ask 300000', '/silence 300000']);
+  server.closeAllConnections();
+  server.close();
+});
 
 /** Requests that a server has answered. */
 async function countRequests(served: ServedRun): Promise<number> {
