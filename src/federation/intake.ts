@@ -57,7 +57,7 @@ export class Intake {
   /** Places in the log of the commitments of this round, by client. */
   readonly #commitments = new Map<string, number>();
   /** Of the model that was asked for last. */
-  #header: { readonly name: string; readonly model: OpenModel } | undefined;
+  #header: { readonly name: string; readonly model: Promise<OpenModel> } | undefined;
 
   constructor(host: IntakeHost) {
     this.#host = host;
@@ -243,22 +243,20 @@ export class Intake {
       const bytes = await masked.inputBytes(round.round);
       return { round: round.round, model: round.model, lengths: { [MASKED]: bytes } };
     }
-    const lengths = await this.#withModel(round.model, (model) => {
-      const pairs = config.wire.dtypes.flatMap((dtype) => {
-        const range = updateLengths(model, dtype);
-        if (range === undefined) return [];
-        const { least, most } = range;
-        // Headers differ between writers: any length that may be is the right one.
-        const fits = statement.length > least && statement.length <= most;
-        return [[dtype, fits ? statement.length : least] as const];
-      });
-      return Object.fromEntries(pairs);
+    const model = await this.#model(round.model);
+    const lengths = config.wire.dtypes.flatMap((dtype) => {
+      const range = updateLengths(model, dtype);
+      if (range === undefined) return [];
+      const { least, most } = range;
+      // Headers differ between writers: any length that may be is the right one.
+      const fits = statement.length > least && statement.length <= most;
+      return [[dtype, fits ? statement.length : least] as const];
     });
     const { privacy } = config;
     return {
       round: round.round,
       model: round.model,
-      lengths,
+      lengths: Object.fromEntries(lengths),
       ...(privacy?.kind === 'local' && { clipNorm: privacy.clipNorm }),
     };
   }
@@ -268,20 +266,27 @@ export class Intake {
     source: ByteSource,
     { dtype, model: name }: { readonly dtype: string; readonly model: string },
   ): Promise<Refusal | undefined> {
-    const faults = await this.#withModel(name, (model) => faultsOf(source, model, dtype));
+    const faults = await faultsOf(source, await this.#model(name), dtype);
     if (faults.length === 0) return undefined;
     const message = `the update does not fit the model: ${faults.join('; ')}`;
     return refused('wrong-tensors', message).refusal;
   }
 
-  /** Looks at the header of a model, which is kept until another is asked for: its file is closed. */
-  async #withModel<T>(name: string, body: (model: OpenModel) => T | Promise<T>): Promise<T> {
-    const known = this.#header;
-    if (known?.name === name) return body(known.model);
-    await using source = await this.#host.store.blobs.open(name);
-    const model = await openModel(source, this.#host.optimizer.parts);
-    this.#header = { name, model };
-    return await body(model);
+  /** The header of a model, read once for all who ask until another is asked for; its file is closed. */
+  #model(name: string): Promise<OpenModel> {
+    if (this.#header?.name === name) return this.#header.model;
+    const model = this.#read(name);
+    const header = { name, model };
+    this.#header = header;
+    model.catch(() => {
+      if (this.#header === header) this.#header = undefined;
+    });
+    return model;
+  }
+
+  async #read(model: string): Promise<OpenModel> {
+    await using source = await this.#host.store.blobs.open(model);
+    return await openModel(source, this.#host.optimizer.parts);
   }
 }
 
