@@ -23,7 +23,7 @@ export interface FileSource extends ByteSource, AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** An open file, as far as reading goes: programs that have no types of Node see this file's. */
+/** What is used of a `FileHandle`: programs that are checked against these types may have none of Node's. */
 interface OpenFile {
   readonly fd: number;
   read(

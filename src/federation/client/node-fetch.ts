@@ -30,13 +30,17 @@ export interface ServerTrust {
 /** Statuses without a body. */
 const EMPTY = new Set([204, 205, 304]);
 const HANDSHAKE_MS = 15_000;
-/** From how many bytes on a body waits until the server asks for it, and how long, in milliseconds. */
+/** From how many bytes on a body waits until the server asks for it (RFC 9110, section 10.1.1). */
 const LONG_BODY = 64 * 1024;
-const ASKING_MS = 1000;
+/** How long it waits, in milliseconds: a server that is full may think about it for ten seconds. */
+const ASKING_MS = 11_000;
+/** The answer of servers that do not ask. */
+const EXPECTATION_FAILED = 417;
 
 /**
  * A `fetch` for `https:` addresses. Nothing is sent before the server has shown who it is, and no long
- * body before it has asked for it, or a second has passed: what is refused is not sent in vain.
+ * body before it has asked for it, so that what is refused is not sent in vain. From a server that does not
+ * ask, which takes eleven seconds to tell, bodies do not wait again.
  *
  * @throws {TypeError} if the fingerprint is none.
  */
@@ -54,7 +58,20 @@ export function nodeFetch(trust: ServerTrust = {}): Fetch {
       );
     },
   });
-  return (url, init) => answered(url, init, agent);
+  // As far as is known of the server.
+  let asks = true;
+  const onSilence = (): void => {
+    asks = false;
+  };
+  return async (url, init) => {
+    const isLong = init.body instanceof Uint8Array && init.body.length >= LONG_BODY;
+    if (!asks || !isLong) return answered(url, init, { agent });
+    const response = await answered(url, init, { agent, onSilence });
+    if (response.status !== EXPECTATION_FAILED) return response;
+    onSilence();
+    await response.body?.cancel();
+    return answered(url, init, { agent });
+  };
 }
 
 /** 64 lower-case hex digits. @throws {TypeError} if there are not as many. */
@@ -123,44 +140,57 @@ function told(error: NodeJS.ErrnoException): Error {
   return error;
 }
 
-function answered(url: string, init: RequestInit, agent: Agent): Promise<Response> {
-  const { method = 'GET', headers, signal } = init;
-  const body = init.body ? bytesOf(init.body) : undefined;
+/** With `onSilence` the body waits until the server asks for it. */
+function answered(
+  url: string,
+  { method = 'GET', headers, body: given, signal }: RequestInit,
+  { agent, onSilence }: { readonly agent: Agent; readonly onSilence?: () => void },
+): Promise<Response> {
+  const body = given ? bytesOf(given) : '';
   return new Promise((resolve, reject) => {
     const outgoing = request(url, {
       method,
       agent,
       headers: {
         ...Object.fromEntries(new Headers(headers)),
-        ...(isLong(body) && { expect: '100-continue', 'content-length': body.length }),
+        ...(onSilence && { expect: '100-continue', 'content-length': body.length }),
       },
       ...(signal && { signal }),
     });
     outgoing.on('error', (error) => reject(told(error)));
     outgoing.once('response', (incoming) => resolve(responseOf(incoming)));
-    if (isLong(body)) endOnceAsked(outgoing, body);
-    else outgoing.end(body);
+    if (onSilence) endOnceAsked(outgoing, body, onSilence);
+    else outgoing.end(body === '' ? undefined : body);
   });
 }
 
-function isLong(body: Uint8Array | string | undefined): body is Uint8Array {
-  return body instanceof Uint8Array && body.length >= LONG_BODY;
-}
-
-/** Sends a body once it is asked for (RFC 9110, section 10.1.1); not every server asks. */
-function endOnceAsked(outgoing: ClientRequest, body: Uint8Array): void {
+/** Sends a body once the server asks for it, or is found not to ask. */
+function endOnceAsked(
+  outgoing: ClientRequest,
+  body: Uint8Array | string,
+  onSilence: () => void,
+): void {
+  let timer: NodeJS.Timeout | undefined;
   const send = (): void => {
-    clearTimeout(timer);
     if (!outgoing.writableEnded) outgoing.end(body);
   };
-  const timer = setTimeout(send, ASKING_MS);
-  outgoing.once('continue', send);
-  outgoing.once('close', () => clearTimeout(timer));
+  // It may wait long for its connection.
+  outgoing.once('socket', () => {
+    timer = setTimeout(() => {
+      onSilence();
+      send();
+    }, ASKING_MS);
+  });
+  outgoing.once('continue', () => {
+    clearTimeout(timer);
+    send();
+  });
   outgoing.once('response', (incoming: IncomingMessage) => {
     clearTimeout(timer);
     // The connection can carry no other request: it still waits for this one's body.
     if (!outgoing.writableEnded) incoming.once('end', () => outgoing.destroy());
   });
+  outgoing.once('close', () => clearTimeout(timer));
   outgoing.flushHeaders();
 }
 

@@ -49,7 +49,9 @@ export interface BatchOptions {
 export interface Eager {
   /** How often it is looked at, in milliseconds. */
   readonly ms: number;
-  /** Whether so many bytes a second, since it began, are too few. */
+  /** How long the first byte may take: whoever was asked to send is as far away as that. Default: `ms`. */
+  readonly firstMs?: number;
+  /** Whether so many bytes a second, since the first came, are too few. */
   readonly isSlow: (rate: number) => boolean;
   /**
    * Called once if the body is slower, with the bytes that have come: from the next on, its batches are of
@@ -91,6 +93,7 @@ class Gathering {
   #into: Buffer | undefined;
   #pieces: Uint8Array[] = [];
   #held = 0;
+  #firstAt: number | undefined;
   /** Bytes since somebody last looked, and when the last ones came. */
   #arrived = 0;
   #lastAt = 0;
@@ -127,7 +130,9 @@ class Gathering {
       windowAt = now;
       this.#arrived = 0;
     }, stallMs / 4);
-    const eager = this.#eager && setInterval(() => this.#hurry(begunAt), this.#eager.ms);
+    const eager =
+      this.#eager &&
+      setInterval(() => this.#eager && this.#hurry(this.#eager, begunAt), this.#eager.ms);
     try {
       while (this.#held < this.#bytes && !this.#isOver && this.#failure === undefined) {
         this.#body.resume();
@@ -161,9 +166,13 @@ class Gathering {
     body.off('error', this.#onError).on('error', () => {});
   }
 
-  #hurry(begunAt: number): void {
-    const seconds = (performance.now() - begunAt) / 1000;
-    if (this.#eager?.isSlow(this.#held / seconds)) this.#slowDown();
+  #hurry({ ms, firstMs = ms, isSlow }: Eager, begunAt: number): void {
+    const now = performance.now();
+    const isLate =
+      this.#firstAt === undefined
+        ? now - begunAt >= firstMs
+        : isSlow((1000 * this.#held) / (now - this.#firstAt));
+    if (isLate) this.#slowDown();
   }
 
   /** Goes on in batches of the common size. */
@@ -198,6 +207,7 @@ class Gathering {
     this.#held += piece.length;
     this.#arrived += piece.length;
     this.#lastAt = performance.now();
+    this.#firstAt ??= this.#lastAt;
     this.#handOnIfFull();
   };
 

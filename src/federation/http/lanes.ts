@@ -18,13 +18,19 @@ const BUSY_RATE = 2 ** 20;
 const BUSY = 0.5;
 
 /**
- * Tells bodies that hold up their lanes, by their bytes a second since this was called. Where the server
- * itself is behind, little is held against them: whoever leaves a lane then makes it more behind.
+ * Tells bodies that hold up their lanes, by their bytes a second. Where the server itself has been behind
+ * since this was called, little is held against them: whoever leaves a lane then makes it more behind.
+ *
+ * @param load - The part of its time that the server was at work. Default: that of the event loop.
  */
-export function tooSlow(): (rate: number) => boolean {
+export function tooSlow(load: () => number = loopLoad()): (rate: number) => boolean {
+  return (rate) => rate < BUSY_RATE || (rate < RATE && load() <= BUSY);
+}
+
+/** The part of its time, from now on, that the event loop is not waiting. */
+function loopLoad(): () => number {
   const begun = performance.eventLoopUtilization();
-  const isBusy = (): boolean => performance.eventLoopUtilization(begun).utilization > BUSY;
-  return (rate) => rate < BUSY_RATE || (rate < RATE && !isBusy());
+  return () => performance.eventLoopUtilization(begun).utilization;
 }
 
 /** Leaves a lane; once. */

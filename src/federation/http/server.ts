@@ -5,7 +5,7 @@
  */
 
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
@@ -89,7 +89,10 @@ export class FederationServer {
     this.#isTls = options.tls !== undefined;
     this.#server = listenerOf(options, (request, response) => void listener(request, response));
     // Whoever asks before it sends a body is told once the body is wanted: `bodyOf`.
-    this.#server.on('checkContinue', (request, response) => void listener(request, response));
+    this.#server.on('checkContinue', (request, response) => {
+      endGently(request);
+      void listener(request, response);
+    });
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#news = new NewsServer(this.#server, { coordinator, app: this.app, origins });
     this.#sweeps = setInterval(() => this.app.sessions.sweep(coordinator.now()), SWEEP_MS);
@@ -149,6 +152,24 @@ export class FederationServer {
     await closed;
     clearTimeout(timer);
   }
+}
+
+/**
+ * Lets an answer that ends the connection reach whoever sends the body nevertheless: a system that throws
+ * bytes away throws away the answer too. The body is read past, as any is that nobody wants.
+ */
+function endGently(request: IncomingMessage): void {
+  const { socket } = request;
+  const end = socket.destroySoon;
+  socket.destroySoon = () => {
+    socket.destroySoon = end;
+    if (request.readableEnded || request.destroyed) {
+      socket.destroySoon();
+      return;
+    }
+    socket.end();
+    request.once('close', () => socket.destroySoon());
+  };
 }
 
 /** HTTP/1.1, over TLS where there is a certificate. */

@@ -33,6 +33,8 @@ export interface UpdateRoutesOptions {
 const CREDIT_MS = 10_000;
 /** How often it is looked at whether a chunk that is taken in whole comes fast enough, in milliseconds. */
 const LANE_MS = 100;
+/** How long its first byte may take, in milliseconds. */
+const FIRST_MS = 250;
 
 /** Routes of updates. */
 export class UpdateRoutes {
@@ -128,7 +130,7 @@ export class UpdateRoutes {
         leave();
         giveBack(Math.max(held, 2 * BATCH_BYTES));
       };
-      const eager = { ms: LANE_MS, isSlow: tooSlow(), onSlow };
+      const eager = { ms: LANE_MS, firstMs: FIRST_MS, isSlow: tooSlow(), onSlow };
       const pieces = followed(
         batches(bodyOf(c), { pace, bytes: length, into: place?.bytes, eager }),
         () => {

@@ -36,13 +36,14 @@ const READ_BYTES = 2 ** 20;
 export class Blobs {
   readonly folder: string;
   readonly #onStep: OnStep;
-  readonly #sync: () => Promise<void>;
+  /** Makes the names stay that files were given before. @internal */
+  readonly sync: () => Promise<void>;
 
   /** @internal */
   constructor(folder: string, onStep: OnStep) {
     this.folder = folder;
     this.#onStep = onStep;
-    this.#sync = shared(() => syncFolder(folder));
+    this.sync = shared(() => syncFolder(folder));
   }
 
   /**
@@ -84,7 +85,7 @@ export class Blobs {
     // One that is there already has the same bytes, or was damaged: now it is whole.
     await rename(path, this.#path(name));
     this.#onStep('blob.renamed');
-    await this.#sync();
+    await this.sync();
     this.#onStep('blob.folder-synced');
   }
 

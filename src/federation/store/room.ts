@@ -6,6 +6,7 @@
 
 import { statfs } from 'node:fs/promises';
 import { StoreError } from '../../core/errors.ts';
+import { shared } from './shared-work.ts';
 
 /** Room that is left for what is no upload. */
 const RESERVE_BYTES = 64 * 2 ** 20;
@@ -16,29 +17,46 @@ const LOOK_MS = 100;
 export class Room {
   readonly #folder: string;
   readonly #outstanding: () => number;
+  readonly #look: () => Promise<void>;
+  /** What was there at the last look, less what was promised since. */
   #free = 0;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  /** Bytes of work that is on its way to be outstanding. */
+  #promised = 0;
 
-  /** @param outstanding - Bytes that were granted before and have not come. */
+  /** @param outstanding - Bytes that are still to come. */
   constructor(folder: string, outstanding: () => number) {
     this.#folder = folder;
     this.#outstanding = outstanding;
+    this.#look = shared(() => this.#lookNow());
   }
 
-  /** @throws {StoreError} `disk-full` if there is no room for as many bytes. */
-  async take(bytes: number): Promise<void> {
-    if (performance.now() - this.#lookedAt > LOOK_MS || bytes > this.#free) await this.#look();
+  /**
+   * Does work after which so many bytes are outstanding.
+   *
+   * @throws {StoreError} `disk-full` if there is no room for them: then nothing is done.
+   * @throws whatever the work throws.
+   */
+  async keep<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    const isOld = performance.now() - this.#lookedAt > LOOK_MS;
+    if (isOld || bytes > this.#free) await this.#look();
+    // Nobody else comes between what is asked here and what is taken.
     if (bytes > this.#free) {
       const why = `no room for ${bytes} bytes: ${Math.max(0, this.#free)} are free, less what is on its way`;
       throw new StoreError('disk-full', `${this.#folder}: ${why}`);
     }
-    // What comes is not seen on the disk before the next look.
     this.#free -= bytes;
+    this.#promised += bytes;
+    try {
+      return await work();
+    } finally {
+      this.#promised -= bytes;
+    }
   }
 
-  async #look(): Promise<void> {
+  async #lookNow(): Promise<void> {
     const { bavail, bsize } = await statfs(this.#folder);
-    this.#free = bavail * bsize - this.#outstanding() - RESERVE_BYTES;
+    this.#free = bavail * bsize - this.#outstanding() - this.#promised - RESERVE_BYTES;
     this.#lookedAt = performance.now();
   }
 }

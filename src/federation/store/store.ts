@@ -286,6 +286,8 @@ export class Store {
     this.#parts.onStep('sweep.begun');
     const halves = await this.uploads.recover();
     const sealed = await this.uploads.sealed();
+    // The crash may have come before.
+    if (sealed.size > 0) await this.blobs.sync();
     const mentioned = new Set<string>();
     for await (const { body } of this.events()) collectNames(body, mentioned);
     const orphans = await this.blobs.sweep((name) => mentioned.has(name) || sealed.has(name));

@@ -80,8 +80,7 @@ export class Uploads {
               `the upload ${id} was begun with another length, chunk size or root`,
             );
       }
-      await this.#room.take(plan.length);
-      return granted(await this.#create(id, plan));
+      return this.#room.keep(plan.length, async () => granted(await this.#create(id, plan)));
     });
   }
 
@@ -180,7 +179,7 @@ export class Uploads {
     return upload;
   }
 
-  /** Removes its files: of one that became a blob, the map is left alone. */
+  /** Removes its files: of one that became a blob there is only the map. */
   async #remove(id: string, upload?: Upload): Promise<void> {
     const { map, data } = this.#paths(id);
     if (upload?.isSealed !== true) await removeFile(data);

@@ -81,6 +81,25 @@ test('a body that keeps up with the rate is had whole, however long it takes', a
   expect(told).toBe(0);
 });
 
+test('a body counts from its first byte, which has a time of its own', async () => {
+  const piece = BATCH_BYTES / 2;
+  const late = async (ms: number): Promise<number> => {
+    let told = 0;
+    const body = Readable.from(
+      (async function* () {
+        await new Promise((done) => setTimeout(done, ms));
+        yield* bodyOf(4, { ms: 20, bytes: piece });
+      })(),
+    );
+    const isSlow = (rate: number): boolean => rate < piece / 0.1;
+    const eager = { ms: 20, firstMs: 200, isSlow, onSlow: () => void told++ };
+    await sizes(batches(body, { pace: patient, bytes: 4 * piece, eager }));
+    return told;
+  };
+  expect(await late(120)).toBe(0);
+  expect(await late(400)).toBe(1);
+});
+
 /** Pieces that tell their place, some milliseconds apart. */
 async function* counted(pieces: number, ms: number): AsyncGenerator<Uint8Array> {
   for (let k = 0; k < pieces; k++) {

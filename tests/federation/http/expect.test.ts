@@ -105,6 +105,24 @@ test('a body that is refused is never asked for, and the connection ends', async
   }
 });
 
+test('an answer reaches whoever sends all the same, and the connection ends then', async () => {
+  const body = new Uint8Array(4 * 2 ** 20);
+  const words = `host: x\r\nexpect: 100-continue\r\ncontent-length: ${body.length}\r\n`;
+  const head = Buffer.from(`PUT /v1/updates/${update}/chunks/0 HTTP/1.1\r\n${words}\r\n`);
+  for (let i = 0; i < 20; i++) {
+    const line = await RawHttp.connect(port);
+    const errors: Error[] = [];
+    line.socket.on('error', (error) => errors.push(error));
+    const closed = new Promise((done) => line.socket.once('close', done));
+    const reply = line.exchange([head]);
+    // The refusal is on its way.
+    setTimeout(() => line.socket.write(body), 0);
+    const { status, continued } = await reply;
+    await closed;
+    expect([status, continued, errors]).toEqual([401, false, []]);
+  }
+});
+
 test('HTTP/1.0 knows no such answer, and no other expectation is met', async () => {
   const body = JSON.stringify({ publicKey: client.key, purpose: 'session' });
   const head = (version: string, expectation: string): string =>

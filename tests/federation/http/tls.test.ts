@@ -4,11 +4,14 @@ import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FederationClient } from '../../../src/federation/client/client.ts';
+import type { Fetch } from '../../../src/federation/client/http.ts';
 import { nodeFetch, type ServerTrust } from '../../../src/federation/client/node-fetch.ts';
 import {
   fingerprintOf,
@@ -202,45 +205,90 @@ for url, trust in asked:
   ]);
 }, 30_000);
 
-test('a long body is sent once it is asked for, or after a second; one that is refused is not', async () => {
-  const came: string[] = [];
-  const server = createServer({ cert: own.cert, key: own.key });
-  server.on('request', (_, response) => response.end('short'));
-  server.on('checkContinue', (incoming, response) => {
-    if (incoming.url === '/refuse') return response.writeHead(429).end('no');
-    if (incoming.url === '/ask') response.writeContinue();
-    let bytes = 0;
-    incoming.on('data', (piece: Uint8Array) => {
-      bytes += piece.length;
-    });
-    return incoming.on('end', () => {
-      came.push(`${incoming.url} ${bytes}`);
-      response.end('taken');
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const send = nodeFetch({ fingerprint: fingerprintOf(own.cert) });
+describe('a long body', () => {
   const body = new Uint8Array(300_000).fill(7);
-  const put = async (path: string, bytes = body) => {
-    const begun = performance.now();
-    const response = await send(url + path, { method: 'PUT', body: bytes });
-    return {
-      said: `${response.status} ${await response.text()}`,
-      ms: performance.now() - begun,
+  let server: Server;
+  let url: string;
+  let send: Fetch;
+  /** Requests, and bytes of all their bodies. */
+  let came: string[];
+  let bytes: number;
+
+  beforeEach(async () => {
+    came = [];
+    bytes = 0;
+    const take = (incoming: IncomingMessage, response: ServerResponse, how: string): void => {
+      came.push(`${how} ${incoming.url}`);
+      incoming.on('data', (piece: Uint8Array) => {
+        bytes += piece.length;
+      });
+      incoming.on('end', () => response.end('taken'));
     };
+    server = createServer({ cert: own.cert, key: own.key });
+    server.on('request', (incoming, response) => take(incoming, response, 'sent'));
+    server.on('checkContinue', (incoming: IncomingMessage, response: ServerResponse) => {
+      const { url: path = '' } = incoming;
+      take(incoming, response, 'waited');
+      if (path === '/ask') response.writeContinue();
+      if (path === '/refuse') response.writeHead(429).end('no');
+      if (path === '/keep') response.writeHead(429, { connection: 'keep-alive' }).end('no');
+      if (path === '/picky') response.writeHead(417).end();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    send = nodeFetch({ fingerprint: fingerprintOf(own.cert) });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const put = async (path: string, all = body): Promise<string> => {
+    const response = await send(url + path, { method: 'PUT', body: all });
+    return `${response.status} ${await response.text()}`;
   };
-  expect((await put('/ask')).said).toBe('200 taken');
-  expect((await put('/refuse')).said).toBe('429 no');
-  expect((await put('/ask')).said).toBe('200 taken');
-  const silent = await put('/silence');
-  expect(silent.said).toBe('200 taken');
-  expect(silent.ms).toBeGreaterThan(990);
-  expect((await put('/short', body.subarray(0, 1000))).said).toBe('200 short');
-  expect(came).toEqual(['/ask 300000', '/ask 300000', '/silence 300000']);
-  server.closeAllConnections();
-  server.close();
+  const connections = promisify((done: (error: Error | null, count: number) => void) =>
+    server.getConnections(done),
+  );
+
+  test('is sent once it is asked for; a short one at once', async () => {
+    expect(await put('/ask')).toBe('200 taken');
+    expect(await put('/short', body.subarray(0, 1000))).toBe('200 taken');
+    expect([came, bytes]).toEqual([['waited /ask', 'sent /short'], 301_000]);
+  });
+
+  test('that is refused is not sent, and holds no connection', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    expect(await put('/refuse')).toBe('429 no');
+    expect(await put('/keep')).toBe('429 no');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await put('/ask')).toBe('200 taken');
+    expect(bytes).toBe(300_000);
+    vi.useRealTimers();
+    // The one that is kept for the next request.
+    await vi.waitFor(async () => expect(await connections()).toBe(1));
+  });
+
+  test('waits no more for a server that does not ask', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const silent = put('/silence');
+    await once(server, 'checkContinue');
+    await vi.advanceTimersByTimeAsync(10_999);
+    expect(bytes).toBe(0);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await silent).toBe('200 taken');
+    expect(await put('/next')).toBe('200 taken');
+    expect([came, bytes]).toEqual([['waited /silence', 'sent /next'], 600_000]);
+  });
+
+  test('is sent again to servers that take no expectations, as are others then', async () => {
+    expect(await Promise.all([put('/picky'), put('/picky')])).toEqual(['200 taken', '200 taken']);
+    expect(await put('/picky')).toBe('200 taken');
+    expect(came.filter((what) => what === 'waited /picky')).toHaveLength(2);
+    expect([came.length, bytes]).toEqual([5, 900_000]);
+  });
 });
 
 /** Requests that a server has answered. */
