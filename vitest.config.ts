@@ -5,6 +5,7 @@ import {
   type ViteUserConfig,
 } from 'vitest/config';
 import { chromiumProvider, whyNoChromium } from './tests/support/chromium.ts';
+import { LongFirst } from './tests/support/long-first.ts';
 import { secureHostCommands } from './tests/support/secure-host-commands.ts';
 import { servedCommands } from './tests/support/served-commands.ts';
 
@@ -19,6 +20,9 @@ const TIMED = ['tests/privacy/timing.test.ts'];
 
 /** What every file of tests begins with. */
 const SETUP = ['tests/support/typed-arrays.ts'];
+
+/** Files at once. Vitest leaves one processor free, which of two is half. */
+const WORKERS = Math.max(2, availableParallelism() - 1);
 
 /** Tests in a real Chromium with WebGPU; skipped by name where npm has none. */
 function browserProject(
@@ -41,6 +45,10 @@ function browserProject(
       name,
       include: [include],
       setupFiles: SETUP,
+      // Beside the project `node`: a browser by itself leaves processors idle. Vitest wants one number
+      // for all that runs at the same time, though browsers take their files one by one.
+      maxWorkers: WORKERS,
+      sequence: { groupOrder: 1 },
       testTimeout: 60_000,
       ...(whyNoChromium === undefined
         ? {
@@ -63,16 +71,16 @@ function browserProject(
 
 const config: ViteUserConfig = defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     projects: [
       {
         test: {
           name: 'node',
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/browser/**', ...TIMED],
-          setupFiles: SETUP,
+          setupFiles: [...SETUP, 'tests/support/dawn-polls.ts'],
           pool: 'forks',
-          // Vitest leaves one processor free, which of two is half.
-          maxWorkers: Math.max(2, availableParallelism() - 1),
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
         },
