@@ -16,7 +16,7 @@ test('an operator and clients work on a run, an interrupt ends it after its roun
   const secrets: string[] = [];
   const told: string[] = [];
   const sinks = ['--events', join(run, 'events.ndjson'), '--tensorboard', join(run, 'board')];
-  await using server = served([...options, ...sinks, '--log', 'debug']);
+  await using server = await served([...options, ...sinks, '--log', 'debug']);
   const url = String((await server.hears('listening')).url);
   const cli = async (...words: string[]) => {
     const outcome = await aggregis(words);
@@ -73,7 +73,7 @@ test('over HTTPS with a certificate of its own, join takes part by the fingerpri
   await using folder = await temporaryFolder();
   const run = join(folder.path, 'run');
   const options = ['--run', run, '--clients', '1', '--rounds', '1', '--backend', 'reference'];
-  await using server = served([...options, '--lan', '--host', '127.0.0.1', '--log', 'debug']);
+  await using server = await served([...options, '--lan', '--host', '127.0.0.1', '--log', 'debug']);
   const { url, fingerprint } = (await server.hears('listening')) as {
     url: string;
     fingerprint: string;

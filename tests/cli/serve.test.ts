@@ -15,7 +15,15 @@ test('a run of digits that is killed between commit and close goes on with what 
   let update: string;
   let first: { update: string; sha256: string; event: number };
   {
-    await using server = served([...run, '--clients', '2', '--rounds', '2', '--backend', 'wasm']);
+    await using server = await served([
+      ...run,
+      '--clients',
+      '2',
+      '--rounds',
+      '2',
+      '--backend',
+      'wasm',
+    ]);
     const url = String((await server.hears('listening')).url);
     one = await TestClient.joined(url);
     two = await TestClient.joined(url);
@@ -30,7 +38,7 @@ test('a run of digits that is killed between commit and close goes on with what 
     server.process.kill('SIGKILL');
     expect(await server.exit).toBe('SIGKILL');
   }
-  await using server = served([...run, '--resume']);
+  await using server = await served([...run, '--resume']);
   const url = String((await server.hears('listening')).url);
   one = one.at(url);
   two = two.at(url);
@@ -54,7 +62,7 @@ test('a run of digits that is killed between commit and close goes on with what 
 
 test('an interrupt before any round ends at once, and says how to go on', async () => {
   await using folder = await temporaryFolder();
-  await using server = served(['--run', join(folder.path, 'run')]);
+  await using server = await served(['--run', join(folder.path, 'run')]);
   await server.hears('listening');
   server.process.kill('SIGINT');
   expect(await server.exit).toBe(130);
@@ -64,14 +72,14 @@ test('an interrupt before any round ends at once, and says how to go on', async 
 
 test('a port that is in use, or a host that is none of this machine, is told with what to do', async () => {
   await using folder = await temporaryFolder();
-  await using first = served(['--run', join(folder.path, 'first')]);
+  await using first = await served(['--run', join(folder.path, 'first')]);
   const port = new URL(String((await first.hears('listening')).url)).port;
   for (const [words, what] of [
     [['--port', port], `port ${port} of 127.0.0.1 is in use; take another with --port`],
     // RFC 5737: an address for documentation, which no machine has.
     [['--host', '192.0.2.1'], '192.0.2.1: is no address of this machine'],
   ] as const) {
-    await using server = served(['--run', join(folder.path, words[0]), ...words]);
+    await using server = await served(['--run', join(folder.path, words[0]), ...words]);
     expect(await server.exit).toBe(2);
     expect(server.stderr).toContain(what);
   }
@@ -88,7 +96,7 @@ test('a configuration that cannot be run is refused with all that is wrong with 
     optimizer: 'x',
   };
   await writeFile(config, JSON.stringify(wrong));
-  await using server = served(['--run', join(folder.path, 'run'), '--config', config]);
+  await using server = await served(['--run', join(folder.path, 'run'), '--config', config]);
   expect(await server.exit).toBe(2);
   expect(server.stderr).toMatch(/rule: .*krumm.*optimizer: /);
 }, 30_000);
@@ -101,7 +109,7 @@ test('a run that could not begin leaves a folder in which it can', async () => {
   await writeFile(config, JSON.stringify(plain));
   await writeFile(join(folder.path, 'm'), 'no safetensors');
   {
-    await using server = served([...run, '--config', config]);
+    await using server = await served([...run, '--config', config]);
     expect(await server.exit).not.toBe(0);
   }
   const privacy = { kind: 'central', relation: 'zero-out', clipNorm: 1, noiseMultiplier: 1 };
@@ -109,7 +117,7 @@ test('a run that could not begin leaves a folder in which it can', async () => {
   const model = 'digits';
   await writeFile(config, JSON.stringify({ ...plain, model, privacy: { ...privacy, ...budget } }));
   {
-    await using server = served([...run, '--config', config]);
+    await using server = await served([...run, '--config', config]);
     expect(await server.exit).toBe(2);
     expect(server.stderr).toContain('round.wanted: is missing');
   }
@@ -117,12 +125,12 @@ test('a run that could not begin leaves a folder in which it can', async () => {
   await once(taken, 'listening');
   const { port } = taken.address() as AddressInfo;
   {
-    await using server = served([...run, '--port', String(port)]);
+    await using server = await served([...run, '--port', String(port)]);
     expect(await server.exit).not.toBe(0);
     expect(server.stderr).toContain(String(port));
   }
   taken.close();
-  await using server = served([...run, '--rule', 'trimmed-mean:f=5', '--clients', '2']);
+  await using server = await served([...run, '--rule', 'trimmed-mean:f=5', '--clients', '2']);
   await server.hears('listening');
   expect(server.stderr).toContain('trimmed-mean:f=5 needs 11');
 }, 60_000);

@@ -12,6 +12,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { compiled } from '../support/program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const STUBS = join(import.meta.dirname, 'stubs');
@@ -32,11 +33,14 @@ const ABSENT = [
 ];
 
 /** Runs the tests, or those of a class; gives the exit code and the end of what was printed. */
-function python(first: string | undefined, suite: readonly string[]): Promise<[unknown, string]> {
-  const engine = [process.execPath, '--import', import.meta.resolve('tsx')];
+async function python(
+  first: string | undefined,
+  suite: readonly string[],
+): Promise<[unknown, string]> {
+  const engine = [process.execPath, await compiled(join(ROOT, 'src/cli/main.ts'))];
   const env = {
     ...process.env,
-    AGGREGIS: [...engine, join(ROOT, 'src/cli/main.ts')].map((word) => `'${word}'`).join(' '),
+    AGGREGIS: engine.map((word) => `'${word}'`).join(' '),
     AGGREGIS_TEST_ABSENT: first === undefined ? '' : ABSENT.join(','),
     PYTHONDONTWRITEBYTECODE: '1',
     PYTHONPATH: [...(first === undefined ? [] : [first]), STUBS].join(delimiter),

@@ -61,7 +61,7 @@ interface Told {
 const CLIENTS = 3;
 /** Two chunks of 512 KiB. */
 const MORE_COLS = 140_000;
-const PRELOAD = new URL('kill-at.ts', import.meta.url).href;
+const PRELOAD = join(import.meta.dirname, 'kill-at.ts');
 
 /** Clients for runs that are compared. */
 export async function crashIdentities(): Promise<Identity[]> {

@@ -27,31 +27,45 @@ const addresses: Plugin = {
 };
 
 const folders: string[] = [];
-afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
+const removeAll = () =>
+  Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
+try {
+  afterAll(removeAll);
+} catch {
+  // A script, not a test.
+  process.once('beforeExit', removeAll);
+}
 
-const programs = new Map<string, Promise<string>>();
+const programs = new Map<string, Promise<string[]>>();
 
 /**
  * A TypeScript program as JavaScript that `node` starts: the same modules, bundled so that those
  * imported late are loaded late, and packages taken from this project. Compiled once for all tests of
  * a file, and gone when they are over.
  */
-export function compiled(path: string): Promise<string> {
-  const known = programs.get(path);
-  if (known) return known;
-  const program = compile(path);
-  programs.set(path, program);
-  return program;
+export async function compiled(path: string): Promise<string> {
+  return (await compiledTogether([path]))[0]!;
 }
 
-async function compile(path: string): Promise<string> {
+/** The same for several, which share the modules that they both import. */
+export function compiledTogether(paths: readonly string[]): Promise<string[]> {
+  const key = paths.join('\n');
+  const known = programs.get(key);
+  if (known) return known;
+  const made = compile(paths);
+  programs.set(key, made);
+  return made;
+}
+
+async function compile(paths: readonly string[]): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'aggregis-program-'));
   folders.push(folder);
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'dir');
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   await build({
     absWorkingDir: ROOT,
-    entryPoints: [path],
+    entryPoints: [...paths],
+    entryNames: '[name]',
     outdir: folder,
     bundle: true,
     splitting: true,
@@ -63,5 +77,5 @@ async function compile(path: string): Promise<string> {
     tsconfigRaw: {},
     logLevel: 'error',
   });
-  return join(folder, `${basename(path, extname(path))}.js`);
+  return paths.map((path) => join(folder, `${basename(path, extname(path))}.js`));
 }

@@ -9,12 +9,14 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { compiledTogether } from './program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
 /** How it is started. */
 export interface StartOptions {
-  /** A module that is loaded before it, by its URL. */
+  /** A module that is loaded before it, by its path. */
   readonly before?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** What becomes of what it says to people: it is passed on (the default), left out, or kept. */
@@ -37,11 +39,11 @@ export class ServedProcess implements AsyncDisposable {
   url = '';
   #heard: () => void = () => {};
 
-  /** Starts it with words of the command line; what `before` names is loaded first. */
-  constructor(words: readonly string[], { before, env, complaints = 'shown' }: StartOptions = {}) {
-    const main = join(ROOT, 'src/cli/main.ts');
-    const loaded = [import.meta.resolve('tsx'), ...(before === undefined ? [] : [before])];
-    const node = [...loaded.flatMap((module) => ['--import', module]), main];
+  private constructor(
+    node: readonly string[],
+    words: readonly string[],
+    { env, complaints = 'shown' }: StartOptions,
+  ) {
     const stderr = ({ shown: 'inherit', dropped: 'ignore', kept: 'pipe' } as const)[complaints];
     this.process = spawn(process.execPath, [...node, 'serve', '--json', '--port', '0', ...words], {
       stdio: ['ignore', 'pipe', stderr],
@@ -55,18 +57,29 @@ export class ServedProcess implements AsyncDisposable {
     });
   }
 
+  /** Starts it with words of the command line; what `before` names is loaded first. */
+  static async spawned(
+    words: readonly string[],
+    options: StartOptions = {},
+  ): Promise<ServedProcess> {
+    const before = options.before === undefined ? [] : [options.before];
+    const [main, ...loaded] = await compiledTogether([join(ROOT, 'src/cli/main.ts'), ...before]);
+    const imports = loaded.flatMap((path) => ['--import', pathToFileURL(path).href]);
+    return new ServedProcess([...imports, main!], words, options);
+  }
+
   /** Starts it and waits until it listens; `undefined` if it ends before. */
   static async tried(
     words: readonly string[],
     options?: StartOptions,
   ): Promise<ServedProcess | undefined> {
-    const server = new ServedProcess(words, options);
+    const server = await ServedProcess.spawned(words, options);
     return (await server.#next('listening')) === undefined ? undefined : server;
   }
 
   /** As `tried`. @throws if it ends before it listens. */
   static async start(words: readonly string[], options?: StartOptions): Promise<ServedProcess> {
-    const server = new ServedProcess(words, options);
+    const server = await ServedProcess.spawned(words, options);
     await server.hears('listening');
     return server;
   }
@@ -134,6 +147,6 @@ export class ServedProcess implements AsyncDisposable {
 }
 
 /** A server whose words to people are kept, and that ends with its run. */
-export function served(words: readonly string[]): ServedProcess {
-  return new ServedProcess([...words, '--linger', '0'], { complaints: 'kept' });
+export function served(words: readonly string[]): Promise<ServedProcess> {
+  return ServedProcess.spawned([...words, '--linger', '0'], { complaints: 'kept' });
 }

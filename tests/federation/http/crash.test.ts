@@ -9,6 +9,7 @@ import { createRandom } from '../../../src/core/random.ts';
 import type { Step } from '../../../src/federation/store/faults.ts';
 import { openStore } from '../../../src/federation/store/store.ts';
 import { modelFile, TestClient, temporaryFolder } from '../../support/federation-server.ts';
+import { compiled } from '../../support/program.ts';
 
 /** A server in a process of its own. */
 class Child {
@@ -17,12 +18,12 @@ class Child {
   readonly exit: Promise<unknown>;
 
   constructor(
+    script: string,
     folder: string,
     { mode, step, passes }: { mode: string; step: string; passes: number },
   ) {
-    const script = join(import.meta.dirname, '../../support/serve-child.ts');
     const words = [script, folder, mode, step, String(passes)];
-    this.process = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), ...words], {
+    this.process = spawn(process.execPath, words, {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.exit = once(this.process, 'exit').then(([code, signal]) => code ?? signal);
@@ -73,6 +74,7 @@ const KILLS: readonly Step[] = [
 const ROUNDS = 8;
 
 test('rounds over kills at every step give the model of an undisturbed run', async () => {
+  const script = await compiled(join(import.meta.dirname, '../../support/serve-child.ts'));
   await using folder = await temporaryFolder();
   const path = join(folder.path, 'run');
   const told: Acknowledged[] = [];
@@ -85,7 +87,7 @@ test('rounds over kills at every step give the model of an undisturbed run', asy
   let killed = 0;
   let isOver = false;
   for (const { step, passes } of plan) {
-    const child = new Child(path, { mode: clients ? 'resume' : 'create', step, passes });
+    const child = new Child(script, path, { mode: clients ? 'resume' : 'create', step, passes });
     const url = await child.url;
     if (url !== undefined) {
       const living = clients?.map((client) => client.at(url)) ?? [

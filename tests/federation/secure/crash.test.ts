@@ -11,6 +11,7 @@ import { openStore } from '../../../src/federation/store/store.ts';
 import { verifySecureRound } from '../../../src/federation/verify-secure.ts';
 import type { MessageType } from '../../../src/secagg/messages.ts';
 import { nodeCrypto, temporaryFolder } from '../../support/federation-server.ts';
+import { compiled } from '../../support/program.ts';
 import { giving, Player, sumOf } from '../../support/secure-clients.ts';
 
 /**
@@ -24,17 +25,16 @@ const KILLS = [
   ['round.unmasked', 0],
 ] as const;
 
-function startServer(words: readonly string[]): ChildProcess {
-  const script = join(import.meta.dirname, '../../support/secure-serve-child.ts');
-  const all = ['--import', import.meta.resolve('tsx'), script, ...words];
-  return spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'inherit'] });
+async function startServer(words: readonly string[]): Promise<ChildProcess> {
+  const script = await compiled(join(import.meta.dirname, '../../support/secure-serve-child.ts'));
+  return spawn(process.execPath, [script, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 test('rounds go on over kills: whoever has sent is in the sum, once, and both rounds are verified', async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, 'run');
   const [first, ...rest] = KILLS;
-  let server = startServer([path, 'create', '0', first[0], String(first[1])]);
+  let server = await startServer([path, 'create', '0', first[0], String(first[1])]);
   const [line] = await once(createInterface({ input: server.stdout! }), 'line');
   const url = String(line);
   const { port } = new URL(url);
@@ -53,7 +53,7 @@ test('rounds go on over kills: whoever has sent is in the sum, once, and both ro
     await once(server, 'exit');
     kills++;
     fatal = { type: event, left: passes };
-    server = startServer([path, 'resume', port, event, String(passes)]);
+    server = await startServer([path, 'resume', port, event, String(passes)]);
   }
   const parts = await ends;
   server.kill('SIGKILL');

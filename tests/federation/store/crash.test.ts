@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { STEPS, type Step } from '../../../src/federation/store/faults.ts';
 import { openStore, type Store } from '../../../src/federation/store/store.ts';
+import { compiled } from '../../support/program.ts';
 import { advance, CHUNK, CONFIG, committed, UPDATES } from '../../support/store-run.ts';
 
 let folder = '';
@@ -27,8 +28,8 @@ async function child(
   time: number,
   { after }: { after?: number } = {},
 ): Promise<Ended> {
-  const program = join(import.meta.dirname, '..', '..', 'support', 'store-child.ts');
-  const args = ['--import', import.meta.resolve('tsx'), program, folder, step, String(time)];
+  const program = await compiled(join(import.meta.dirname, '../../support/store-child.ts'));
+  const args = [program, folder, step, String(time)];
   const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   let timer: NodeJS.Timeout | undefined;

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openDatabase } from '../../../src/federation/store/database.ts';
+import { compiled } from '../../support/program.ts';
 
 /** 30 for the decision that docs/decisions/0010-sqlite-driver.md tells of; fewer in everyday's run. */
 const KILLS = Number(process.env.AGGREGIS_KILLS ?? 5);
@@ -19,9 +20,8 @@ afterEach(() => rm(folder, { recursive: true }));
 
 /** The last row that a child said was there, which was killed so long after its first. */
 async function killed(path: string, after: number): Promise<number> {
-  const program = join(import.meta.dirname, '..', '..', 'support', 'sqlite-child.ts');
-  const args = ['--import', import.meta.resolve('tsx'), program, path];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = await compiled(join(import.meta.dirname, '../../support/sqlite-child.ts'));
+  const child = spawn(process.execPath, [program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), after));
   child.stdout.on('data', (bytes: Buffer) => {

@@ -12,6 +12,7 @@ import type { Step } from '../../../src/federation/store/faults.ts';
 import { openStore, type Store } from '../../../src/federation/store/store.ts';
 import { openLedger } from '../../../src/privacy/ledger/ledger.ts';
 import { zcdpFilter } from '../../../src/privacy/ledger/zcdp-filter.ts';
+import { compiled } from '../../support/program.ts';
 import { CONFIG } from '../../support/store-run.ts';
 
 let folder = '';
@@ -126,8 +127,8 @@ describe('a run', () => {
   });
 
   test('is let go by a process that is killed', { timeout: 30_000 }, async () => {
-    const program = join(import.meta.dirname, '..', '..', 'support', 'store-holder.ts');
-    const args = ['--import', import.meta.resolve('tsx'), program, folder];
+    const program = await compiled(join(import.meta.dirname, '../../support/store-holder.ts'));
+    const args = [program, folder];
     const holder = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = new Promise((resolve) => holder.once('close', resolve));
     for await (const line of createInterface({ input: holder.stdout })) {
@@ -318,8 +319,8 @@ describe('what was written and then changed is found, and said where', () => {
   });
 
   test('the end of a write-ahead log that a killed process left', { timeout: 30_000 }, async () => {
-    const program = join(import.meta.dirname, '..', '..', 'support', 'store-holder.ts');
-    const args = ['--import', import.meta.resolve('tsx'), program, folder, '5'];
+    const program = await compiled(join(import.meta.dirname, '../../support/store-holder.ts'));
+    const args = [program, folder, '5'];
     const holder = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = new Promise((resolve) => holder.once('close', resolve));
     for await (const line of createInterface({ input: holder.stdout })) {
