@@ -130,46 +130,70 @@ function decimate(
   size: number,
   levels: readonly Float64Array[],
 ): void {
-  if (size <= CACHE_VALUES) {
-    for (let block = size; block >= 2; block /= 2) {
-      for (let at = from; at < from + 2 * size; at += 2 * block) butterflies(x, at, block, levels);
-    }
+  if (size > CACHE_VALUES) {
+    butterflies(x, from, size, levels[Math.log2(size) - 2]!);
+    decimate(x, from, size / 2, levels);
+    decimate(x, from + size, size / 2, levels);
     return;
   }
-  butterflies(x, from, size, levels);
-  decimate(x, from, size / 2, levels);
-  decimate(x, from + size, size / 2, levels);
+  const end = from + 2 * size;
+  for (let block = size; block > 4; block /= 2) {
+    const table = levels[Math.log2(block) - 2]!;
+    for (let at = from; at < end; at += 2 * block) butterflies(x, at, block, table);
+  }
+  if (size === 2) pair(x, from);
+  else for (let at = from; at < end; at += 8) four(x, at);
 }
 
 /** One level on one block: (a, b) → (a + b, (a − b)·w). */
-function butterflies(
-  x: Float64Array,
-  from: number,
-  size: number,
-  levels: readonly Float64Array[],
-): void {
-  if (size === 2) {
-    const re = x[from + 2]!;
-    const im = x[from + 3]!;
-    x[from + 2] = x[from]! - re;
-    x[from + 3] = x[from + 1]! - im;
-    x[from]! += re;
-    x[from + 1]! += im;
-    return;
-  }
-  const table = levels[Math.log2(size) - 2]!;
+function butterflies(x: Float64Array, from: number, size: number, table: Float64Array): void {
   for (let j = 0; j < size; j += 2) {
     const a = from + j;
     const b = a + size;
-    const re = x[a]! - x[b]!;
-    const im = x[a + 1]! - x[b + 1]!;
-    x[a]! += x[b]!;
-    x[a + 1]! += x[b + 1]!;
+    const aRe = x[a]!;
+    const aIm = x[a + 1]!;
+    const bRe = x[b]!;
+    const bIm = x[b + 1]!;
+    const re = aRe - bRe;
+    const im = aIm - bIm;
     const cos = table[j]!;
     const sin = table[j + 1]!;
+    x[a] = aRe + bRe;
+    x[a + 1] = aIm + bIm;
     x[b] = re * cos - im * sin;
     x[b + 1] = re * sin + im * cos;
   }
+}
+
+/** The last level: blocks of 2, whose factor is 1. */
+function pair(x: Float64Array, from: number): void {
+  const re = x[from + 2]!;
+  const im = x[from + 3]!;
+  x[from + 2] = x[from]! - re;
+  x[from + 3] = x[from + 1]! - im;
+  x[from]! += re;
+  x[from + 1]! += im;
+}
+
+/** The last two levels at once, on a block of 4: their factors are 1 and −i. */
+function four(x: Float64Array, from: number): void {
+  const sumRe = x[from]! + x[from + 4]!;
+  const sumIm = x[from + 1]! + x[from + 5]!;
+  const sumRe1 = x[from + 2]! + x[from + 6]!;
+  const sumIm1 = x[from + 3]! + x[from + 7]!;
+  const lessRe = x[from]! - x[from + 4]!;
+  const lessIm = x[from + 1]! - x[from + 5]!;
+  // Times −i.
+  const turnedRe = x[from + 3]! - x[from + 7]!;
+  const turnedIm = x[from + 6]! - x[from + 2]!;
+  x[from] = sumRe + sumRe1;
+  x[from + 1] = sumIm + sumIm1;
+  x[from + 2] = sumRe - sumRe1;
+  x[from + 3] = sumIm - sumIm1;
+  x[from + 4] = lessRe + turnedRe;
+  x[from + 5] = lessIm + turnedIm;
+  x[from + 6] = lessRe - turnedRe;
+  x[from + 7] = lessIm - turnedIm;
 }
 
 /** Swaps each complex value with the one whose index has the same bits backwards. */
