@@ -9,53 +9,49 @@ import { relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * What takes more than ten seconds on two processors. Those before the gap only compute: they do not
- * mind that the browsers run beside them.
+ * What takes more than some seconds on two processors. Those before the gap only compute, in tests that
+ * are short one by one: they do not mind that the browsers run beside them.
  */
 const LONG = [
   'secagg/fault-matrix',
   'lab/secure/hostile-enumeration',
-  'lab/secure/hostile-search',
   'privacy/accountants/pld-golden',
   'privacy/accountants/pld',
   'privacy/accountants/properties',
-  'lab/audit',
   'privacy/lattice/battery',
   'rules/robustness',
   'secagg/attacks',
-  'secagg/traffic',
 
   'package/package',
   'conformance',
-  'backend/webgpu/regimes',
-  'federation/store/crash',
-  'backend/parity',
+  'lab/secure/hostile-search',
   'cli/simulate',
-  'cli/serve',
   'readme',
   'examples',
-  'federation/http/crash',
-  'federation/http/crash-points',
+  'backend/webgpu/regimes',
   'cli/bench',
+  'lab/audit',
+  'backend/parity',
   'cli/join',
   'backend/lattice-noise',
   'python/client',
   'lab/detection',
-  'federation/secure/crash',
+  'federation/http/crash-points',
   'federation/served-optimizers',
-  'python/adapters',
   'federation/secure/faults',
+  'cli/serve',
+  'federation/http/crash',
   'cli/aggregate',
-  'cli/operate',
+  'secagg/traffic',
   'lab/federation-trial',
   'lab/federation-attacks',
   'rules/laws',
-  'backend/packing',
+  'federation/store/crash',
   'privacy/sensitivity',
-  'backend/webgpu/data-path',
   'federation/secure/serve',
   'secagg/server-failures',
   'lab/private-study',
+  'cli/operate',
 ];
 
 const PLACES = new Map(LONG.map((name, place) => [`tests/${name}.test.ts`, place]));
