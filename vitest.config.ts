@@ -21,9 +21,6 @@ const TIMED = ['tests/privacy/timing.test.ts'];
 /** What every file of tests begins with. */
 const SETUP = ['tests/support/typed-arrays.ts'];
 
-/** Files at once. Vitest leaves one processor free, which of two is half. */
-const WORKERS = Math.max(2, availableParallelism() - 1);
-
 /** Tests in a real Chromium with WebGPU; skipped by name where npm has none. */
 function browserProject(
   name: string,
@@ -45,10 +42,6 @@ function browserProject(
       name,
       include: [include],
       setupFiles: SETUP,
-      // Beside the project `node`: a browser by itself leaves processors idle. Vitest wants one number
-      // for all that runs at the same time, though browsers take their files one by one.
-      maxWorkers: WORKERS,
-      sequence: { groupOrder: 1 },
       testTimeout: 60_000,
       ...(whyNoChromium === undefined
         ? {
@@ -80,7 +73,8 @@ const config: ViteUserConfig = defineConfig({
           exclude: ['tests/browser/**', ...TIMED],
           setupFiles: [...SETUP, 'tests/support/dawn-polls.ts'],
           pool: 'forks',
-          maxWorkers: WORKERS,
+          // Vitest leaves one processor free, which of two is half.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
         },

@@ -8,30 +8,23 @@
 import { relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/**
- * What takes more than some seconds on two processors. Those before the gap only compute, in tests that
- * are short one by one: they do not mind that the browsers run beside them.
- */
+/** What takes more than some seconds on two processors, by how long it takes. */
 const LONG = [
-  'secagg/fault-matrix',
-  'lab/secure/hostile-enumeration',
-  'privacy/accountants/pld-golden',
-  'privacy/accountants/pld',
-  'privacy/accountants/properties',
-  'privacy/lattice/battery',
-  'rules/robustness',
-  'secagg/attacks',
-
   'package/package',
   'conformance',
+  'secagg/fault-matrix',
   'lab/secure/hostile-search',
   'cli/simulate',
+  'lab/secure/hostile-enumeration',
+  'backend/webgpu/regimes',
+  'backend/parity',
   'readme',
   'examples',
-  'backend/webgpu/regimes',
+  'privacy/accountants/pld-golden',
   'cli/bench',
+  'privacy/accountants/properties',
+  'privacy/accountants/pld',
   'lab/audit',
-  'backend/parity',
   'cli/join',
   'backend/lattice-noise',
   'python/client',
@@ -46,6 +39,9 @@ const LONG = [
   'lab/federation-trial',
   'lab/federation-attacks',
   'rules/laws',
+  'rules/robustness',
+  'secagg/attacks',
+  'privacy/lattice/battery',
   'federation/store/crash',
   'privacy/sensitivity',
   'federation/secure/serve',

@@ -97,12 +97,12 @@ function cosSinOfTurn(turn: number): [number, number] {
   return [cos - rest * sin, sin + rest * cos];
 }
 
-/** For blocks of 4, 8, … `half` complex values the factors of their butterflies, each in its own run. */
+/** For blocks of 8, 16, … `half` complex values the factors of their butterflies, each in its own run. */
 function levelTables(turns: Float64Array, half: number): readonly Float64Array[] {
   const quarter = turns.length / 2 - 1;
   const n = 4 * quarter;
   const tables: Float64Array[] = [];
-  for (let size = 4; size <= half; size *= 2) {
+  for (let size = 8; size <= half; size *= 2) {
     const table = new Float64Array(size);
     for (let j = 0; j < size / 2; j++) {
       const k = j * (n / size);
@@ -131,14 +131,14 @@ function decimate(
   levels: readonly Float64Array[],
 ): void {
   if (size > CACHE_VALUES) {
-    butterflies(x, from, size, levels[Math.log2(size) - 2]!);
+    butterflies(x, from, size, levels[Math.log2(size) - 3]!);
     decimate(x, from, size / 2, levels);
     decimate(x, from + size, size / 2, levels);
     return;
   }
   const end = from + 2 * size;
   for (let block = size; block > 4; block /= 2) {
-    const table = levels[Math.log2(block) - 2]!;
+    const table = levels[Math.log2(block) - 3]!;
     for (let at = from; at < end; at += 2 * block) butterflies(x, at, block, table);
   }
   if (size === 2) pair(x, from);
