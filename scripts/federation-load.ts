@@ -119,11 +119,12 @@ function pageOf(runs: readonly Run[], least: LeastWork): string {
   return `# A thousand clients at once
 
 \`npx tsx scripts/federation-load.ts --write\` writes this page. ${flags.clients} clients, each with a connection of its own, send an
-update of ${mb(Number(flags.cols) * 4)} MB at the same time to \`aggregis serve\` over loopback. Each chunk is held against its digest, each
+update of ${mb(Number(flags.cols) * 4)} MB at the same time to \`aggregis serve\` over loopback, and wait with each chunk until it is asked for
+(\`Expect: 100-continue\`). Each chunk is held against its digest, each
 update is synced before it is answered, and all are read back and verified in the end. \`dd conv=fdatasync\` writes as
 many bytes to the same file system, twice before and twice after; a ratio is to the median of the four. Nothing of a run is
 removed before the last has ended, so that all write to blocks of the disk that are new. On blocks that were written before
-\`dd\` is faster and the server hardly is, so that the ratio is lower there ([decision 0013](decisions/0013-chunks-in-one-place.md)).
+\`dd\` is faster and the server hardly is, so that the ratio is lower there ([decision 0014](decisions/0014-bodies-wait.md)).
 
 ${cores} cores of ${cpus()[0]?.model}, which the clients share; Node ${process.versions.node}; \`UV_THREADPOOL_SIZE=${flags.threads}\`, so that writes do not wait behind syncs.
 
