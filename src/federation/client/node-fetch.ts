@@ -64,9 +64,18 @@ export function nodeFetch(trust: ServerTrust = {}): Fetch {
     asks = false;
   };
   return async (url, init) => {
-    const isLong = init.body instanceof Uint8Array && init.body.length >= LONG_BODY;
-    if (!asks || !isLong) return answered(url, init, { agent });
-    const response = await answered(url, init, { agent, onSilence });
+    const { body } = init;
+    if (!asks || !(body instanceof Uint8Array) || body.length < LONG_BODY) {
+      return answered(url, init, { agent });
+    }
+    const headers = new Headers(init.headers);
+    headers.set('expect', '100-continue');
+    headers.set('content-length', String(body.length));
+    const response = await answered(
+      url,
+      { ...init, headers },
+      { agent, end: (outgoing) => endOnceAsked(outgoing, body, onSilence) },
+    );
     if (response.status !== EXPECTATION_FAILED) return response;
     onSilence();
     await response.body?.cancel();
@@ -140,36 +149,31 @@ function told(error: NodeJS.ErrnoException): Error {
   return error;
 }
 
-/** With `onSilence` the body waits until the server asks for it. */
-function answered(
-  url: string,
-  { method = 'GET', headers, body: given, signal }: RequestInit,
-  { agent, onSilence }: { readonly agent: Agent; readonly onSilence?: () => void },
-): Promise<Response> {
-  const body = given ? bytesOf(given) : '';
+/** How a request is sent. */
+interface Sending {
+  readonly agent: Agent;
+  /** Sends the body, and ends the request. Default: at once. */
+  readonly end?: (outgoing: ClientRequest) => void;
+}
+
+function answered(url: string, init: RequestInit, { agent, end }: Sending): Promise<Response> {
+  const { method = 'GET', headers, body, signal } = init;
   return new Promise((resolve, reject) => {
     const outgoing = request(url, {
       method,
       agent,
-      headers: {
-        ...Object.fromEntries(new Headers(headers)),
-        ...(onSilence && { expect: '100-continue', 'content-length': body.length }),
-      },
+      headers: Object.fromEntries(new Headers(headers)),
       ...(signal && { signal }),
     });
     outgoing.on('error', (error) => reject(told(error)));
     outgoing.once('response', (incoming) => resolve(responseOf(incoming)));
-    if (onSilence) endOnceAsked(outgoing, body, onSilence);
-    else outgoing.end(body === '' ? undefined : body);
+    if (end) end(outgoing);
+    else outgoing.end(body === undefined || body === null ? undefined : bytesOf(body));
   });
 }
 
 /** Sends a body once the server asks for it, or is found not to ask. */
-function endOnceAsked(
-  outgoing: ClientRequest,
-  body: Uint8Array | string,
-  onSilence: () => void,
-): void {
+function endOnceAsked(outgoing: ClientRequest, body: Uint8Array, onSilence: () => void): void {
   let timer: NodeJS.Timeout | undefined;
   const send = (): void => {
     if (!outgoing.writableEnded) outgoing.end(body);
