@@ -278,6 +278,7 @@ export class Intake {
     const model = this.#read(name);
     const header = { name, model };
     this.#header = header;
+    // What failed is tried again.
     model.catch(() => {
       if (this.#header === header) this.#header = undefined;
     });

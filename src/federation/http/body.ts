@@ -130,9 +130,7 @@ class Gathering {
       windowAt = now;
       this.#arrived = 0;
     }, stallMs / 4);
-    const eager =
-      this.#eager &&
-      setInterval(() => this.#eager && this.#hurry(this.#eager, begunAt), this.#eager.ms);
+    const eager = this.#eager && setInterval(() => this.#hurry(begunAt), this.#eager.ms);
     try {
       while (this.#held < this.#bytes && !this.#isOver && this.#failure === undefined) {
         this.#body.resume();
@@ -166,7 +164,9 @@ class Gathering {
     body.off('error', this.#onError).on('error', () => {});
   }
 
-  #hurry({ ms, firstMs = ms, isSlow }: Eager, begunAt: number): void {
+  #hurry(begunAt: number): void {
+    if (this.#eager === undefined) return;
+    const { ms, firstMs = ms, isSlow } = this.#eager;
     const now = performance.now();
     const isLate =
       this.#firstAt === undefined

@@ -286,7 +286,7 @@ export class Store {
     this.#parts.onStep('sweep.begun');
     const halves = await this.uploads.recover();
     const sealed = await this.uploads.sealed();
-    // The crash may have come before.
+    // The crash may have come before the folder was synced.
     if (sealed.size > 0) await this.blobs.sync();
     const mentioned = new Set<string>();
     for await (const { body } of this.events()) collectNames(body, mentioned);

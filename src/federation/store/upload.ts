@@ -37,7 +37,10 @@ export interface ChunkOptions {
   readonly leaf?: Uint8Array;
 }
 
-/** Why bytes are not what was wanted, if they are not. The source is read until the promise is kept, and not closed. */
+/**
+ * Why bytes are not what was wanted, if they are not. The source is read until the promise is kept, and not
+ * closed.
+ */
 export type Check = (source: ByteSource) => Promise<Refusal | undefined>;
 
 /** What an upload stands on. @internal */
