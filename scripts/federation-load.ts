@@ -124,7 +124,7 @@ update of ${mb(Number(flags.cols) * 4)} MB at the same time to \`aggregis serve\
 update is synced before it is answered, and all are read back and verified in the end. \`dd conv=fdatasync\` writes as
 many bytes to the same file system, twice before and twice after; a ratio is to the median of the four. Nothing of a run is
 removed before the last has ended, so that all write to blocks of the disk that are new. On blocks that were written before
-\`dd\` is faster and the server hardly is, so that the ratio is lower there ([decision 0014](decisions/0014-bodies-wait.md)).
+\`dd\` is faster and the server hardly is, so that the ratio is lower there ([decision 0013](decisions/0013-chunks-in-one-place.md)).
 
 ${cores} cores of ${cpus()[0]?.model}, which the clients share; Node ${process.versions.node}; \`UV_THREADPOOL_SIZE=${flags.threads}\`, so that writes do not wait behind syncs.
 

@@ -52,6 +52,7 @@ const LONG = [
 
 const PLACES = new Map(LONG.map((name, place) => [`tests/${name}.test.ts`, place]));
 
+/** Vitest's own order, but for what is named above. */
 export class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const placeOf = ({ moduleId }: TestSpecification): number =>
