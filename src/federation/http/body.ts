@@ -5,9 +5,12 @@
  * @module
  */
 
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
+import { bodyAsRead } from './connection.ts';
 import { Problem } from './problems.ts';
+import { StraightBody } from './straight-body.ts';
 
 /** How slow a body may be. */
 export interface Pace {
@@ -69,7 +72,7 @@ export interface Eager {
  * @throws whatever the stream fails with.
  */
 export async function* batches(
-  body: Readable,
+  body: Readable | StraightBody,
   { pace = PACE, ...options }: BatchOptions = {},
 ): AsyncGenerator<readonly Uint8Array[], void> {
   const gathering = new Gathering(body, options);
@@ -87,7 +90,7 @@ export async function* batches(
 
 /** A body, listened to. */
 class Gathering {
-  readonly #body: Readable;
+  readonly #body: Readable | StraightBody;
   #bytes: number;
   #eager: Eager | undefined;
   #into: Buffer | undefined;
@@ -101,13 +104,18 @@ class Gathering {
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(body: Readable, { bytes = BATCH_BYTES, into, eager }: Omit<BatchOptions, 'pace'>) {
+  constructor(
+    body: Readable | StraightBody,
+    { bytes = BATCH_BYTES, into, eager }: Omit<BatchOptions, 'pace'>,
+  ) {
     this.#body = body;
     this.#bytes = bytes;
     this.#into = into && Buffer.from(into.buffer, into.byteOffset, into.length);
     this.#eager = eager;
-    body.on('data', this.#onData).once('end', this.#onEnd).on('error', this.#onError);
-    body.once('close', this.#onClose);
+    const events: EventEmitter = body;
+    events.on('data', this.#onData).once('end', this.#onEnd).on('error', this.#onError);
+    events.once('close', this.#onClose);
+    if (body instanceof StraightBody) body.room = () => this.#into?.subarray(this.#held);
     if (body.readableEnded) this.#onEnd();
     else if (body.destroyed) this.#onClose();
   }
@@ -158,10 +166,11 @@ class Gathering {
 
   end(): void {
     const body = this.#body;
-    body.pause();
-    body.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    const events: EventEmitter = body.pause();
+    if (body instanceof StraightBody) body.room = undefined;
+    events.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
     // A connection that breaks later is nobody's business.
-    body.off('error', this.#onError).on('error', () => {});
+    events.off('error', this.#onError).on('error', () => {});
   }
 
   #hurry(begunAt: number): void {
@@ -203,13 +212,21 @@ class Gathering {
     }
     if (this.#into === undefined) this.#pieces.push(piece);
     // `set` copies to memory that is shared byte by byte.
-    else this.#into.fill(piece, this.#held, this.#held + piece.length);
+    else if (!this.#isInPlace(piece)) {
+      this.#into.fill(piece, this.#held, this.#held + piece.length);
+    }
     this.#held += piece.length;
     this.#arrived += piece.length;
     this.#lastAt = performance.now();
     this.#firstAt ??= this.#lastAt;
     this.#handOnIfFull();
   };
+
+  /** Whether a piece was put where it belongs by whoever read it. */
+  #isInPlace(piece: Uint8Array): boolean {
+    const into = this.#into;
+    return piece.buffer === into?.buffer && piece.byteOffset === into.byteOffset + this.#held;
+  }
 
   readonly #onEnd = (): void => {
     this.#isOver = true;
@@ -248,16 +265,17 @@ export async function shortBody(
  * one; a body too long or too slow for that ends with its connection.
  */
 export async function readPast(request: IncomingMessage, pace: Pace = PACE): Promise<void> {
-  if (request.readableEnded || request.destroyed) return;
+  const body = bodyAsRead(request);
+  if (body.readableEnded || body.destroyed) return;
   const end = performance.now() + MOST_PAST_MS;
   let bytes = 0;
   try {
-    for await (const batch of batches(request, { pace })) {
+    for await (const batch of batches(body, { pace })) {
       bytes += batch.reduce((sum, piece) => sum + piece.length, 0);
       if (bytes > MOST_PAST || performance.now() > end) break;
     }
   } catch {
     // Nobody is left to be told.
   }
-  if (!request.readableEnded) request.socket.destroy();
+  if (!body.readableEnded) request.socket.destroy();
 }

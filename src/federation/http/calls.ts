@@ -12,7 +12,9 @@ import type { z } from 'zod';
 import { show } from '../../core/assert.ts';
 import type { Outcome } from '../outcomes.ts';
 import { type Pace, shortBody } from './body.ts';
+import { straightBodyOf } from './connection.ts';
 import { type Place, Problem, type ProblemDetails, problemOf } from './problems.ts';
+import type { StraightBody } from './straight-body.ts';
 
 /** What the server knows of each request. */
 export type Env = { Bindings: HttpBindings };
@@ -26,11 +28,22 @@ const MOST_JSON = 64 * 1024;
  * The body of a request, which is read now: whoever waits with it (`Expect: 100-continue`, RFC 9110,
  * section 10.1.1) is told to send it.
  */
-export function bodyOf({ env: { incoming, outgoing } }: Call): IncomingMessage {
+export function bodyOf(c: Call): IncomingMessage {
+  askFor(c);
+  return c.env.incoming;
+}
+
+/** The same of a body that may be long, all of which is read: straight from the connection, where that can be. */
+export function longBodyOf(c: Call): IncomingMessage | StraightBody {
+  const body = straightBodyOf(c.env.incoming, c.env.outgoing);
+  askFor(c);
+  return body;
+}
+
+function askFor({ env: { incoming, outgoing } }: Call): void {
   // HTTP/1.0 has no such answer. Other expectations were refused before.
   const isExpected = incoming.headers.expect !== undefined && incoming.httpVersion === '1.1';
   if (isExpected) outgoing.writeContinue();
-  return incoming;
 }
 
 /**

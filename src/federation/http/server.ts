@@ -4,7 +4,7 @@
  * @module
  */
 
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -16,6 +16,7 @@ import type { LoggedEvent } from '../store/chain.ts';
 import { FederationApp } from './app.ts';
 import type { Pace } from './body.ts';
 import { lanAddresses, type ServerTls } from './certificate.ts';
+import { bodyAsRead, StraightServer } from './connection.ts';
 import { NewsServer } from './news.ts';
 import { assertOrigin } from './origins.ts';
 
@@ -63,7 +64,8 @@ export class FederationServer {
   /** @internal */
   readonly app: FederationApp;
   readonly #server: Server;
-  readonly #isTls: boolean;
+  /** Without TLS. */
+  readonly #straight: StraightServer | undefined;
   readonly #news: NewsServer;
   readonly #sweeps: ReturnType<typeof setInterval>;
 
@@ -86,8 +88,8 @@ export class FederationServer {
         autoCleanupIncoming: false,
       },
     );
-    this.#isTls = options.tls !== undefined;
     this.#server = listenerOf(options, (request, response) => void listener(request, response));
+    this.#straight = options.tls === undefined ? new StraightServer(this.#server) : undefined;
     // Whoever asks before it sends a body is told once the body is wanted: `bodyOf`.
     this.#server.on('checkContinue', (request, response) => {
       endGently(request);
@@ -130,7 +132,7 @@ export class FederationServer {
     const reached = isAny
       ? lanAddresses().filter((one) => family === 'IPv6' || !one.includes(':'))
       : [address];
-    const scheme = this.#isTls ? 'https' : 'http';
+    const scheme = this.#straight === undefined ? 'https' : 'http';
     const hosts = reached.length > 0 ? reached : ['127.0.0.1'];
     return hosts.map((host) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`);
   }
@@ -148,6 +150,7 @@ export class FederationServer {
     this.#news.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
+    this.#straight?.closeIdle();
     const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
     await closed;
     clearTimeout(timer);
@@ -163,12 +166,14 @@ function endGently(request: IncomingMessage): void {
   const end = socket.destroySoon;
   socket.destroySoon = () => {
     socket.destroySoon = end;
-    if (request.readableEnded || request.destroyed) {
+    const body: EventEmitter = bodyAsRead(request);
+    const { readableEnded, destroyed } = bodyAsRead(request);
+    if (readableEnded || destroyed) {
       socket.destroySoon();
       return;
     }
     socket.end();
-    request.once('close', () => socket.destroySoon());
+    body.once('close', () => socket.destroySoon());
   };
 }
 

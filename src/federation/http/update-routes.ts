@@ -14,11 +14,12 @@ import type { DeclaredUpdate } from '../outcomes.ts';
 import { ChunkMemory } from '../store/chunk-memory.ts';
 import type { ChunkOptions } from '../store/upload.ts';
 import { BATCH_BYTES, batches, type Pace } from './body.ts';
-import { bodyOf, type Call, goneSignal, granted, jsonIn, sent } from './calls.ts';
+import { type Call, goneSignal, granted, jsonIn, longBodyOf, sent } from './calls.ts';
 import { Credit } from './credit.ts';
 import { Lanes, tooSlow } from './lanes.ts';
 import { Problem, problemOf } from './problems.ts';
 import { statementRequest } from './schemas.ts';
+import { StraightBody } from './straight-body.ts';
 
 /** What these routes are served with. */
 export interface UpdateRoutesOptions {
@@ -118,9 +119,12 @@ export class UpdateRoutes {
     }
     const leaveLane = await this.#lanes.enter();
     const place = coordinator.store.uploads.memory.take();
+    const body = longBodyOf(c);
     const leave = (): void => {
-      place?.giveBack();
       leaveLane();
+      if (place === undefined) return;
+      if (body instanceof StraightBody) body.released(place.bytes, place.giveBack);
+      else place.giveBack();
     };
     try {
       // Whoever is slow has a batch in memory, not all of its chunk: others need not wait for the rest.
@@ -132,7 +136,7 @@ export class UpdateRoutes {
       };
       const eager = { ms: LANE_MS, firstMs: FIRST_MS, isSlow: tooSlow(), onSlow };
       const pieces = followed(
-        batches(bodyOf(c), { pace, bytes: length, into: place?.bytes, eager }),
+        batches(body, { pace, bytes: length, into: place?.bytes, eager }),
         () => {
           // What came before it was slow is written.
           if (isSlow) giveBack(2 * BATCH_BYTES);
