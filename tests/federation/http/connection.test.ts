@@ -1,5 +1,6 @@
 /** Long bodies that are read past HTTP, and what becomes of their connections. */
 
+import { type EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -143,6 +144,29 @@ test('a request that comes right behind a body is not taken for a part of it', a
     expect(own.ways).toEqual([true, true]);
     await own.close();
   }
+});
+
+test('nor is one that comes in parts while the body is not answered', async () => {
+  const own = served(async (body, request, response) => {
+    const late = request.url === '/' ? 150 : 0;
+    const all: Uint8Array[] = [];
+    // Nobody pauses it.
+    const events: EventEmitter = body.resume();
+    events.on('data', (piece: Uint8Array) => all.push(piece));
+    await once(events, 'end');
+    await new Promise((done) => setTimeout(done, late));
+    response.end(String(Buffer.concat(all).equals(BODY)));
+  });
+  const line = await own.line();
+  let told = '';
+  line.socket.on('data', (part) => {
+    told += String(part);
+  });
+  for (const piece of [headOf(), BODY, 'GET / HT', 'TP/1.1\r\nhost:', ' x\r\n\r\n']) {
+    line.socket.write(piece);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  await vi.waitFor(() => expect(told.match(/true|here/g)).toEqual(['true', 'here']));
 });
 
 test('a body behind a request that is not answered yet takes the common way', async () => {
@@ -311,6 +335,11 @@ test('between requests a connection waits as long as others, and no longer', asy
   // Longer than heads may take; Node adds a second to what it tells clients.
   expect((await line.send(get)).status).toBe(200);
   await line.send(put);
+  // What comes then has its own time again.
+  const slow = line.exchange([headOf(), BODY.subarray(0, 100_000)]);
+  await new Promise((done) => setTimeout(done, 1500));
+  line.socket.write(BODY.subarray(100_000));
+  expect((await slow).body.equals(BODY)).toBe(true);
   const begun = performance.now();
   await new Promise((done) => line.socket.once('close', done));
   expect(performance.now() - begun).toBeGreaterThan(290);
