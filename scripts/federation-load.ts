@@ -137,9 +137,10 @@ credit window in ${runs.filter(isSound).length} of ${runs.length} runs.
 
 Processor seconds for a gigabyte, each measured alone: one SHA-256 of each byte ${hash.toFixed(2)}; a body sent and received over
 loopback by a bare \`node:http\`, and dropped, ${loopback.toFixed(2)}; a file of 4 MB written directly and synced ${file.toFixed(2)}. Together ${sum.toFixed(2)}: ${cores} cores that
-did nothing else, and shared the work evenly, could take ${mb((cores / sum) * 1e9)} MB/s. The server does most of its work in one thread: reading
-connections, requests, signatures, and freeing the memory that Node reads each piece of a body into; another hashes, others
-write. \`dd\` hashes nothing, receives nothing, and has the processor to itself.
+did nothing else, and shared the work evenly, could take ${mb((cores / sum) * 1e9)} MB/s. The server reads bodies past \`node:http\`, which costs less
+([decision 0015](decisions/0015-bodies-past-the-parser.md)). It does most of its work in one thread: reading connections,
+requests, signatures, and handing operations on files to others; another hashes. \`dd\` hashes nothing, receives nothing, and has
+the processor to itself.
 `;
 }
 
