@@ -19,7 +19,10 @@ import { StraightBody, type StraightLine } from './straight-body.ts';
 
 /** Shorter bodies are not worth a new stream. */
 const LEAST_BYTES = 64 * 1024;
-/** Where bytes are read to that belong nowhere yet: of all connections, and copied from at once. */
+/**
+ * Where bytes are read to that belong nowhere yet, of all connections: nobody may keep a part of it, as the
+ * next read of another connection is put there too.
+ */
 const COMMON = Buffer.allocUnsafeSlow(64 * 1024);
 /** Bodies that are read straight, by their requests. */
 const BODIES = new WeakMap<IncomingMessage, StraightBody>();
@@ -46,7 +49,7 @@ export class StraightServer {
     });
   }
 
-  /** What `closeIdleConnections` is to HTTP. */
+  /** What `closeIdleConnections` is to HTTP, of those that it does not know: both are needed. */
   closeIdle(): void {
     for (const socket of this.#asleep) socket.destroy();
   }
@@ -71,7 +74,8 @@ export class StraightServer {
 
 /**
  * The body of a request, from now on read straight if it is long and this connection can: whoever calls
- * this has not read of it, and reads all of it.
+ * this has not read of it, and reads all of it. From its end until the answer nothing is read, so that
+ * nobody learns meanwhile whether the client is still there.
  */
 export function straightBodyOf(
   request: IncomingMessage,
@@ -170,7 +174,10 @@ class Connection implements StraightLine {
     this.#sleep();
   }
 
-  /** Once a request is over, HTTP hears of the next when it begins. */
+  /**
+   * Once a body is over and answered, HTTP is left: it hears of the next request when that begins. Which of the
+   * two comes last is open: this may run while its last bytes are taken.
+   */
   #sleep(): void {
     const side = this.#side;
     if (!this.#body?.readableEnded || this.socket.destroyed) return;
@@ -180,11 +187,11 @@ class Connection implements StraightLine {
       this.#side = undefined;
       this.#body = undefined;
       side.leave();
+      this.socket.resume();
       const ahead = this.#ahead;
       this.#ahead = undefined;
       if (ahead === undefined) this.#server.sleep(this.socket);
-      else this.#wake().push(ahead);
-      this.socket.resume();
+      else this.#giveToHttp(ahead);
     }
   }
 
@@ -206,10 +213,12 @@ class Connection implements StraightLine {
 
   #take(bytes: number): boolean {
     const piece = this.#armed.subarray(0, bytes);
-    if (this.#body === undefined) this.#giveToHttp(piece);
+    const body = this.#body;
+    if (body === undefined) this.#giveToHttp(piece);
     else {
-      const others = this.#body.take(piece);
-      if (others > 0) this.#ahead = Buffer.from(piece.subarray(bytes - others));
+      // The body may end here, and all that follows happen at once: what is of others must be known before.
+      if (bytes > body.left) this.#ahead = Buffer.from(piece.subarray(body.left));
+      body.take(piece.subarray(0, body.left));
     }
     return true;
   }
@@ -343,18 +352,18 @@ class HttpSide extends Duplex {
   }
 
   setTimeout(ms: number, onTimeout?: () => void): this {
-    this.#connection.socket.setTimeout(ms);
+    if (!this.#isLeft) this.#connection.socket.setTimeout(ms);
     if (onTimeout !== undefined) this.once('timeout', onTimeout);
     return this;
   }
 
   setNoDelay(noDelay?: boolean): this {
-    this.#connection.socket.setNoDelay(noDelay);
+    if (!this.#isLeft) this.#connection.socket.setNoDelay(noDelay);
     return this;
   }
 
   setKeepAlive(isOn?: boolean, ms?: number): this {
-    this.#connection.socket.setKeepAlive(isOn, ms);
+    if (!this.#isLeft) this.#connection.socket.setKeepAlive(isOn, ms);
     return this;
   }
 

@@ -75,15 +75,18 @@ export class StraightBody extends EventEmitter {
     return room === undefined || room.length === 0 ? undefined : room.subarray(0, this.#left);
   }
 
-  /** Takes what has come: how much of it is not of this body. @internal */
-  take(bytes: Uint8Array): number {
-    const own = bytes.subarray(0, this.#left);
+  /** How many bytes are to come. @internal */
+  get left(): number {
+    return this.#left;
+  }
+
+  /** Takes what has come. With the last of it this is over, and the connection may go on at once. @internal */
+  take(own: Uint8Array): void {
     this.#left -= own.length;
     const room = this.room?.();
     const isThere = room?.buffer === own.buffer && room.byteOffset === own.byteOffset;
     this.emit('data', isThere ? own : Uint8Array.prototype.slice.call(own));
     if (this.#left === 0) this.#end();
-    return bytes.length - own.length;
   }
 
   /** The connection is closed. @internal */

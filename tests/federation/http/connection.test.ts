@@ -298,6 +298,32 @@ test('what is left of a body is read past, and the connection serves the next', 
   expect(own.ways).toEqual([true, true]);
 });
 
+test('a request right behind a body that was answered before its end is the next to be served', async () => {
+  const paths: string[] = [];
+  const own = served(async (body, request, response) => {
+    paths.push(request.url!);
+    if (request.url === '/') {
+      await echo()(body, request, response);
+      return;
+    }
+    for await (const _ of batches(body, { pace: patient })) break;
+    response.statusCode = 422;
+    response.end();
+    void readPast(request, patient);
+  });
+  own.server.on('request', ({ method, url }) => void (method === 'GET' && paths.push(url!)));
+  const line = await own.line();
+  const early = headOf().toString('latin1').replace('PUT /', 'PUT /early');
+  const { status } = await line.exchange([Buffer.from(early), BODY.subarray(0, 200_000)]);
+  expect(status).toBe(422);
+  const next = Buffer.from('GET /next HTTP/1.1\r\nhost: x\r\n\r\n');
+  // In one write, so that both are read at once.
+  const both = Buffer.concat([BODY.subarray(200_000), next]);
+  expect(String((await line.exchange([both])).body)).toBe('here');
+  expect((await line.send(put)).body.equals(BODY)).toBe(true);
+  expect(paths).toEqual(['/early', '/next', '/']);
+});
+
 test('a connection ends after its answer if the client says so, or the server does', async () => {
   const own = served(async (body, request, response) => {
     if (request.url === '/last') response.setHeader('connection', 'close');
