@@ -130,7 +130,7 @@ ${cores} cores of ${cpus()[0]?.model}, which the clients share; Node ${process.v
 
 ${[...HEAD, ...runs.map(row)].join('\n')}
 
-Median ratio ${ratio.toFixed(2)}; ${LEAST_RATIO} is the aim, which ${ratio >= LEAST_RATIO ? 'was reached in this run' : 'is **missed** here'}. The server's memory grew by less than the
+Median ratio ${ratio.toFixed(3)}; ${LEAST_RATIO} is the aim, which ${ratio >= LEAST_RATIO ? 'was reached in this run' : 'is **missed** here'}. The server's memory grew by less than the
 credit window in ${runs.filter(isSound).length} of ${runs.length} runs.
 
 ## What the machine allows
@@ -162,7 +162,7 @@ try {
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
 }
 const ratio = median(runs.map((run) => run.ratio));
-console.log(`median ratio ${ratio.toFixed(2)}, at least ${LEAST_RATIO} wanted`);
+console.log(`median ratio ${ratio.toFixed(3)}, at least ${LEAST_RATIO} wanted`);
 if (flags.write) {
   const machine = {
     cpu: cpus()[0]?.model,
