@@ -18,8 +18,6 @@ import { quote } from './quote.ts';
 export const MAX_HEADER_BYTES = 100_000_000;
 
 const LENGTH_BYTES = 8;
-/** What is read first: all of the header of most models. */
-const FIRST_BYTES = 4096;
 
 /** What a tensor is. */
 export interface TensorInfo {
@@ -58,13 +56,9 @@ export interface TensorFile {
  *   2⁵³.
  */
 export async function readSafetensorsHeader(source: ByteSource): Promise<SafetensorsHeader> {
-  const begin = await source.read(0, Math.min(source.size, FIRST_BYTES));
-  const dataStart = LENGTH_BYTES + headerLength(source, begin);
-  const header =
-    dataStart <= begin.length
-      ? begin.subarray(LENGTH_BYTES, dataStart)
-      : await source.read(LENGTH_BYTES, dataStart);
-  const text = decodeUtf8(source.name, header);
+  const length = await readHeaderLength(source);
+  const dataStart = LENGTH_BYTES + length;
+  const text = decodeUtf8(source.name, await source.read(LENGTH_BYTES, dataStart));
   const claims = parseHeader(source.name, text);
   const entries = [...claims.tensors].map(([name, claim]) =>
     entryOf(source, dataStart, { name, claim }),
@@ -75,15 +69,15 @@ export async function readSafetensorsHeader(source: ByteSource): Promise<Safeten
   return { metadata: claims.metadata, tensors: new Map(entries.map((e) => [e.name, e])) };
 }
 
-/** Of a file that begins with these bytes. */
-function headerLength(source: ByteSource, begin: Uint8Array): number {
+async function readHeaderLength(source: ByteSource): Promise<number> {
   if (source.size < LENGTH_BYTES) {
     throw malformed(
       source,
       `needs ${LENGTH_BYTES} bytes for the header length, has ${source.size}`,
     );
   }
-  const length = new DataView(begin.buffer, begin.byteOffset).getBigUint64(0, true);
+  const bytes = await source.read(0, LENGTH_BYTES);
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES) {
     const limit = `limit is ${MAX_HEADER_BYTES}`;
     throw new FormatError('too-large', `${source.name}: header of ${length} bytes, ${limit}`);

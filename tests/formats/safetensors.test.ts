@@ -370,12 +370,12 @@ describe('a hostile file is refused', () => {
     await expectRefusal(read(safetensorsBytes(blanks, 0)), 'malformed', 'needs a string');
   });
 
-  it('before anything but its first bytes is read, if the header cannot be', async () => {
+  it('before anything but its length is read, if the header cannot be', async () => {
     const ranges: [number, number][] = [];
     const claimed = 50_000_000n;
     const source: ByteSource = {
       name: 'greedy',
-      size: 40_000_000,
+      size: 1000,
       read: async (from, to) => {
         ranges.push([from, to]);
         const bytes = new Uint8Array(to - from);
@@ -384,7 +384,7 @@ describe('a hostile file is refused', () => {
       },
     };
     await expectRefusal(readSafetensorsHeader(source), 'malformed', 'does not fit');
-    expect(ranges).toEqual([[0, 4096]]);
+    expect(ranges).toEqual([[0, 8]]);
   });
 
   it('and whatever bytes change in a good file, it is read or refused, with no more than the header taken', async () => {
