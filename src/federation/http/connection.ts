@@ -265,10 +265,6 @@ class HttpSide extends Duplex {
     return this.#connection.socket.remoteAddress;
   }
 
-  get remotePort(): number | undefined {
-    return this.#connection.socket.remotePort;
-  }
-
   /** The body of a request of this side, read straight: if nothing speaks against it. */
   takeBody(request: IncomingMessage): StraightBody | undefined {
     const { headers, readableLength: come } = request;
@@ -359,11 +355,6 @@ class HttpSide extends Duplex {
 
   setNoDelay(noDelay?: boolean): this {
     if (!this.#isLeft) this.#connection.socket.setNoDelay(noDelay);
-    return this;
-  }
-
-  setKeepAlive(isOn?: boolean, ms?: number): this {
-    if (!this.#isLeft) this.#connection.socket.setKeepAlive(isOn, ms);
     return this;
   }
 

@@ -166,14 +166,14 @@ function endGently(request: IncomingMessage): void {
   const end = socket.destroySoon;
   socket.destroySoon = () => {
     socket.destroySoon = end;
-    const body: EventEmitter = bodyAsRead(request);
-    const { readableEnded, destroyed } = bodyAsRead(request);
-    if (readableEnded || destroyed) {
+    const body = bodyAsRead(request);
+    if (body.readableEnded || body.destroyed) {
       socket.destroySoon();
       return;
     }
     socket.end();
-    body.once('close', () => socket.destroySoon());
+    const events: EventEmitter = body;
+    events.once('close', () => socket.destroySoon());
   };
 }
 

@@ -85,6 +85,7 @@ export class StraightBody extends EventEmitter {
     this.#left -= own.length;
     const room = this.room?.();
     const isThere = room?.buffer === own.buffer && room.byteOffset === own.byteOffset;
+    // The `slice` of a Buffer would be the same memory.
     this.emit('data', isThere ? own : Uint8Array.prototype.slice.call(own));
     if (this.#left === 0) this.#end();
   }
